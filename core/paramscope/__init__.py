@@ -1,0 +1,1 @@
+"""Paramscope without its window: documents, their graphs, the census, the rules and the engine."""

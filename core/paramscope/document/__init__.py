@@ -1,0 +1,1 @@
+"""The document: an immutable value, its commands, its history and its files."""

@@ -1,0 +1,1 @@
+"""The running side: session, phases, tracer, snapshots, the worker process and its protocol."""
