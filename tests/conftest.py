@@ -143,9 +143,10 @@ def living_qt_objects() -> dict[int, Any]:
     # The label of tool tips is Qt's own; it hides, and stays for the next one.
     found = [one for one in windows if one.metaObject().className() != "QTipLabel"]
     for candidate in gc.get_objects():
-        if isinstance(candidate, core.QTimer) and is_valid(candidate) and candidate.isActive():
-            found.append(candidate)
-        elif isinstance(candidate, core.QThread) and is_valid(candidate) and candidate.isRunning():
+        if not isinstance(candidate, core.QTimer | core.QThread) or not is_valid(candidate):
+            continue
+        is_timer = isinstance(candidate, core.QTimer)
+        if candidate.isActive() if is_timer else candidate.isRunning():
             found.append(candidate)
     return {id(one): one for one in found}
 
