@@ -86,10 +86,12 @@ def test_an_exception_in_a_slot_fails_its_test(project: pytest.Pytester) -> None
         """
         from PySide6.QtCore import QTimer
         def test_raises_in_a_slot(qtbot):
+            called = []
             def slot():
+                called.append(True)
                 raise ValueError("in a slot")
-            with qtbot.waitSignal(QTimer(singleShot=True).timeout, raising=False, timeout=1):
-                QTimer.singleShot(0, slot)
+            QTimer.singleShot(0, slot)
+            qtbot.waitUntil(lambda: bool(called))
         """,
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
