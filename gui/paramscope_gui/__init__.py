@@ -1,0 +1,1 @@
+"""The window of Paramscope: Qt views over the core, which runs without a screen."""
