@@ -1,0 +1,407 @@
+"""The worker's side as Qt signals: state, curves, tensors and findings of the run.
+
+The client calls `Live.receive` from its reader thread; what arrives is gathered and handed to
+the window at most 30 times a second, so that no rate of snapshots can make the window stall.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
+
+from paramscope.census.rows import TensorRow
+from paramscope.engine.protocol import (
+    Event,
+    Failed,
+    Hello,
+    Load,
+    OperationRecord,
+    Output,
+    Pause,
+    Phase,
+    Play,
+    Request,
+    Reset,
+    RunState,
+    SetLearningRate,
+    Snapshot,
+    StateChanged,
+    Step,
+    StepPhase,
+    TensorValues,
+    Watch,
+)
+from paramscope.rules.finding import Finding
+from paramscope_gui.bridge.workspace import Workspace
+
+FRAME_MILLISECONDS = 33
+EDIT_MILLISECONDS = 150
+BUSY = frozenset({RunState.STARTING, RunState.LOADING, RunState.RUNNING})
+
+
+class Client(Protocol):
+    """What Live needs of the worker's client; `paramscope.engine.client` has it."""
+
+    def send(self, request: Request) -> None: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Marker(NamedTuple):
+    """An intervention on the curve: the step at which it was made, and what it was."""
+
+    step: int
+    text: str
+
+
+class Curve:
+    """A growing series of (step, value) in NumPy buffers that double when they are full."""
+
+    def __init__(self) -> None:
+        self._steps: NDArray[Any] = np.empty(1024, dtype=np.float64)
+        self._values: NDArray[Any] = np.empty(1024, dtype=np.float64)
+        self._count = 0
+        self.generation = 0  # counts how often points were taken away
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def steps(self) -> NDArray[Any]:
+        """The steps, as a view."""
+        return self._steps[: self._count]
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The values, as a view."""
+        return self._values[: self._count]
+
+    def extend(self, points: tuple[tuple[int, float], ...]) -> None:
+        """Append points; one that lies before the end takes back what came after it."""
+        if not points:
+            return
+        first = points[0][0]
+        if self._count and self._steps[self._count - 1] >= first:
+            self._count = int(np.searchsorted(self._steps[: self._count], first))
+            self.generation += 1
+        needed = self._count + len(points)
+        if needed > len(self._steps):
+            size = max(needed, 2 * len(self._steps))
+            self._steps = np.resize(self._steps, size)
+            self._values = np.resize(self._values, size)
+        block = np.asarray(points, dtype=np.float64)
+        self._steps[self._count : needed] = block[:, 0]
+        self._values[self._count : needed] = block[:, 1]
+        self._count = needed
+
+    def clear(self) -> None:
+        """Take all points away."""
+        self._count = 0
+        self.generation += 1
+
+
+class Live(QObject):
+    """The run that belongs to the workspace's document.
+
+    ``connect_worker`` starts a client that calls back from its own thread. Nothing of the
+    user's runs before `is_trusted`; `trust_needed` is emitted instead.
+    """
+
+    state_changed = Signal()
+    snapshot_arrived = Signal()
+    output_arrived = Signal(str, str)
+    failed = Signal()
+    trust_needed = Signal()
+    _woken = Signal()
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        connect_worker: Callable[[Callable[[Event], None]], Client],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._connect_worker = connect_worker
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+        self._inbox: deque[Event] = deque()
+        self._is_woken = False
+        self._is_trusted = True
+        self._loaded_source: str | None = None
+        self._wants_play = False
+        self._clear_run()
+        self.state = RunState.EMPTY
+        self.engine_name = ""
+        self.worker_pid: int | None = None
+        self._since_drain = QElapsedTimer()
+        self._drain_timer = QTimer(self)
+        self._drain_timer.setSingleShot(True)
+        self._drain_timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._drain_timer.timeout.connect(self._drain)
+        self._edit_timer = QTimer(self)
+        self._edit_timer.setSingleShot(True)
+        self._edit_timer.setInterval(EDIT_MILLISECONDS)
+        self._edit_timer.timeout.connect(self._load_edit)
+        self._woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
+        workspace.opened.connect(self._on_workspace_opened)
+        workspace.document_changed.connect(self._on_workspace_document_changed)
+
+    def _clear_run(self) -> None:
+        self.phase = Phase.IDLE
+        self.step_count = 0
+        self._rows: Mapping[str, TensorRow] = MappingProxyType({})
+        self.operations: tuple[OperationRecord, ...] = ()
+        self.findings: tuple[Finding, ...] = ()
+        self.losses = Curve()
+        self.metrics: dict[str, Curve] = {}
+        self.markers: tuple[Marker, ...] = ()
+        self.lr: float | None = None
+        self.optimizer = ""
+        self.steps_per_second = 0.0
+        self.failure: Failed | None = None
+        self.watched: Mapping[str, TensorValues] = MappingProxyType({})
+
+    # What views read
+
+    @property
+    def rows(self) -> Mapping[str, TensorRow]:
+        """The tensors of the model by dotted path, in the model's order."""
+        return self._rows
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the worker is at work, so that Stop has something to stop."""
+        return self.state in BUSY
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the document's code may run."""
+        return self._is_trusted
+
+    @property
+    def loss(self) -> float | None:
+        """The last loss."""
+        return float(self.losses.values[-1]) if len(self.losses) else None
+
+    # What the user does
+
+    def set_trusted(self, trusted: bool) -> None:
+        """Allow or forbid that the document's code runs; allowing it loads the document."""
+        changed = trusted != self._is_trusted
+        self._is_trusted = trusted
+        if changed and trusted:
+            self._load(keep_weights=False)
+
+    def play(self) -> None:
+        """Train until told otherwise."""
+        if self._is_ready_to_run():
+            self.send(Play())
+
+    def pause(self) -> None:
+        """Finish the step that runs, then wait."""
+        self.send(Pause())
+
+    def toggle(self) -> None:
+        """Play, or pause what plays."""
+        if self.state is RunState.RUNNING:
+            self.pause()
+        else:
+            self.play()
+
+    def step(self) -> None:
+        """Run to the end of one training step."""
+        if self._is_ready_to_run():
+            self.send(Step())
+
+    def step_phase(self) -> None:
+        """Run the next phase of a step."""
+        if self._is_ready_to_run():
+            self.send(StepPhase())
+
+    def reset(self) -> None:
+        """Build the model anew from the source, at step 0."""
+        if not self._is_ready_to_run():
+            return
+        self.losses.clear()
+        self.metrics = {}
+        self.markers = ()
+        self.step_count = 0
+        self.failure = None
+        self.send(Reset())
+        self.snapshot_arrived.emit()
+
+    def stop(self) -> None:
+        """End whatever the worker does, at once; the document and the last snapshot stay."""
+        self._edit_timer.stop()
+        if self._client is not None:
+            self._client.kill()
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate of every group from the next step on, and note it."""
+        if self.lr is not None and lr != self.lr:
+            self.mark(f"lr {self.lr:.3g} → {lr:.3g}", replace="lr ")
+        self.lr = lr
+        self.send(SetLearningRate(lr))
+
+    def watch(self, paths: tuple[str, ...]) -> None:
+        """Have the full values of these tensors sent with each snapshot."""
+        self.watched = MappingProxyType({})
+        if self._client is not None:
+            self.send(Watch(paths))
+
+    def mark(self, text: str, replace: str = "") -> None:
+        """Note an intervention at the present step.
+
+        A note at the same step that starts with ``replace`` is written over, so that a
+        dragged slider leaves one marker.
+        """
+        markers = self.markers
+        if replace and markers and markers[-1].step == self.step_count:
+            if markers[-1].text.startswith(replace):
+                text = f"{markers[-1].text.rsplit(' → ', 1)[0]} → {text.rsplit(' → ', 1)[-1]}"
+                markers = markers[:-1]
+        self.markers = (*markers, Marker(self.step_count, text))
+
+    def send(self, request: Request) -> None:
+        """Send a request to the worker, starting one where there is none."""
+        if self._client is None:
+            self._client = self._connect_worker(self.receive)
+        self._client.send(request)
+
+    def close(self) -> None:
+        """End the worker and every timer; nothing arrives afterwards."""
+        self._edit_timer.stop()
+        self._drain_timer.stop()
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+        with self._lock:
+            self._inbox.clear()
+
+    # What the worker says
+
+    def receive(self, event: Event) -> None:
+        """Take an event from any thread; it reaches the window's thread with the next frame."""
+        with self._lock:
+            self._inbox.append(event)
+            if self._is_woken:
+                return
+            self._is_woken = True
+        self._woken.emit()
+
+    def _on_woken(self) -> None:
+        elapsed = self._since_drain.elapsed() if self._since_drain.isValid() else FRAME_MILLISECONDS
+        if elapsed >= FRAME_MILLISECONDS:
+            self._drain()
+        elif not self._drain_timer.isActive():
+            self._drain_timer.start(FRAME_MILLISECONDS - int(elapsed))
+
+    def _drain(self) -> None:
+        with self._lock:
+            events = tuple(self._inbox)
+            self._inbox.clear()
+            self._is_woken = False
+        self._since_drain.start()
+        output: dict[str, list[str]] = {}
+        has_snapshot = has_state = has_failure = False
+        for event in events:
+            if isinstance(event, Snapshot):
+                self._take_snapshot(event)
+                has_snapshot = True
+            elif isinstance(event, StateChanged):
+                self.state, self.phase = event.state, event.phase
+                self.step_count = max(event.step, 0)
+                has_state = True
+            elif isinstance(event, Hello):
+                self.engine_name, self.worker_pid = event.engine, event.pid
+                has_state = True
+            elif isinstance(event, Output):
+                output.setdefault(event.stream, []).append(event.text)
+            elif isinstance(event, Failed):
+                self.failure = event
+                has_failure = True
+        for stream, texts in output.items():
+            self.output_arrived.emit(stream, "".join(texts))
+        if has_snapshot:
+            self.snapshot_arrived.emit()
+        if has_state:
+            self.state_changed.emit()
+        if has_failure:
+            self.failed.emit()
+
+    def _take_snapshot(self, snapshot: Snapshot) -> None:
+        self.step_count, self.phase = snapshot.step, snapshot.phase
+        self.steps_per_second = snapshot.steps_per_second
+        self.losses.extend(snapshot.losses)
+        for name, points in snapshot.metrics.items():
+            self.metrics.setdefault(name, Curve()).extend(points)
+        if snapshot.lr is not None:
+            self.lr = snapshot.lr
+        self.optimizer = snapshot.optimizer or self.optimizer
+        if snapshot.tensors:
+            self._rows = MappingProxyType({row.path: row for row in snapshot.tensors})
+        if snapshot.operations:
+            self.operations = snapshot.operations
+        if snapshot.findings is not None:
+            self.findings = snapshot.findings
+        if snapshot.watched:
+            self.watched = MappingProxyType({item.path: item for item in snapshot.watched})
+
+    # Following the document
+
+    def _is_ready_to_run(self) -> bool:
+        if not self._is_trusted:
+            self.trust_needed.emit()
+            return False
+        if self._edit_timer.isActive():
+            self._load_edit()
+        elif self._loaded_source is None or self.state is RunState.STOPPED:
+            self._load(keep_weights=False)
+        return True
+
+    def _load(self, keep_weights: bool) -> None:
+        self._edit_timer.stop()
+        workspace = self._workspace
+        if not self._is_trusted or workspace.source_error is not None:
+            return
+        if not keep_weights:
+            self._clear_run()
+        self.failure = None
+        self._loaded_source = workspace.document.source
+        self.send(
+            Load(
+                revision=workspace.revision,
+                source=workspace.document.source,
+                filename=workspace.filename,
+                keep_weights=keep_weights,
+            )
+        )
+        if not keep_weights:
+            self.snapshot_arrived.emit()
+        self.state_changed.emit()
+
+    def _load_edit(self) -> None:
+        self._edit_timer.stop()
+        if self._workspace.document.source != self._loaded_source:
+            if self._loaded_source is not None and self.step_count:
+                self.mark(self._workspace.last_label)
+            self._load(keep_weights=self._loaded_source is not None)
+
+    def _on_workspace_opened(self) -> None:
+        self._loaded_source = None
+        self._clear_run()
+        self.snapshot_arrived.emit()
+        self._load(keep_weights=False)
+
+    def _on_workspace_document_changed(self) -> None:
+        workspace = self._workspace
+        if self._loaded_source is None or workspace.source_error is not None:
+            return
+        if workspace.document.source != self._loaded_source:
+            self._edit_timer.start()

@@ -1,0 +1,209 @@
+"""Small widgets that several panels use: labels, empty states, cards, ways to write numbers."""
+
+import math
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from paramscope_gui.theme import GRID, ThemeModel, glyph
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with 3 or 4 significant digits, thousands separated."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    magnitude = abs(value)
+    if value == 0:
+        return "0"
+    if magnitude >= 1e6 or magnitude < 1e-3:
+        return f"{value:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
+    whole = max(0, math.floor(math.log10(magnitude)) + 1)
+    return f"{value:,.{max(0, digits - max(1, whole))}f}".replace("-", "−")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as ``64 × 784``; a single number is a scalar."""
+    return " × ".join(str(size) for size in shape) if shape else "scalar"
+
+
+class ElidedLabel(QLabel):
+    """A label of one line that elides in the middle and shows its whole text as a tool tip."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(4 * GRID, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        elided = self._elided() != self.text()
+        self.setToolTip(self.text() if elided else "")
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().windowText().color())
+        painter.setFont(self.font())
+        painter.drawText(self.contentsRect(), int(self.alignment()), self._elided())
+
+    def _elided(self) -> str:
+        metrics = QFontMetrics(self.font())
+        width = self.contentsRect().width()
+        return metrics.elidedText(self.text(), Qt.TextElideMode.ElideMiddle, width)
+
+
+class ThemedLabel(QLabel):
+    """A label whose colour is a role of the theme: ``text``, ``quiet`` or a state's colour."""
+
+    def __init__(
+        self,
+        themes: ThemeModel,
+        text: str = "",
+        role: str = "text",
+        size: str = "body",
+        bold: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(text, parent)
+        self._themes = themes
+        self._role, self._size, self._bold = role, size, bold
+        themes.changed.connect(self._dress)
+        self._dress()
+
+    def set_role(self, role: str) -> None:
+        """Show the text in another role's colour."""
+        if role != self._role:
+            self._role = role
+            self._dress()
+
+    def _dress(self) -> None:
+        theme = self._themes.theme
+        self.setFont(theme.font(self._size, bold=self._bold))
+        color = theme.words.get(self._role) or getattr(theme, self._role)
+        weight = 600 if self._bold else 400
+        size = {"small": theme.small, "body": theme.body, "big": theme.big}[self._size]
+        # The application's style sheet wins over palettes, so the colour is a style too.
+        self.setStyleSheet(f"color: {color.name()}; font-size: {size}px; font-weight: {weight};")
+
+
+class GlyphLabel(QLabel):
+    """A drawing of the theme as a label."""
+
+    def __init__(
+        self,
+        themes: ThemeModel,
+        name: str,
+        role: str = "text",
+        size: int = 16,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._themes, self._name, self._role, self._size = themes, name, role, size
+        self.setFixedSize(size, size)
+        themes.changed.connect(self._dress)
+        self._dress()
+
+    def show_glyph(self, name: str, role: str) -> None:
+        """Show another drawing."""
+        if (name, role) != (self._name, self._role):
+            self._name, self._role = name, role
+            self._dress()
+
+    def _dress(self) -> None:
+        theme = self._themes.theme
+        color = theme.glyphs.get(self._role) or getattr(theme, self._role)
+        if self._name:
+            self.setPixmap(glyph(self._name, color, self._size, self.devicePixelRatioF()))
+        else:
+            self.clear()
+
+
+class Hairline(QFrame):
+    """A line of one pixel between two areas."""
+
+    def __init__(self, themes: ThemeModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._themes = themes
+        self.setFixedHeight(1)
+        themes.changed.connect(self._dress)
+        self._dress()
+
+    def _dress(self) -> None:
+        self.setStyleSheet(f"background: {self._themes.theme.hairline.name()};")
+
+
+class EmptyState(QWidget):
+    """What an empty panel says: what will appear there, and the one action that makes it so."""
+
+    def __init__(
+        self,
+        themes: ThemeModel,
+        name: str,
+        text: str,
+        action: str = "",
+        on_action: Callable[[], None] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
+        column.addStretch(1)
+        self.label = ThemedLabel(themes, text, "quiet")
+        self.label.setObjectName(f"{name}_empty_label")
+        self.label.setWordWrap(True)
+        self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(self.label)
+        if on_action is not None:
+            row = QHBoxLayout()
+            row.addStretch(1)
+            self.button = button(action, f"{name}_empty_button", on_action)
+            row.addWidget(self.button)
+            row.addStretch(1)
+            column.addSpacing(GRID)
+            column.addLayout(row)
+        column.addStretch(2)
+
+
+def button(
+    text: str, name: str, on_click: Callable[[], None], *, primary: bool = False, flat: bool = False
+) -> QPushButton:
+    """Return a push button with its object name and accessible name set."""
+    result = QPushButton(text)
+    result.setObjectName(name)
+    result.setAccessibleName(text)
+    result.setProperty("primary", primary)
+    result.setProperty("flat", flat)
+    result.setAutoDefault(False)
+    result.clicked.connect(lambda: on_click())
+    return result
+
+
+def clear_layout(layout: QVBoxLayout | QHBoxLayout) -> None:
+    """Take all widgets and spaces out of a layout and delete them."""
+    while (item := layout.takeAt(0)) is not None:
+        widget = item.widget()
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+def is_style_change(event: QEvent) -> bool:
+    """Whether an event means that colours or type have changed."""
+    return event.type() in (
+        QEvent.Type.StyleChange,
+        QEvent.Type.PaletteChange,
+        QEvent.Type.FontChange,
+    )

@@ -1,0 +1,63 @@
+"""What the worker says reaches the window gathered, in order, and never faster than a frame."""
+
+import threading
+
+import numpy as np
+from pytestqt.qtbot import QtBot
+
+from paramscope.engine.protocol import Output, Phase, RunState, Snapshot, StateChanged
+from paramscope_gui.bridge.live import Curve, Live
+
+
+def _snapshot(step: int, loss: float) -> Snapshot:
+    return Snapshot(revision=1, step=step, phase=Phase.IDLE, losses=((step, loss),))
+
+
+def test_snapshots_from_another_thread_arrive_gathered(qtbot: QtBot, live: Live) -> None:
+    told: list[int] = []
+    live.snapshot_arrived.connect(lambda: told.append(live.step_count))
+
+    def talk() -> None:
+        for step in range(1, 1001):
+            live.receive(_snapshot(step, 1.0 / step))
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    thread.join()
+    qtbot.waitUntil(lambda: live.step_count == 1000)
+    assert len(told) < 10
+    assert len(live.losses) == 1000
+    assert live.loss == 1.0 / 1000
+
+
+def test_state_and_output_are_told(qtbot: QtBot, live: Live) -> None:
+    said: list[tuple[str, str]] = []
+    live.output_arrived.connect(lambda stream, text: said.append((stream, text)))
+    with qtbot.waitSignal(live.state_changed):
+        live.receive(Output("stdout", "one "))
+        live.receive(Output("stdout", "two"))
+        live.receive(StateChanged(RunState.RUNNING, 1))
+    assert live.state is RunState.RUNNING
+    assert said == [("stdout", "one two")]
+
+
+def test_a_step_before_the_end_of_the_curve_takes_back_what_came_after() -> None:
+    curve = Curve()
+    curve.extend(tuple((step, float(step)) for step in range(2000)))
+    curve.extend(((10, 99.0),))
+    assert len(curve) == 11
+    np.testing.assert_array_equal(curve.values[-2:], [9.0, 99.0])
+
+
+def test_a_dragged_learning_rate_leaves_one_marker(live: Live) -> None:
+    live.lr = 0.1
+    live.set_learning_rate(0.2)
+    live.set_learning_rate(0.3)
+    assert [marker.text for marker in live.markers] == ["lr 0.1 → 0.3"]
+
+
+def test_nothing_of_an_untrusted_document_runs(qtbot: QtBot, live: Live) -> None:
+    live.set_trusted(False)
+    with qtbot.waitSignal(live.trust_needed):
+        live.play()
+    assert live.state is RunState.EMPTY
