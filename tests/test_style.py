@@ -140,7 +140,7 @@ def forbidden_words(name: str, text: str) -> Iterator[Finding]:
     patterns = {
         r"/(work|root|home)/\w+": "a path of one machine",
         r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b": "a note to oneself; do it or file it",
-        r"# type: ignore(?!\[[\w, -]+\]\s+(#|-) ?\w)": "type: ignore without [code] and `  # reason`",
+        r"# type: ignore(?!\[[\w, -]+\]\s+(#|-) ?\w)": "type: ignore without code and reason",
         r"# noqa(?!: \w+(, \w+)*\s+(#|-) ?\w)": "noqa without code and reason",
         r"^(<{7}|>{7}) ": "a mark of a merge",
     }

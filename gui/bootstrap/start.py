@@ -20,6 +20,7 @@ from bootstrap.environment import (
 )
 from bootstrap.errors import SetUpError
 from bootstrap.libraries import ALWAYS, X_WINDOW, require_libraries
+from bootstrap.qt import unsound_pair
 
 USAGE = """\
 usage: python3 gui [FILE] [--demo]
@@ -83,6 +84,9 @@ def run_application(checkout: Checkout, arguments: Sequence[str]) -> int:
     """Import the application and run it; a library that has gone meanwhile is named."""
     sys.path[:0] = [str(checkout.root / name) for name in ("core", "gui", "assets")]
     try:
+        pyside = importlib.import_module("PySide6")
+        if problem := unsound_pair(sys.version_info[:2], str(pyside.__version__)):
+            raise SetUpError(problem)
         application = importlib.import_module("paramscope_gui.app")
     except ImportError as error:
         if "cannot open shared object file" not in str(error):

@@ -61,7 +61,7 @@ def run_pytest(root: Path, arguments: Sequence[str]) -> int:
         status_file = Path(scratch, "status")
         environ = {**clean_environ(), "QT_QPA_PLATFORM": "offscreen", STATUS_FILE: str(status_file)}
         command = [sys.executable, "-m", "pytest", "--rootdir", str(root)]
-        command += [*coverage_options(root, arguments), *paths_first(root, arguments)]
+        command += [*coverage_options(root, arguments), *with_suite(root, arguments)]
         finished = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, check=False)
         told = status_file.read_text() if status_file.exists() else None
     status, complaint = verdict(finished.returncode, told)
@@ -80,11 +80,11 @@ def verdict(returned: int, told: str | None) -> tuple[int, str]:
     return returned, ""
 
 
-def paths_first(root: Path, arguments: Sequence[str]) -> list[str]:
+def with_suite(root: Path, arguments: Sequence[str]) -> list[str]:
     """Return ``arguments``, with the whole suite added when they name no test file or folder."""
-    if any(not a.startswith("-") and Path(a.partition("::")[0]).exists() for a in arguments):
-        return list(arguments)
-    return [*arguments, str(root / "tests")]
+    values = [argument for argument in arguments if not argument.startswith("-")]
+    names_a_path = any("/" in value or ".py" in value or Path(value).exists() for value in values)
+    return list(arguments) if names_a_path else [*arguments, str(root / "tests")]
 
 
 def coverage_options(root: Path, arguments: Sequence[str]) -> list[str]:
@@ -95,7 +95,7 @@ def coverage_options(root: Path, arguments: Sequence[str]) -> list[str]:
     """
     if any(argument.startswith(("--cov", "-p", "--no-cov")) for argument in arguments):
         return []
-    is_whole = paths_first(root, arguments) != list(arguments) and "-k" not in arguments
+    is_whole = with_suite(root, arguments) != list(arguments) and "-k" not in arguments
     is_cheap = sys.version_info >= (3, 12)
     if not is_whole or not (is_cheap or os.environ.get("CI")):
         return []
