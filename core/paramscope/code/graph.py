@@ -124,7 +124,8 @@ class SourceProblem:
 class Program:
     """Every graph of a document. ``graphs[""]`` is the program: data, model, loss, optimizer.
 
-    ``model`` is the class that ``build()`` makes, so that the canvas knows where to start.
+    ``graphs["Net"]`` is the forward of class ``Net``, ``graphs["Net.encode"]`` a method that
+    its forward calls. ``model`` is the class that ``build()`` makes, so that the canvas knows where to start.
     """
 
     graphs: Mapping[str, Graph]

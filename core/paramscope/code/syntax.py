@@ -1,0 +1,95 @@
+"""Small questions about syntax trees: names read and bound, elements, targets."""
+
+import ast
+
+_CHANGING_METHODS = frozenset(
+    {"append", "extend", "insert", "add", "update", "pop", "remove", "clear", "setdefault"}
+)
+
+
+def elements(expression: ast.expr) -> list[tuple[str, ast.expr]]:
+    if isinstance(expression, ast.Dict):
+        return [
+            (str(key.value) if isinstance(key, ast.Constant) else "**", item)
+            for key, item in zip(expression.keys, expression.values, strict=True)
+        ]
+    assert isinstance(expression, ast.Tuple | ast.List | ast.Set)
+    return [(str(index), item) for index, item in enumerate(expression.elts)]
+
+
+def operand_names(count: int) -> list[str]:
+    return ["input", "other", *(f"other{number}" for number in range(2, count))][:count]
+
+
+def is_plain_target(target: ast.Tuple | ast.List) -> bool:
+    return all(
+        isinstance(item, ast.Name)
+        or (isinstance(item, ast.Tuple | ast.List) and is_plain_target(item))
+        or (isinstance(item, ast.Starred) and isinstance(item.value, ast.Name))
+        for item in target.elts
+    )
+
+
+def target_names(target: ast.expr) -> list[ast.Name]:
+    return [node for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def loaded_names(statement: ast.AST) -> frozenset[str]:
+    names = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            names.add(node.id)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+    return frozenset(names)
+
+
+def stored_names(part: ast.AST) -> list[str]:
+    """Names that a statement or expression binds in the scope around it, in source order."""
+    names: dict[str, None] = {}
+    stack: list[ast.AST] = [part]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names[node.name] = None
+            continue
+        if isinstance(node, ast.Lambda):
+            continue
+        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            names |= {
+                walrus.target.id: None
+                for walrus in ast.walk(node)
+                if isinstance(walrus, ast.NamedExpr)
+            }
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
+            names[node.id] = None
+        elif isinstance(node, ast.Expr | ast.Subscript):
+            changed = changed_name(node)
+            if changed is not None:
+                names[changed] = None
+        elif isinstance(node, ast.alias):
+            names[(node.asname or node.name).split(".")[0]] = None
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            names[node.name] = None
+        stack.extend(reversed(list(ast.iter_child_nodes(node))))
+    return list(names)
+
+
+def changed_name(part: ast.AST) -> str | None:
+    """The variable that ``out.append(x)``, ``h.add_(1)`` or ``h[0] = x`` changes in place."""
+    if isinstance(part, ast.Subscript):
+        place: ast.expr = part
+        if isinstance(part.ctx, ast.Load):
+            return None
+        while isinstance(place, ast.Subscript):
+            place = place.value
+        return place.id if isinstance(place, ast.Name) else None
+    if isinstance(part, ast.Expr) and isinstance(part.value, ast.Call):
+        function = part.value.func
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            name = function.attr
+            in_place = name.endswith("_") and not name.startswith("_")
+            if name in _CHANGING_METHODS or in_place:
+                return function.value.id
+    return None
