@@ -1,0 +1,1 @@
+"""The canvas: the graph of the document, drawn, edited and watched while it trains."""

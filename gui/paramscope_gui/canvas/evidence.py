@@ -1,0 +1,173 @@
+"""Gathers what is known of the graph shown: the run's tensors and traces, met by place.
+
+The presenter keeps one `Gatherer`. Structure (which tensor belongs to which node) is worked out
+when it changes; what is read at each snapshot is looked up for the nodes in view only.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from paramscope.census.rows import Kind, TensorRow
+from paramscope.code.catalog import modules
+from paramscope.code.graph import Graph, Node, NodeKind, PortRef, Program, Span
+from paramscope.code.operations import OPERATIONS
+from paramscope.engine.protocol import OperationRecord
+from paramscope.rules.finding import Finding
+from paramscope_gui.canvas.faces import Evidence, Shape, Traced
+
+
+class Gatherer:
+    """Builds `Evidence` for one graph and keeps it up to date with the run."""
+
+    def __init__(self) -> None:
+        self.evidence = Evidence(Graph(name=""))
+        self._by_span: dict[Span, list[PortRef]] = {}
+        self._paths: tuple[str, ...] = ()
+
+    def show(self, program: Program, graph: Graph, instance: str) -> None:
+        """Begin anew with a graph, as the instance of the model at dotted path ``instance``."""
+        self._by_span = {}
+        for node in graph.nodes:
+            if node.span is not None and len(node.outputs) == 1:
+                self._by_span.setdefault(node.span, []).append(PortRef(node.id, 0))
+        before = self.evidence
+        self.evidence = Evidence(
+            graph,
+            instance,
+            rows=before.rows,
+            owned=before.owned,
+            batch=before.batch,
+            wired=frozenset(wire.target for wire in graph.wires),
+            families={node.title: family_of(node.title) for node in graph.nodes},
+        )
+        self._find_holes(program, graph)
+
+    def take_shapes(self, shapes: Mapping[PortRef, Shape]) -> None:
+        """Use these shapes where nothing has been traced."""
+        self.evidence.shapes = shapes
+
+    def take_rows(self, rows: Mapping[str, TensorRow]) -> None:
+        """Use the run's tensors; the owners are worked out anew only if the paths differ."""
+        evidence = self.evidence
+        evidence.rows = rows
+        paths = tuple(rows)
+        if paths != self._paths:
+            self._paths = paths
+            evidence.owned = owners(paths)
+
+    def take_operations(self, operations: Sequence[OperationRecord]) -> None:
+        """Meet the traced operations with the nodes by their place in the source."""
+        evidence = self.evidence
+        evidence.batch = batch_size(operations)
+        traced: dict[PortRef, Traced] = {}
+        for record in operations:
+            if record.module is not None and record.module != evidence.instance:
+                continue
+            for port in self._by_span.get(record.span, ()):
+                # A Module of the library has a record for each operation inside: the last counts.
+                traced[port] = Traced(record.shape, record.requires_grad, record.gradient_norm)
+        self._carry_over(traced)
+        evidence.traced = traced
+
+    def take_findings(self, program: Program, findings: Iterable[Finding]) -> None:
+        """Mark the nodes that the verdicts are about."""
+        evidence = self.evidence
+        self._find_holes(program, evidence.graph)
+        problems = dict(evidence.problems)
+        for finding in findings:
+            for node in evidence.graph.nodes:
+                path = evidence.path_of(node)
+                if path and (finding.where == path or finding.where.startswith(f"{path}.")):
+                    problems.setdefault(node.id, finding.message)
+        evidence.problems = problems
+
+    def take_facts(self, lr: float | None, optimizer: str) -> None:
+        """What the program's four nodes say of the run."""
+        evidence = self.evidence
+        facts: dict[str, tuple[tuple[str, str], ...]] = {}
+        if evidence.graph.name == "":
+            rows = evidence.rows.values()
+            trained = [row for row in rows if row.kind is Kind.PARAMETER]
+            forgotten = [row for row in rows if row.kind is Kind.FORGOTTEN_TENSOR]
+            for node in evidence.graph.nodes:
+                if node.kind is NodeKind.MODEL and evidence.rows:
+                    count = sum(row.count for row in trained)
+                    lines = [("Parameters", f"{len(trained):,}"), ("values", f"{count:,}")]
+                    if forgotten:
+                        lines.append(("FORGOTTEN", f"{len(forgotten):,}"))
+                    facts[node.id] = tuple(lines)
+                elif node.kind is NodeKind.OPTIMIZER and lr is not None:
+                    facts[node.id] = (("lr", f"{lr:.4g}"),)
+        evidence.facts = facts
+
+    def _find_holes(self, program: Program, graph: Graph) -> None:
+        spans = {problem.span: problem.message for problem in program.problems}
+        problems: dict[str, str] = {}
+        for node in graph.nodes:
+            for span, message in spans.items():
+                if node.span is not None and _inside(span, node.span):
+                    if node.id not in problems and _has_hole(node, self.evidence):
+                        problems[node.id] = message
+        self.evidence.problems = problems
+
+    def _carry_over(self, traced: dict[PortRef, Traced]) -> None:
+        """Reads of tensors have no operation of their own: their row tells the shape."""
+        evidence = self.evidence
+        for node in evidence.graph.nodes:
+            if node.kind not in (NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR):
+                continue
+            path = evidence.path_of(node)
+            row = evidence.rows.get(path) if path else None
+            if row is not None and node.outputs:
+                statistics = row.gradient_statistics
+                norm = statistics.norm if statistics is not None else None
+                traced[PortRef(node.id, 0)] = Traced(row.shape, row.requires_grad, norm)
+
+
+def owners(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return, for each dotted prefix, the tensors below it.
+
+    >>> owners(["a.b.w", "a.v"])
+    {'a.b': ['a.b.w'], 'a': ['a.b.w', 'a.v']}
+    """
+    owned: dict[str, list[str]] = {}
+    for path in paths:
+        prefix = path.rpartition(".")[0]
+        while prefix:
+            owned.setdefault(prefix, []).append(path)
+            prefix = prefix.rpartition(".")[0]
+    return owned
+
+
+def batch_size(operations: Iterable[OperationRecord]) -> int | None:
+    """Return the size that leads most of the traced shapes: the batch."""
+    counts = Counter(record.shape[0] for record in operations if len(record.shape) > 1)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+@cache
+def family_of(title: str) -> str:
+    """Return the family of a Module class or an operation by the title of its node."""
+    entry = modules().get(title)
+    if entry is not None:
+        return str(entry.family)
+    short = title.rpartition(".")[2]
+    for operation in OPERATIONS.values():
+        if operation.dotted.rpartition(".")[2] == short:
+            return operation.family
+    return ""
+
+
+def _has_hole(node: Node, evidence: Evidence) -> bool:
+    return any(
+        port.required and PortRef(node.id, index) not in evidence.wired
+        for index, port in enumerate(node.inputs)
+    )
+
+
+def _inside(inner: Span, outer: Span) -> bool:
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (
+        inner.end_line,
+        inner.end_column,
+    ) <= (outer.end_line, outer.end_column)

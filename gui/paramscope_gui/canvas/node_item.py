@@ -1,0 +1,233 @@
+"""One node on the scene: it paints its own ports, rows and texts, and knows no events.
+
+What is drawn falls with the zoom: everything, then only colour and name; farther out the
+scene hides all nodes and `FarLayer` paints them in one go.
+"""
+
+from functools import cache
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QFont, QPainter, QPainterPath
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from paramscope_gui.canvas.drawing import (
+    BAR_HEIGHT,
+    GLYPH_SIZE,
+    PADDING,
+    PORT_RADIUS,
+    TITLE_HEIGHT,
+    Bar,
+    Drawing,
+    Face,
+    font,
+    width_of,
+)
+from paramscope_gui.canvas.ink import Ink
+from paramscope_gui.theme import FAMILY, RADIUS, glyph
+
+FULL_DETAIL = 0.55
+HINT = "not connected"
+_MARGIN = 12.0
+
+
+class NodeItem(QGraphicsItem):
+    """A node; `drawing` is what it shows, set by the scene."""
+
+    def __init__(self, identifier: str, drawing: Drawing, ink: Ink) -> None:
+        super().__init__()
+        self.identifier = identifier
+        self.drawing = drawing
+        self.is_chosen = False
+        self.lit_port: tuple[str, int] | None = None
+        self._ink = ink
+        self._outline = _rounded(drawing.rect)
+        self._title = _title_path(drawing)
+        self.setZValue(2.0)
+
+    def set_drawing(self, drawing: Drawing) -> None:
+        """Show another drawing in the same place."""
+        if drawing is self.drawing:
+            return
+        if drawing.size != self.drawing.size:
+            self.prepareGeometryChange()
+            self._outline = _rounded(drawing.rect)
+        self.drawing = drawing
+        self._title = _title_path(drawing)
+        self.update()
+
+    def set_chosen(self, chosen: bool) -> None:
+        """Show whether the node is selected."""
+        if chosen != self.is_chosen:
+            self.is_chosen = chosen
+            self.setZValue(3.0 if chosen else 2.0)
+            self.update()
+
+    def light_port(self, port: tuple[str, int] | None) -> None:
+        """Highlight one port: side (``in`` or ``out``) and number."""
+        if port != self.lit_port:
+            self.lit_port = port
+            self.update()
+
+    @property
+    def area(self) -> QRectF:
+        """The node's area in the scene."""
+        return QRectF(self.pos(), self.drawing.size)
+
+    def port(self, side: str, index: int) -> QPointF:
+        """Return where a port lies in the scene."""
+        places = self.drawing.inputs if side == "in" else self.drawing.outputs
+        return self.pos() + places[index]
+
+    def _paint_far(self, painter: QPainter, detail: float) -> None:
+        ink, drawing = self._ink, self.drawing
+        painter.setBrush(ink.brush(f"tint:{drawing.face.family}"))
+        painter.setPen(self._border())
+        painter.drawRoundedRect(drawing.rect, RADIUS, RADIUS)
+        face = drawing.face
+        lines = [face.title, face.name] if face.name else [face.title]
+        height = drawing.size.height()
+        size = min(13.0 / detail, height / (1.25 * len(lines)), 44.0)
+        if size * detail < 8.0 and len(lines) > 1:
+            lines, size = lines[:1], min(13.0 / detail, height / 1.25, 44.0)
+        painter.setPen(ink.pen("text"))
+        top = (height - size * 1.25 * len(lines)) / 2
+        for index, line in enumerate(lines):
+            room = drawing.size.width() - 8.0
+            # Measured once at the title's size: widths grow with the size.
+            wide = width_of(line, Face.TITLE) * size / 14.0
+            fitted = size if wide <= room else max(size * room / wide, 8.0 / detail)
+            painter.setFont(_far_font(round(min(fitted, size)), index == 0))
+            area = QRectF(4.0, top + index * size * 1.25, room, size * 1.25)
+            painter.drawText(area, _FAR_FLAGS, line)
+
+    def _paint_near(self, painter: QPainter) -> None:
+        ink, drawing = self._ink, self.drawing
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink.brush("node"))
+        painter.drawPath(self._outline)
+        painter.setBrush(ink.brush(f"tint:{drawing.face.family}"))
+        painter.drawPath(self._title)
+        if drawing.rules:
+            painter.setPen(ink.pen("hairline"))
+            for y in drawing.rules:
+                painter.drawLine(QPointF(PADDING, y), QPointF(drawing.size.width() - PADDING, y))
+        for bar in drawing.bars:
+            self._paint_bar(painter, bar)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(self._border())
+        painter.drawPath(self._outline)
+        current: Face | None = None
+        for x, baseline, text, face, role in (*drawing.title, *drawing.texts):
+            if face is not current:
+                painter.setFont(font(face))
+                current = face
+            painter.setPen(ink.pen(role))
+            painter.drawText(QPointF(x, baseline), text)
+
+    def _paint_glyphs(self, painter: QPainter, detail: float) -> None:
+        theme = self._ink.theme
+        ratio = max(1.0, detail)
+        for x, y, name, role in self.drawing.glyphs:
+            pixmap = glyph(name, theme.glyphs[role], GLYPH_SIZE, min(4.0, round(ratio * 2) / 2))
+            painter.drawPixmap(QRectF(x, y, GLYPH_SIZE, GLYPH_SIZE), pixmap, QRectF(pixmap.rect()))
+
+    def _paint_bar(self, painter: QPainter, bar: Bar) -> None:
+        ink = self._ink
+        whole = QRectF(bar.x, bar.y, bar.width, BAR_HEIGHT)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if bar.level is None:
+            painter.fillRect(whole, ink.hatch("hairline"))
+            return
+        painter.fillRect(whole, ink.brush("hairline"))
+        filled = QRectF(bar.x, bar.y, bar.width * bar.level, BAR_HEIGHT)
+        painter.fillRect(filled, ink.brush(f"glyph:{bar.role}"))
+
+    def _paint_ports(self, painter: QPainter) -> None:
+        ink, drawing = self._ink, self.drawing
+        for side, places in (("in", drawing.inputs), ("out", drawing.outputs)):
+            for index, place in enumerate(places):
+                is_open = side == "in" and index in drawing.face.open_inputs
+                if self.lit_port == (side, index):
+                    painter.setBrush(ink.brush("accent"))
+                    painter.setPen(ink.pen("accent", 2.0))
+                    painter.drawEllipse(place, PORT_RADIUS + 2.0, PORT_RADIUS + 2.0)
+                    continue
+                painter.setBrush(ink.brush("node"))
+                role = "glyph:amber" if is_open else "wire"
+                painter.setPen(ink.pen(role, 2.0 if is_open else 1.5, cosmetic=False))
+                painter.drawEllipse(place, PORT_RADIUS, PORT_RADIUS)
+        if drawing.face.open_inputs:
+            painter.setFont(font(Face.TEXT))
+            painter.setPen(ink.pen("word:amber"))
+            for index in drawing.face.open_inputs:
+                place = drawing.inputs[index]
+                x = place.x() - PORT_RADIUS - 6.0 - width_of(HINT, Face.TEXT)
+                painter.drawText(QPointF(x, place.y() + 4.0), HINT)
+
+    def _border(self) -> object:
+        ink = self._ink
+        if self.is_chosen:
+            return ink.pen("accent", 2.0)
+        if self.drawing.face.problem:
+            return ink.pen("glyph:vermilion", 1.5)
+        return ink.pen("hairline")
+
+    # Overrides of Qt
+
+    def boundingRect(self) -> QRectF:
+        left = _MARGIN
+        if self.drawing.face.open_inputs:
+            left += width_of(HINT, Face.TEXT) + PORT_RADIUS
+        return self.drawing.rect.adjusted(-left, -_MARGIN, _MARGIN, _MARGIN)
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.drawing.rect)
+        return path
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
+        if detail < FULL_DETAIL:
+            self._paint_far(painter, detail)
+            return
+        self._paint_near(painter)
+        self._paint_glyphs(painter, detail)
+        self._paint_ports(painter)
+
+
+_FAR_FLAGS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine)
+
+
+@cache
+def _far_font(size: int, bold: bool) -> QFont:
+    result = QFont(FAMILY)
+    result.setPixelSize(max(1, size))
+    if bold:
+        result.setWeight(QFont.Weight.DemiBold)
+    return result
+
+
+def _rounded(rect: QRectF) -> QPainterPath:
+    path = QPainterPath()
+    path.addRoundedRect(rect, RADIUS, RADIUS)
+    return path
+
+
+def _title_path(drawing: Drawing) -> QPainterPath:
+    """The title bar: round above, and below as well where there is nothing beneath it."""
+    width, height = drawing.size.width(), drawing.size.height()
+    if height <= TITLE_HEIGHT:
+        return _rounded(drawing.rect)
+    path = QPainterPath(QPointF(0.0, TITLE_HEIGHT))
+    path.lineTo(0.0, RADIUS)
+    path.quadTo(0.0, 0.0, RADIUS, 0.0)
+    path.lineTo(width - RADIUS, 0.0)
+    path.quadTo(width, 0.0, width, RADIUS)
+    path.lineTo(width, TITLE_HEIGHT)
+    path.closeSubpath()
+    return path

@@ -1,0 +1,184 @@
+"""All idle wires of the canvas in one item, and the nodes from far away in another.
+
+Thousands of items cost more than thousands of strokes: the scene's index, the paint call and
+the state of the painter are paid once here. What is dragged, selected or lit is drawn by
+`overlay` on top.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from paramscope.code.graph import Wire
+from paramscope_gui.canvas.drawing import Face, font, width_of
+from paramscope_gui.canvas.faces import WireFace
+from paramscope_gui.canvas.ink import WIRE_WIDTHS, Ink
+from paramscope_gui.canvas.node_item import FULL_DETAIL
+from paramscope_gui.canvas.wire_path import WirePath
+
+FAR_DETAIL = 0.2
+# More wires than this in view are drawn without antialiasing.
+SMOOTH_LIMIT = 400
+_LABEL_MARGIN = 40.0
+
+
+class WireLayer(QGraphicsItem):
+    """Draws every wire that is not hidden because the overlay draws it."""
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__()
+        self._ink = ink
+        self._bounds = QRectF()
+        self._paths: Mapping[Wire, WirePath] = {}
+        self._faces: Mapping[Wire, WireFace] = {}
+        self._hidden: frozenset[Wire] = frozenset()
+        self.setZValue(1.0)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
+
+    def show_wires(self, paths: Mapping[Wire, WirePath], faces: Mapping[Wire, WireFace]) -> None:
+        """Draw these wires from now on; both mappings stay the scene's."""
+        bounds = QRectF()
+        for path in paths.values():
+            bounds = bounds.united(path.bounds)
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self._paths, self._faces = paths, faces
+        self.update()
+
+    def hide_wires(self, wires: Iterable[Wire]) -> None:
+        """Leave these wires to the overlay."""
+        hidden = frozenset(wires)
+        for wire in hidden ^ self._hidden:
+            self.repaint_wire(wire)
+        self._hidden = hidden
+
+    def repaint_wire(self, wire: Wire) -> None:
+        """Paint the area of one wire again."""
+        path = self._paths.get(wire)
+        if path is not None:
+            self.update(path.bounds)
+
+    def _paint_near(self, painter: QPainter, area: QRectF, detail: float) -> None:
+        ink = self._ink
+        shown = [
+            (path, self._faces[wire])
+            for wire, path in self._paths.items()
+            if wire not in self._hidden and path.bounds.intersects(area)
+        ]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(shown) < SMOOTH_LIMIT)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for path, face in shown:
+            painter.setPen(wire_pen(ink, face))
+            painter.drawPath(path.path)
+        if detail >= FULL_DETAIL:
+            for path, face in shown:
+                paint_label(painter, ink, path, face)
+
+    def _paint_far(self, painter: QPainter, area: QRectF) -> None:
+        lines: dict[str, list[QLineF]] = {}
+        for wire, path in self._paths.items():
+            if wire not in self._hidden and path.bounds.intersects(area):
+                role = self._ink.wire_role(self._faces[wire].kind)
+                lines.setdefault(role, []).append(QLineF(path.start, path.end))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for role, group in lines.items():
+            painter.setPen(self._ink.pen(role))
+            painter.drawLines(group)
+
+    # Overrides of Qt
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
+        area = option.exposedRect  # type: ignore[attr-defined]  # missing in the stubs
+        if detail < FAR_DETAIL:
+            self._paint_far(painter, area)
+        else:
+            self._paint_near(painter, area, detail)
+
+
+class FarLayer(QGraphicsItem):
+    """All nodes as plain rectangles in their family's colour, for when names can't be read."""
+
+    def __init__(self, ink: Ink) -> None:
+        super().__init__()
+        self._ink = ink
+        self._bounds = QRectF()
+        self._areas: dict[str, list[QRectF]] = {}
+        self._marked: dict[str, list[QRectF]] = {}
+        self.setZValue(2.0)
+
+    def show_nodes(
+        self,
+        nodes: Iterable[tuple[QRectF, str]],
+        chosen: Sequence[QRectF],
+        troubled: Sequence[QRectF],
+    ) -> None:
+        """Draw these areas by family; the chosen ones and those with a problem stand out."""
+        self._areas = {}
+        bounds = QRectF()
+        for area, family in nodes:
+            self._areas.setdefault(family, []).append(area)
+            bounds = bounds.united(area)
+        self._marked = {"glyph:vermilion": list(troubled), "accent": list(chosen)}
+        self.prepareGeometryChange()
+        self._bounds = bounds.adjusted(-8.0, -8.0, 8.0, 8.0)
+        self.update()
+
+    # Overrides of Qt
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setPen(self._ink.pen("wire"))
+        for family, areas in self._areas.items():
+            painter.setBrush(self._ink.brush(f"tint:{family}"))
+            painter.drawRects(areas)
+        for role, areas in self._marked.items():
+            if areas:
+                painter.setPen(self._ink.pen(role, 2.0))
+                painter.setBrush(self._ink.brush(role))
+                painter.drawRects(areas)
+
+
+def wire_pen(ink: Ink, face: WireFace, role: str | None = None) -> object:
+    """Return the pen of a wire: colour = kind, dashes = no gradient flows, width = size."""
+    width = WIRE_WIDTHS[face.weight]
+    return ink.pen(role or ink.wire_role(face.kind), width, not face.flows, cosmetic=False)
+
+
+def label_area(path: WirePath, text: str) -> QRectF | None:
+    """Return where a wire's shape is written, or None where the wire is too short for it."""
+    width = width_of(text, Face.SHAPE) + 8.0
+    if not text or path.bounds.width() - 16.0 < width + _LABEL_MARGIN / 2:
+        return None
+    middle = path.middle
+    return QRectF(middle.x() - width / 2, middle.y() - 8.0, width, 16.0)
+
+
+def paint_label(painter: QPainter, ink: Ink, path: WirePath, face: WireFace) -> None:
+    """Write a wire's shape in its middle, on the canvas's colour so that it can be read."""
+    area = label_area(path, face.text)
+    if area is None:
+        return
+    painter.fillRect(area, ink.brush("canvas"))
+    painter.setFont(font(Face.SHAPE))
+    painter.setPen(ink.pen("quiet"))
+    painter.drawText(QPointF(area.left() + 4.0, area.bottom() - 4.0), face.text)
