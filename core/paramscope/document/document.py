@@ -52,7 +52,7 @@ class Command(Protocol):
         ...
 
 
-class CommandRefused(ValueError):
+class CommandRefused(ValueError):  # noqa: N818  (a refusal is an answer, not a fault)
     """A command does not fit the document: ``reason`` in the user's words, ``repair`` if any.
 
     ``repair`` is a command that makes the wish come true another way, offered as one key.
