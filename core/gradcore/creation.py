@@ -1,0 +1,422 @@
+"""Functions that make tensors: from values, filled, counted, random."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcore import device as devices
+from gradcore import dtypes, graph, random
+from gradcore.dtypes import Array
+from gradcore.errors import ArgumentError, ShapeError, ValueRangeError
+from gradcore.graph import TensorBase, wrap
+from gradcore.random import shape_of
+from gradcore.tensor import Tensor
+
+
+def _made(name: str, a: Any, options: dict[str, Any]) -> Any:
+    """Return a new tensor on ``a`` with what the factory's options ask for."""
+    t = wrap(a)
+    if options:
+        devices.check(options.get("device"))
+        if options.get("requires_grad"):
+            t.requires_grad = True
+        out = options.get("out")
+        if out is not None:
+            out._a = a.astype(out._a.dtype, copy=False)
+            t = out
+        unknown = options.keys() - _OPTIONS
+        if unknown:
+            raise ArgumentError(
+                f"{name}() got an unexpected keyword argument '{min(unknown)}'",
+                "",
+                "Check the spelling, or leave it out.",
+                function=name,
+            )
+    if graph.recorder is not None:
+        graph.tell(name, (), {}, (t,))
+    return t
+
+
+_OPTIONS = {
+    "dtype",
+    "device",
+    "requires_grad",
+    "layout",
+    "pin_memory",
+    "out",
+    "memory_format",
+    "generator",
+    "size",
+}
+
+
+def _kind(options: dict[str, Any], default: Any = None) -> Any:
+    given = options.get("dtype")
+    if given is not None:
+        return dtypes.as_numpy(given)
+    return dtypes.default_float() if default is None else default
+
+
+def _size(size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
+    return shape_of((options["size"],) if "size" in options else size)
+
+
+# --- from values
+
+
+def _plain(data: Any) -> Any:
+    """Return nested data with its tensors replaced by their values."""
+    if isinstance(data, TensorBase):
+        return data._a.tolist() if data._a.ndim else data._a.item()
+    if isinstance(data, (list, tuple, range)):
+        return [_plain(item) for item in data]
+    return data
+
+
+def array_from(data: Any, kind: Any = None) -> Array:
+    """Return the array ``torch.tensor`` would hold for ``data``: floats in the default dtype."""
+    if isinstance(data, TensorBase):
+        return np.array(data._a, dtype=kind, order="C")
+    if isinstance(data, (np.ndarray, np.generic)):
+        given = np.array(data, dtype=kind, order="C")
+        dtypes.of(given)
+        return given
+    try:
+        made = np.array(_plain(data), dtype=None)
+    except ValueError:
+        raise ShapeError(
+            "expected sequence of equal lengths: the nested lists have different lengths",
+            "",
+            "Pad them to one length.",
+        ) from None
+    if made.dtype.kind in "OUS":
+        raise ArgumentError(
+            f"tensor() takes numbers, got {type(data).__name__} of {made.dtype}: {data!r:.60}",
+            "",
+            "Turn names and texts into numbers first.",
+        )
+    if kind is None:
+        if made.size == 0 and made.dtype == np.float64:
+            kind = dtypes.default_float()
+        elif made.dtype.kind == "f" and not _is_numpy_inside(data):
+            kind = dtypes.default_float()
+        elif made.dtype.kind == "c":
+            kind = dtypes.default_complex()
+        elif made.dtype.kind in "iu":
+            kind = np.int64
+    return made.astype(kind, copy=False) if kind is not None else made
+
+
+def _is_numpy_inside(data: Any) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, float)
+
+
+def tensor(data: Any, *, dtype: Any = None, **options: Any) -> Any:
+    """Return a tensor with a copy of ``data``; Python floats get the default dtype."""
+    kind = None if dtype is None else dtypes.as_numpy(dtype)
+    return _made("tensor", array_from(data, kind), options)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """Return ``data`` as a tensor, without a copy where it can be."""
+    if isinstance(data, TensorBase):
+        t: Any = data
+        return t if dtype is None and device is None else t.to(dtype=dtype, device=device)
+    if isinstance(data, np.ndarray):
+        t = from_numpy(data)
+        return t if dtype is None else t.to(dtype)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def asarray(obj: Any, *, dtype: Any = None, copy: bool | None = None, **options: Any) -> Any:
+    """Return ``obj`` as a tensor; ``copy=True`` always copies."""
+    t = as_tensor(obj, dtype=dtype)
+    return t.clone() if copy else t
+
+
+def from_numpy(ndarray: Array) -> Any:
+    """Return a tensor on the memory of a NumPy array."""
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.of(ndarray)
+    return _made("from_numpy", ndarray, {})
+
+
+def scalar_tensor(s: Any, **options: Any) -> Any:
+    """Return a tensor without dimensions, in the default dtype."""
+    return _made("scalar_tensor", np.array(s, _kind(options)), options)
+
+
+# --- filled
+
+
+def zeros(*size: Any, **options: Any) -> Any:
+    """Return zeros."""
+    return _made("zeros", np.zeros(_size(size, options), _kind(options)), options)
+
+
+def ones(*size: Any, **options: Any) -> Any:
+    """Return ones."""
+    return _made("ones", np.ones(_size(size, options), _kind(options)), options)
+
+
+def empty(*size: Any, **options: Any) -> Any:
+    """Return a tensor whose values are whatever the memory held."""
+    return _made("empty", np.empty(_size(size, options), _kind(options)), options)
+
+
+def full(size: Any, fill_value: Any, **options: Any) -> Any:
+    """Return a tensor of one value; its dtype follows the value."""
+    if isinstance(fill_value, TensorBase):
+        fill_value = fill_value._a.item()
+    kind = _kind(options, dtypes.as_numpy(type(fill_value)))
+    return _made("full", np.full(shape_of((size,)), fill_value, kind), options)
+
+
+def eye(n: int, m: int | None = None, **options: Any) -> Any:
+    """Return the identity matrix."""
+    return _made("eye", np.eye(n, m, dtype=_kind(options)), options)
+
+
+def _like(name: str, make: Any) -> Any:
+    def call(input: Any, **options: Any) -> Any:
+        kind = _kind(options, input._a.dtype)
+        return _made(name, make(input._a.shape, kind, options.get("generator")), options)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"As ``{name.removesuffix('_like')}``, in the shape and dtype of ``input``."
+    return call
+
+
+zeros_like = _like("zeros_like", lambda shape, kind, _: np.zeros(shape, kind))
+ones_like = _like("ones_like", lambda shape, kind, _: np.ones(shape, kind))
+empty_like = _like("empty_like", lambda shape, kind, _: np.empty(shape, kind))
+rand_like = _like("rand_like", random.uniform_array)
+randn_like = _like("randn_like", random.normal_array)
+
+
+def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
+    """Return a tensor of one value in the shape and dtype of ``input``."""
+    kind = _kind(options, input._a.dtype)
+    return _made("full_like", np.full(input._a.shape, fill_value, kind), options)
+
+
+# --- counted
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Any:
+    """Return the numbers from ``start`` (0) up to, without, ``end``."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (x.item() if isinstance(x, TensorBase) else x for x in (start, end, step))
+    if step == 0:
+        raise ValueRangeError("step must be nonzero", "In `arange`.")
+    if (end - start) * step < 0:
+        raise ShapeError(
+            "upper bound and lower bound inconsistent with step sign",
+            f"In `arange` from {start} to {end} by {step}.",
+        )
+    whole = all(isinstance(x, (int, np.integer)) for x in (start, end, step))
+    kind = _kind(options, np.int64 if whole else None)
+    n = math.ceil((end - start) / step)
+    values = np.arange(n) * step + start if not whole else np.arange(start, end, step)
+    return _made("arange", values.astype(kind), options)
+
+
+def linspace(start: Any, end: Any, steps: int, **options: Any) -> Any:
+    """Return ``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
+    start, end = (x.item() if isinstance(x, TensorBase) else x for x in (start, end))
+    return _made("linspace", np.linspace(start, end, steps).astype(_kind(options)), options)
+
+
+def logspace(start: float, end: float, steps: int, base: float = 10.0, **options: Any) -> Any:
+    """Return powers of ``base`` with evenly spaced exponents."""
+    values = np.power(float(base), np.linspace(start, end, steps))
+    return _made("logspace", values.astype(_kind(options)), options)
+
+
+def complex_(real: Any, imag: Any) -> Any:
+    """Return a complex tensor from its parts."""
+    return real + imag * 1j
+
+
+# --- random
+
+
+def rand(*size: Any, generator: Any = None, **options: Any) -> Any:
+    """Return values drawn evenly from [0, 1)."""
+    shape = _size(size, options)
+    return _made("rand", random.uniform_array(shape, _kind(options), generator), options)
+
+
+def randn(*size: Any, generator: Any = None, **options: Any) -> Any:
+    """Return values of the standard normal distribution."""
+    shape = _size(size, options)
+    return _made("randn", random.normal_array(shape, _kind(options), generator), options)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = None,
+            **options: Any) -> Any:
+    """Return whole numbers drawn evenly from [low, high)."""
+    if size is None and not isinstance(high, int):
+        low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    values = random.integers_array(int(low), int(high), shape_of((size,)), generator)
+    return _made("randint", values.astype(_kind(options, np.int64)), options)
+
+
+def randint_like(input: Any, low: int, high: Any = None, **options: Any) -> Any:
+    """Return whole numbers in the shape and dtype of ``input``."""
+    if high is None:
+        low, high = 0, low
+    values = random.integers_array(int(low), int(high), input._a.shape, None)
+    return _made("randint_like", values.astype(_kind(options, input._a.dtype)), options)
+
+
+def randperm(n: int, *, generator: Any = None, **options: Any) -> Any:
+    """Return the numbers from 0 to n-1 in random order."""
+    values = random.permutation(n, generator).astype(_kind(options, np.int64))
+    return _made("randperm", values, options)
+
+
+def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None,
+           **options: Any) -> Any:
+    """Return normal values with the given mean and standard deviation (numbers or tensors)."""
+    if size is not None:
+        shape = shape_of((size,))
+    else:
+        parts = [x._a.shape for x in (mean, std) if isinstance(x, TensorBase)]
+        shape = np.broadcast_shapes(*parts)
+    kinds = [x._a.dtype for x in (mean, std) if isinstance(x, TensorBase)]
+    kind = _kind(options, kinds[0] if kinds else None)
+    mean, std = (x._a if isinstance(x, TensorBase) else x for x in (mean, std))
+    values = random.normal_array(shape, kind, generator) * std + mean
+    return _made("normal", values.astype(kind), options)
+
+
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
+    """Return 1 with the probability that ``input`` gives, else 0."""
+    chance = input._a if p is None else p
+    return _made("bernoulli", _bernoulli(input._a.shape, chance, input._a.dtype, generator), {})
+
+
+def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
+    draws = random.uniform_array(shape, np.float64 if np.ndim(chance) == 0 else kind, generator)
+    return (draws < chance).astype(kind)
+
+
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *,
+                generator: Any = None) -> Any:
+    """Return positions drawn with the given weights, row by row."""
+    weights = input._a
+    if weights.ndim not in (1, 2):
+        raise ShapeError("prob_dist must be 1 or 2 dim", f"It has shape {weights.shape}.")
+    if not (weights >= 0).all() or not np.isfinite(weights).all():
+        raise ValueRangeError(
+            "probability tensor contains either `inf`, `nan` or element < 0", "In `multinomial`."
+        )
+    if not replacement and num_samples > weights.shape[-1]:
+        raise ValueRangeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        )
+    rows = weights.reshape(-1, weights.shape[-1])
+    if not replacement or num_samples == 1:
+        # As torch: the largest of weight / exponential noise.
+        noise = -np.log1p(-random.uniform_array(rows.shape, rows.dtype, generator))
+        score = rows / noise
+        picked = np.argsort(-score, axis=-1, kind="stable")[:, :num_samples]
+    else:
+        total = np.cumsum(rows / rows.sum(-1, keepdims=True), -1)
+        draws = random.uniform_array((rows.shape[0], num_samples), np.float64, generator)
+        picked = np.stack([
+            np.searchsorted(row, draw, side="right") for row, draw in zip(total, draws, strict=True)
+        ])
+    picked = np.minimum(picked, rows.shape[-1] - 1).astype(np.int64)
+    return _made("multinomial", picked.reshape((*weights.shape[:-1], num_samples)), {})
+
+
+# --- methods of Tensor that make new ones or fill with random values
+
+
+def _random_methods() -> None:
+    def uniform_(self: Any, from_: float = 0, to: float = 1, *, generator: Any = None,
+                 **more: Any) -> Any:
+        """Overwrite with values drawn evenly from [from, to)."""
+        low = more.get("a", more.get("from", from_))
+        high = more.get("b", to)
+        a = self._a
+        values = random.uniform_array(a.shape, a.dtype, generator)
+        return self._overwrite("uniform_", values * a.dtype.type(high - low) + a.dtype.type(low))
+
+    def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
+        """Overwrite with normal values."""
+        a = self._a
+        values = random.normal_array(a.shape, a.dtype, generator)
+        return self._overwrite("normal_", values * a.dtype.type(std) + a.dtype.type(mean))
+
+    def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+        """Overwrite with 1 with probability ``p``, else 0."""
+        chance = p._a if isinstance(p, TensorBase) else p
+        a = self._a
+        return self._overwrite("bernoulli_", _bernoulli(a.shape, chance, a.dtype, generator))
+
+    def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:
+        """Overwrite with whole numbers drawn evenly."""
+        a = self._a
+        if to is None:
+            top = 2**24 if a.dtype == np.float32 else 2**53
+            if a.dtype.kind in "iu":
+                top = int(np.iinfo(a.dtype).max) + 1
+            from_, to = 0, (top if from_ is None else from_)
+        return self._overwrite("random_", random.integers_array(from_, to, a.shape, generator))
+
+    def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
+        """Overwrite with values of the exponential distribution."""
+        draws = random.uniform_array(self._a.shape, self._a.dtype, generator)
+        return self._overwrite("exponential_", -np.log1p(-draws) / lambd)
+
+    for method in (uniform_, normal_, bernoulli_, random_, exponential_):
+        setattr(Tensor, method.__name__, method)
+    Tensor.bernoulli = bernoulli
+    Tensor.multinomial = multinomial
+
+
+def _new_methods() -> None:
+    def make(name: str, build: Any) -> None:
+        def call(self: Any, *size: Any, **options: Any) -> Any:
+            kind = _kind(options, self._a.dtype)
+            return _made("new_" + name, build(_size(size, options), kind), options)
+
+        call.__name__ = call.__qualname__ = "new_" + name
+        call.__doc__ = f"As ``{name}``, in the dtype of this tensor."
+        setattr(Tensor, "new_" + name, call)
+
+    make("zeros", np.zeros)
+    make("ones", np.ones)
+    make("empty", np.empty)
+
+    def new_full(self: Any, size: Any, fill_value: Any, **options: Any) -> Any:
+        """As ``full``, in the dtype of this tensor."""
+        kind = _kind(options, self._a.dtype)
+        return _made("new_full", np.full(shape_of((size,)), fill_value, kind), options)
+
+    def new_tensor(self: Any, data: Any, **options: Any) -> Any:
+        """As ``tensor``, in the dtype of this tensor."""
+        options.setdefault("dtype", self.dtype)
+        return tensor(data, **options)
+
+    def data_of(self: Any) -> Any:
+        """Return a new tensor on the same memory."""
+        return wrap(self._a)
+
+    Tensor.new_full = new_full
+    Tensor.new_tensor = new_tensor
+    Tensor.new = data_of
+
+
+_random_methods()
+_new_methods()

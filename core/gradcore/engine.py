@@ -1,0 +1,356 @@
+"""Backward: one loop over the reached nodes, newest first.
+
+Gradients are plain arrays unless a graph of the gradients is asked for (``create_graph``), in which
+case they are tensors and the same gradient functions record themselves.
+"""
+
+import heapq
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore import graph
+from gradcore.errors import AutogradError, GraphFreedError
+from gradcore.graph import FREED, Node, SavedOutput, TensorBase, state, wrap
+
+Fit = Callable[[Any, tuple[int, ...], Any], Any]
+_fit_tensor: Fit
+
+
+def use_fit(fit: Fit) -> None:
+    """Set how a gradient *tensor* is summed and cast to the shape and dtype of its input."""
+    global _fit_tensor
+    _fit_tensor = fit
+
+
+def fit_array(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Sum ``g`` over broadcast axes down to ``shape`` and cast it to ``dtype``."""
+    if g.shape != shape:
+        extra = g.ndim - len(shape)
+        if extra < 0:
+            return fit_array(np.broadcast_to(g, shape), shape, dtype)
+        axes = tuple(range(extra)) + tuple(
+            extra + i for i, size in enumerate(shape) if size == 1 and g.shape[extra + i] != 1
+        )
+        g = np.add.reduce(g, axis=axes, keepdims=True).reshape(shape)
+    if g.dtype != dtype:
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.astype(dtype)
+    return g
+
+
+def unpack(node: Node, as_tensors: bool) -> list[Any]:
+    """Return what the node saved, as arrays or as tensors, after checking that it is unchanged."""
+    saved = node.saved
+    if saved is FREED:
+        raise GraphFreedError(
+            "Trying to backward through the graph a second time (or directly access saved tensors "
+            "after they have already been freed). Saved intermediate values of the graph are freed "
+            "when you call .backward() or autograd.grad().",
+            f"At {node.name()}.",
+            "Specify retain_graph=True if you need to backward through the graph a second time "
+            "or if you need to access saved tensors after calling backward.",
+        )
+    if node.poison:
+        graph.raise_modified(node, None, _first_shape(node), node.dtype)
+    seq = node.seq
+    values = []
+    for item in saved:
+        if isinstance(item, TensorBase):
+            vc = item._vc
+            if vc is not None and vc.stamp > seq:
+                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
+            values.append(item if as_tensors else item._a)
+        elif type(item) is SavedOutput:
+            if item.vc.stamp > seq:
+                graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
+            values.append(_output(node, item) if as_tensors else item.array)
+        elif type(item) is tuple:
+            values.append(_unpack_tuple(node, item, as_tensors))
+        else:
+            values.append(item)
+    return values
+
+
+def _first_shape(node: Node) -> tuple[int, ...]:
+    shape: tuple[Any, ...] = node.shape
+    return shape[0] if shape and isinstance(shape[0], tuple) else shape
+
+
+def _output(node: Node, item: SavedOutput) -> Any:
+    """Return a saved output as the tensor it was, with this node as its history."""
+    t = wrap(item.array)
+    if item.array.dtype.kind in "fc":
+        t._node = node
+        t._port = item.port
+    t._vc = item.vc
+    return t
+
+
+def _unpack_tuple(node: Node, items: tuple[Any, ...], as_tensors: bool) -> tuple[Any, ...]:
+    out = []
+    for item in items:
+        if isinstance(item, TensorBase):
+            vc = item._vc
+            if vc is not None and vc.stamp > node.seq:
+                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
+            item = item if as_tensors else item._a
+        out.append(item)
+    return tuple(out)
+
+
+class Pass:
+    """One backward pass: the gradients on their way, and where they are to arrive."""
+
+    __slots__ = ("as_tensors", "retain", "grads", "nodes", "heap", "leaves", "owned", "needed")
+
+    def __init__(self, as_tensors: bool, retain: bool, needed: set[int] | None) -> None:
+        self.as_tensors = as_tensors
+        self.retain = retain
+        self.grads: dict[int, Any] = {}
+        self.nodes: dict[int, Node] = {}
+        self.heap: list[int] = []
+        self.leaves: dict[int, TensorBase] = {}
+        # Keys of gradients that this pass has added up itself, and may therefore add to in place.
+        self.owned: set[int] = set()
+        self.needed = needed
+
+    def put(self, edge: Any, port: int, g: Any) -> None:
+        """Add ``g`` to what is on its way to ``edge``."""
+        if isinstance(edge, Node):
+            key = edge.seq
+            if key not in self.nodes:
+                self.nodes[key] = edge
+                heapq.heappush(self.heap, -key)
+            if type(edge.shape) is tuple and edge.plan is not None and edge.plan.many:
+                parts = self.grads.setdefault(key, [None] * len(edge.shape))
+                shape, dtype = edge.shape[port], edge.dtype[port]
+                g = self._fit(g, shape, dtype)
+                parts[port] = g if parts[port] is None else parts[port] + g
+                return
+            g = self._fit(g, edge.shape, edge.dtype)
+        else:
+            # Leaves are kept beside the nodes: negative keys never meet a node's number.
+            key = -id(edge)
+            self.leaves[key] = edge
+            g = self._fit(g, edge._a.shape, edge._a.dtype)
+        held = self.grads.get(key)
+        if held is None:
+            self.grads[key] = g
+        elif key in self.owned:
+            np.add(held, g, out=held)
+        else:
+            g = held + g
+            self.grads[key] = g
+            if type(g) is np.ndarray:
+                self.owned.add(key)
+
+    def _fit(self, g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        if self.as_tensors:
+            a = g._a
+            return g if a.shape == shape and a.dtype is dtype else _fit_tensor(g, shape, dtype)
+        return g if g.shape == shape and g.dtype is dtype else fit_array(g, shape, dtype)
+
+    def run(self, capture: dict[int, dict[int, Any]]) -> None:
+        """Pass all nodes, newest first. ``capture[seq][port]`` is filled where asked for."""
+        heap, nodes, grads, needed = self.heap, self.nodes, self.grads, self.needed
+        pop, push = heapq.heappop, heapq.heappush
+        while heap:
+            key = -pop(heap)
+            node = nodes.pop(key)
+            g = grads.pop(key)
+            if node.hooks is not None:
+                g = _before(node, g, self.as_tensors)
+            if key in capture:
+                for port in capture[key]:
+                    capture[key][port] = g[port] if node.plan.many else g
+            edges = node.edges
+            plan = node.plan
+            if needed is not None and not any(e is not None and _leads(e, needed) for e in edges):
+                continue
+            values = unpack(node, self.as_tensors) if node.saved else ()
+            results: Any
+            if plan.calls is None or node.hooks is not None or graph.recorder is not None:
+                results = node.op.vjp(node, g, values, self.as_tensors)
+                if node.hooks is not None:
+                    results = _after(node, results, g, self.as_tensors)
+                if graph.recorder is not None:
+                    _tell_gradients(node, results)
+                for i, gi in enumerate(results):
+                    edge = edges[i]
+                    if gi is not None and edge is not None:
+                        if needed is not None and not _leads(edge, needed):
+                            continue
+                        self.put(edge, node.ports[i] if node.ports else 0, gi)
+            else:
+                for i, fn, wants in plan.calls:
+                    edge = edges[i]
+                    if needed is not None and not _leads(edge, needed):
+                        continue
+                    gi = fn(g, *[values[j] for j in wants]) if wants else fn(g)
+                    if gi is None:
+                        continue
+                    # The common case of ``put``, inline: a node met for the first time.
+                    if (
+                        type(edge) is Node
+                        and node.ports is None
+                        and not self.as_tensors
+                        and edge.seq not in grads
+                        and gi.shape == edge.shape
+                        and gi.dtype is edge.dtype
+                    ):
+                        key = edge.seq
+                        grads[key] = gi
+                        nodes[key] = edge
+                        push(heap, -key)
+                    else:
+                        self.put(edge, node.ports[i] if node.ports else 0, gi)
+            if not self.retain and node.saved:
+                node.saved = FREED
+
+
+def _leads(edge: Any, needed: set[int]) -> bool:
+    return (edge.seq if isinstance(edge, Node) else -id(edge)) in needed
+
+
+def _tell_gradients(node: Node, results: Any) -> None:
+    listener = graph.recorder
+    if listener is None:
+        return
+    graph.recorder = None
+    try:
+        listener.gradients(node, tuple(results))
+    finally:
+        graph.recorder = listener
+
+
+def _as_tensor(g: Any, as_tensors: bool) -> Any:
+    return g if as_tensors or g is None else wrap(g)
+
+
+def _as_before(t: Any, as_tensors: bool) -> Any:
+    return t if as_tensors or t is None else t._a
+
+
+def call_hooks(hooks: dict[int, Callable[[Any], Any]], g: Any, as_tensors: bool) -> Any:
+    """Pass ``g`` through tensor hooks; one that returns something replaces it."""
+    t = _as_tensor(g, as_tensors)
+    for hook in list(hooks.values()):
+        returned = hook(t)
+        if returned is not None:
+            if not isinstance(returned, TensorBase):
+                raise AutogradError(
+                    "a tensor's hook must return None or a tensor, "
+                    f"not {type(returned).__name__}",
+                    "",
+                    "Return the changed gradient, or nothing.",
+                )
+            t = returned
+    return _as_before(t, as_tensors)
+
+
+def _before(node: Node, g: Any, as_tensors: bool) -> Any:
+    hooks = node.hooks
+    if hooks is None:
+        return g
+    many = node.plan.many
+    parts = list(g) if many else [g]
+    for port, port_hooks in hooks.outputs.items():
+        if parts[port] is not None and port_hooks:
+            parts[port] = call_hooks(port_hooks, parts[port], as_tensors)
+    for port, keep in hooks.retained.items():
+        if parts[port] is not None:
+            keep(_as_tensor(parts[port], as_tensors))
+    for hook in list(hooks.before.values()):
+        returned = hook(tuple(_as_tensor(part, as_tensors) for part in parts))
+        if returned is not None:
+            parts = [_as_before(part, as_tensors) for part in _tuple(returned)]
+    return parts if many else parts[0]
+
+
+def _after(node: Node, results: Sequence[Any], g: Any, as_tensors: bool) -> Any:
+    hooks = node.hooks
+    if hooks is None or not hooks.after:
+        return results
+    inputs = tuple(_as_tensor(result, as_tensors) for result in results)
+    outputs = tuple(_as_tensor(part, as_tensors) for part in (g if node.plan.many else [g]))
+    for hook in list(hooks.after.values()):
+        returned = hook(inputs, outputs)
+        if returned is not None:
+            inputs = _tuple(returned)
+    return [_as_before(result, as_tensors) for result in inputs]
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _alone(grads: dict[int, Any], key: int) -> tuple[Any, int]:
+    g = grads.pop(key)
+    return g, sys.getrefcount(g)
+
+
+# How many references an array has that nobody else holds: this differs by Python version.
+_ALONE = _alone({0: np.zeros(1)}, 0)[1]
+
+
+def accumulate(leaves: dict[int, TensorBase], grads: dict[int, Any], as_tensors: bool) -> None:
+    """Add the gradients that arrived at leaves to their ``grad``."""
+    for key, leaf in leaves.items():
+        g, references = _alone(grads, key)
+        mine = references <= _ALONE
+        more = leaf._more
+        if more is not None and more.hooks:
+            g = call_hooks(more.hooks, g, as_tensors)
+            mine = False
+        held = leaf._grad
+        if held is None:
+            if as_tensors:
+                leaf._grad = g
+            else:
+                owned = mine and g.base is None and g.flags.c_contiguous
+                leaf._grad = wrap(g if owned else np.array(g, order="C"))
+        elif as_tensors:
+            leaf._grad = held + g
+        else:
+            np.add(held._a, g, out=held._a)
+            graph.written(held, "backward", False)
+        if graph.recorder is not None:
+            listener = graph.recorder
+            graph.recorder = None
+            try:
+                listener.accumulated(leaf, g)
+            finally:
+                graph.recorder = listener
+        if more is not None and more.after:
+            for hook in list(more.after.values()):
+                hook(leaf)
+
+
+def reachable(roots: Sequence[Node], targets: set[int]) -> set[int]:
+    """Return the numbers of the nodes (and targets) from which a target can be reached."""
+    seen: dict[int, Node] = {root.seq: root for root in roots}
+    stack = list(seen.values())
+    while stack:
+        for edge in stack.pop().edges:
+            if isinstance(edge, Node) and edge.seq not in seen:
+                seen[edge.seq] = edge
+                stack.append(edge)
+    needed = set(targets)
+    # Oldest first: everything a node leads to has been decided before it.
+    for key in sorted(seen):
+        for edge in seen[key].edges:
+            if edge is not None and _leads(edge, needed):
+                needed.add(key)
+                break
+    return needed
+
+
+def set_modes(grad: bool) -> bool:
+    """Set whether operations are recorded; return what was set before."""
+    before = state.grad
+    state.grad = grad
+    return before

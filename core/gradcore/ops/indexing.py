@@ -1,0 +1,535 @@
+"""Taking values out by position or mask, putting them in, joining and dividing tensors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore import dtypes
+from gradcore.dtypes import Array
+from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
+from gradcore.ops.dispatch import promoted
+from gradcore.ops.registry import S, T, composite, operation
+from gradcore.ops.shape import axis
+
+# --- x[...] without tensors in the index: a view
+
+
+def _pick_name(node: Any) -> str:
+    index = node.saved[node.plan.names.index("index")] if node.saved else ()
+    last = index[-1] if isinstance(index, tuple) and index else index
+    if isinstance(last, int):
+        return "Select"
+    return "Unsqueeze" if last is None else "Slice" if last is not Ellipsis else "Alias"
+
+
+@operation(
+    "pick",
+    gradient={"input": lambda g, input_shape, index: place(g, input_shape, index)},
+    functions=False,
+    view=True,
+    parity=None,
+    grad_name=_pick_name,
+)
+def pick(input: Array, index: Any) -> Any:
+    """Return the part of a tensor that integers, slices, None and ``...`` select."""
+    try:
+        out = input[index]
+    except IndexError as error:
+        raise index_error(input, error) from None
+    # A full index makes NumPy return a bare value, which would no longer share memory.
+    return out if isinstance(out, np.ndarray) else input[(*_tuple(index), Ellipsis)]
+
+
+def _tuple(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def index_error(input: Array, error: Exception) -> IndexOutOfRangeError:
+    """Return torch's error for NumPy's."""
+    text = str(error)
+    if "too many indices" in text:
+        text = f"too many indices for tensor of dimension {input.ndim}"
+    return IndexOutOfRangeError(
+        text,
+        f"The tensor has shape {tuple(input.shape)}.",
+        "Indices count from 0; negative ones from the end.",
+    )
+
+
+@operation(
+    "place",
+    gradient={"input": lambda g, index: pick(g, index)},
+    functions=False,
+    parity=None,
+    grad_name="SliceBackward",
+)
+def place(input: Array, shape: Sequence[int], index: Any) -> Any:
+    """Return zeros of ``shape`` with the input at ``index``: the gradient of ``pick``."""
+    out = np.zeros(shape, input.dtype)
+    out[index] = input
+    return out
+
+
+# --- x[...] with tensors in the index: a copy
+
+
+@operation(
+    "index",
+    gradient={"input": lambda g, input_shape, index: place_added(g, input_shape, index)},
+    functions=False,
+    parity=None,
+)
+def index_of(input: Array, index: Any) -> Any:
+    """Return the values that integer or bool arrays select."""
+    try:
+        return input[index]
+    except IndexError as error:
+        raise index_error(input, error) from None
+
+
+@operation(
+    "place_added",
+    gradient={"input": lambda g, index: index_of(g, index)},
+    functions=False,
+    parity=None,
+    grad_name="IndexBackward",
+)
+def place_added(input: Array, shape: Sequence[int], index: Any) -> Any:
+    """Return zeros of ``shape`` with the input added at ``index``, repeated places summed."""
+    out = np.zeros(shape, input.dtype)
+    add_at(out, index, input)
+    return out
+
+
+def add_at(out: Array, index: Any, values: Array) -> None:
+    """Add ``values`` to ``out[index]``, every one of them where places repeat."""
+    parts = _tuple(index)
+    if len(parts) == 1 and isinstance(parts[0], np.ndarray):
+        if parts[0].dtype.kind == "b":
+            out[parts[0]] += values
+            return
+        rows = parts[0].reshape(-1)
+        _add_rows(out, rows, values.reshape((rows.size, *out.shape[1:])))
+        return
+    np.add.at(out, index, values)
+
+
+def _add_rows(out: Array, rows: Array, values: Array) -> None:
+    """Add whole rows: sorted and summed run by run, several times faster than ``np.add.at``."""
+    if rows.size == 0:
+        return
+    rows = np.where(rows < 0, rows + out.shape[0], rows)
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
+    if starts.size == rows.size:
+        out[rows] += values[order]
+    else:
+        out[rows[starts]] += np.add.reduceat(values[order], starts, axis=0)
+
+
+@operation(
+    "index_put",
+    inputs=2,
+    gradient={
+        "input": lambda g, index: index_zeroed(g, index),
+        "values": lambda g, index: index_of(g, index),
+    },
+    functions=False,
+    parity=None,
+    grad_name="IndexPut",
+)
+def index_put_op(input: Array, values: Any, index: Any, accumulate: bool = False) -> Any:
+    """Return a copy with ``values`` at ``index``."""
+    out = input.copy()
+    if accumulate:
+        np.add.at(out, index, values)
+    else:
+        try:
+            out[index] = values
+        except IndexError as error:
+            raise index_error(input, error) from None
+        except ValueError:
+            raise ShapeError(
+                f"shape mismatch: value tensor of shape {list(np.shape(values))} cannot be "
+                f"broadcast to indexing result of shape {list(out[index].shape)}",
+                f"The tensor has shape {tuple(out.shape)}.",
+                "Give values of that shape, or one value.",
+            ) from None
+    return out
+
+
+@operation(
+    "index_add_put",
+    inputs=2,
+    gradient={"input": lambda g: g, "values": lambda g, index: index_of(g, index)},
+    functions=False,
+    parity=None,
+    grad_name="IndexPut",
+)
+def index_add_put(input: Array, values: Any, index: Any) -> Any:
+    """Return a copy with ``values`` added at ``index``."""
+    out = input.copy()
+    np.add.at(out, index, values)
+    return out
+
+
+@operation(
+    "index_zeroed",
+    gradient={"input": lambda g, index: index_zeroed(g, index)},
+    functions=False,
+    parity=None,
+)
+def index_zeroed(input: Array, index: Any) -> Any:
+    """Return a copy with zeros at ``index``."""
+    out = input.copy()
+    out[index] = 0
+    return out
+
+
+# --- along one dimension
+
+
+def _check_index(name: str, index: Array) -> None:
+    if index.dtype.kind != "i" and index.dtype != np.uint8:
+        raise DtypeError(
+            f"{name}(): Expected dtype int32/int64 for index",
+            f"Got {dtypes.of(index)}.",
+            "Convert it first, for instance with .long().",
+        )
+
+
+def _cut(input: Array, index: Array, where: int) -> Array:
+    """Return the input cut to the index's size in the other dimensions, as torch reads it."""
+    return input[
+        tuple(
+            slice(None) if i == where else slice(0, n) for i, n in enumerate(index.shape)
+        )
+    ]
+
+
+def _in_range(name: str, index: Array, size: int) -> None:
+    if index.size and (index.max() >= size or index.min() < 0):
+        worst = int(index.max()) if index.max() >= size else int(index.min())
+        raise IndexOutOfRangeError(
+            f"index {worst} is out of bounds for dimension with size {size}",
+            f"In `{name}`.",
+            "Indices must be at least 0 and less than the size.",
+        )
+
+
+@operation(
+    "gather",
+    inputs=3,
+    gradient={"input": lambda g, input_shape, dim, index: put_along(g, index, input_shape, dim)},
+    functions=False,
+    parity=None,
+)
+def gather_of(input: Array, dim: int, index: Array) -> Any:
+    """Return ``out[i][j] = input[index[i][j]][j]`` (for dim 0)."""
+    if input.ndim == 0:
+        return np.broadcast_to(input, index.shape).copy()
+    _check_index("gather", index)
+    where = axis(dim, input.ndim)
+    if index.ndim != input.ndim:
+        raise ShapeError(
+            "Index tensor must have the same number of dimensions as input tensor",
+            f"They have shapes {index.shape} and {input.shape}.",
+            "Use unsqueeze() or expand() on the index.",
+        )
+    _in_range("gather", index, input.shape[where])
+    return np.take_along_axis(_cut(input, index, where), index.astype(np.int64), where)
+
+
+@operation(
+    "put_along",
+    inputs=2,
+    gradient={"input": lambda g, indices, dim: gather_of(g, dim, indices)},
+    functions=False,
+    parity=None,
+    grad_name="ScatterAdd",
+)
+def put_along(input: Array, indices: Array, shape: Sequence[int], dim: int) -> Any:
+    """Return zeros of ``shape`` with the input added at ``indices`` along ``dim``."""
+    out = np.zeros(shape, input.dtype)
+    if out.ndim == 0:
+        return out + input.sum()
+    scatter_add_into(out, axis(dim, len(shape)), indices, input)
+    return out
+
+
+def grid(index: Array, where: int) -> tuple[Any, ...]:
+    """Return the full index of what ``index`` names along one dimension."""
+    parts = list(np.ogrid[tuple(slice(0, n) for n in index.shape)])
+    parts[where] = index.astype(np.int64)
+    return tuple(parts)
+
+
+def scatter_add_into(out: Array, where: int, index: Array, values: Any) -> None:
+    """Add values at ``index`` along one dimension, every one where places repeat."""
+    values = np.asarray(values)
+    if values.shape != index.shape and values.ndim:
+        values = _cut(values, index, values.ndim)
+    if index.shape[where] == 1:
+        out[grid(index, where)] += values
+    else:
+        np.add.at(out, grid(index, where), values)
+
+
+def _scatter(input: Array, dim: int, index: Array, src: Any) -> Any:
+    _check_index("scatter", index)
+    where = axis(dim, input.ndim)
+    _in_range("scatter", index, input.shape[where] if input.ndim else 1)
+    out = input.copy()
+    if np.ndim(src):
+        src = _cut(src, index, src.ndim)
+    out[grid(index, where)] = src
+    return out
+
+
+scatter_of = operation(
+    "scatter",
+    inputs=4,
+    gradient={
+        "input": lambda g, dim, index: _scatter_zero(g, dim, index),
+        "src": lambda g, dim, index, src_shape: _scatter_src(g, dim, index, src_shape),
+    },
+    functions=False,
+    parity=None,
+)(_scatter)
+
+
+def _scatter_zero(g: Any, dim: int, index: Any) -> Any:
+    return scatter_of(g, dim, index, 0.0)
+
+
+def _scatter_src(g: Any, dim: int, index: Any, shape: Any) -> Any:
+    back = gather_of(g, dim, index)
+    if tuple(back.shape) == tuple(shape) or not len(shape):
+        return back
+    return place(back, shape, tuple(slice(0, n) for n in index.shape))
+
+
+scatter_add = operation(
+    "scatter_add",
+    inputs=4,
+    gradient={
+        "input": lambda g: g,
+        "src": lambda g, dim, index, src_shape: _scatter_src(g, dim, index, src_shape),
+    },
+    methods=True,
+    inplace=True,
+    samples=[
+        (T(3, 4), 0, T(2, 4, kind="index", high=3), T(2, 4)),
+        (T(3, 4), 1, T(3, 2, kind="index", high=4), T(3, 2)),
+    ],
+    doc="Return a copy with ``src`` added at ``index`` along a dimension.",
+)(lambda input, dim, index, src: _scatter_added(input, dim, index, src))
+
+
+def _scatter_added(input: Array, dim: int, index: Array, src: Any) -> Any:
+    _check_index("scatter_add", index)
+    where = axis(dim, input.ndim)
+    _in_range("scatter_add", index, input.shape[where])
+    out = input.copy()
+    scatter_add_into(out, where, index, src)
+    return out
+
+
+# --- where and masks
+
+
+def _where_kinds(condition: Any, input: Any, other: Any) -> Any:
+    if isinstance(input, np.ndarray) and isinstance(other, np.ndarray):
+        input, other = promoted(input, other)
+    elif isinstance(input, np.ndarray) or isinstance(other, np.ndarray):
+        input, other = promoted(input, other)
+        array = input if isinstance(input, np.ndarray) else other
+        input, other = (
+            x if isinstance(x, np.ndarray) else np.asarray(x, array.dtype) for x in (input, other)
+        )
+    else:
+        kind = dtypes.as_numpy(float if float in (type(input), type(other)) else type(input))
+        input, other = np.asarray(input, kind), np.asarray(other, kind)
+    return condition, input, other
+
+
+def _where_kernel(condition: Array, input: Any, other: Any) -> Any:
+    # A plain number among arrays keeps the arrays' dtype.
+    return np.where(condition, input, other)
+
+
+where_of = operation(
+    "where",
+    inputs=3,
+    gradient={
+        "input": lambda g, condition: where_of(condition, g, 0.0),
+        "other": lambda g, condition: where_of(condition, 0.0, g),
+    },
+    functions=False,
+    adapt=_where_kinds,
+    parity=None,
+)(_where_kernel)
+
+
+@composite(
+    "where",
+    methods=False,
+    samples=[
+        (T(2, 3, kind="bool"), T(2, 3), T(2, 3)),
+        (T(2, 3, kind="bool"), T(3), T()),
+        (T(2, 3, kind="bool"), T(2, 3), 0.0),
+    ],
+)
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """Return ``input`` where ``condition`` holds, else ``other``."""
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
+    return where_of(condition, input, other)
+
+
+@operation(
+    "masked_fill",
+    inputs=3,
+    gradient={
+        "input": lambda g, mask: masked_fill(g, mask, 0.0),
+        "value": lambda g, mask: where_of(mask, g, 0.0),
+    },
+    methods=True,
+    inplace=True,
+    samples=[
+        (T(2, 3), T(2, 3, kind="bool"), 0.5),
+        (T(2, 3), T(3, kind="bool"), 0.5),
+        (T(2, 3), T(2, 3, kind="bool"), T()),
+    ],
+)
+def masked_fill(input: Array, mask: Array, value: Any) -> Any:
+    """Return a copy with ``value`` where ``mask`` is true."""
+    if mask.dtype.kind != "b":
+        raise DtypeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}",
+            "",
+            "Compare first, for instance `mask != 0`.",
+        )
+    return np.where(mask, np.asarray(value).astype(input.dtype), input)
+
+
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """Return the positions of the values that are not 0: one row each, or one tensor a dim."""
+    return nonzero_tuple(input) if as_tuple else nonzero_rows(input)
+
+
+nonzero_rows = operation("nonzero", functions=False, parity=None, doc="Positions, one row each.")(
+    lambda input: np.argwhere(input)
+)
+
+
+def nonzero_tuple(input: Any) -> Any:
+    """Return the positions of the values that are not 0, one tensor for each dimension."""
+    rows = nonzero_rows(input)
+    return tuple(pick(rows, (slice(None), i)) for i in range(rows.shape[1]))
+
+
+composite("nonzero", methods=True, samples=[(T(2, 3, kind="int"),)])(nonzero)
+
+# --- joining
+
+
+def _meet_all(members: Sequence[Any]) -> tuple[Any]:
+    kind = members[0].dtype
+    for item in members[1:]:
+        if item.dtype is not kind:
+            kind = dtypes.promote(kind, item.dtype)
+    return ([item.astype(kind, copy=False) for item in members],)
+
+
+def _cat_back(g: Any, needs: Any, dim: int, tensors_shape: Any) -> Any:
+    where = dim % max(len(g.shape), 1)
+    head = (slice(None),) * where
+    start = 0
+    out = []
+    for need, shape in zip(needs, tensors_shape, strict=True):
+        if len(shape) == 1 and shape[0] == 0 and len(g.shape) != 1:
+            out.append(None)
+            continue
+        stop = start + shape[where]
+        out.append(pick(g, (*head, slice(start, stop))) if need else None)
+        start = stop
+    return out
+
+
+def _cat(tensors: Sequence[Array], dim: int = 0) -> Any:
+    if not tensors:
+        raise ArgumentError("torch.cat(): expected a non-empty list of Tensors")
+    # As torch: empty one-dimensional tensors are left out whatever the others' shape is.
+    full = [item for item in tensors if not (item.ndim == 1 and item.shape[0] == 0)]
+    if not full:
+        return tensors[0].copy()
+    where = axis(dim, full[0].ndim)
+    try:
+        return np.concatenate(full, axis=where)
+    except ValueError:
+        raise ShapeError(
+            f"Sizes of tensors must match except in dimension {where}.",
+            f"In `cat` of shapes {', '.join(str(item.shape) for item in full)}.",
+            "Make the other dimensions equal, or join along another.",
+            shapes=tuple(item.shape for item in full),
+        ) from None
+
+
+cat = operation(
+    "cat",
+    inputs="list",
+    joint=_cat_back,
+    functions=("cat", "concat", "concatenate"),
+    adapt=_meet_all,
+    samples=[([T(2, 3), T(1, 3)],), ([T(2, 3), T(2, 1)], 1), S([T(2, 3), T(2, 3)], dim=-1)],
+    doc="Join tensors along a dimension that is there.",
+)(_cat)
+
+
+def _stack_back(g: Any, needs: Any, dim: int) -> Any:
+    where = dim % len(g.shape)
+    head = (slice(None),) * where
+    return [pick(g, (*head, i)) if need else None for i, need in enumerate(needs)]
+
+
+@operation(
+    "stack",
+    inputs="list",
+    joint=_stack_back,
+    adapt=_meet_all,
+    samples=[([T(2, 3), T(2, 3)],), ([T(2, 3), T(2, 3), T(2, 3)], 1), S([T(2), T(2)], dim=-1),
+             ([T(), T()],)],
+)
+def stack(tensors: Sequence[Array], dim: int = 0) -> Any:
+    """Join tensors of one shape along a new dimension."""
+    shapes = {item.shape for item in tensors}
+    if len(shapes) > 1:
+        first, other = tensors[0].shape, next(x.shape for x in tensors if x.shape != tensors[0].shape)
+        raise ShapeError(
+            f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+            f"{list(other)} at entry {next(i for i, x in enumerate(tensors) if x.shape == other)}",
+            "In `stack`.",
+            "Use cat() to join tensors of different sizes.",
+            shapes=(first, other),
+        )
+    return np.stack(tensors, axis(dim, tensors[0].ndim + 1))
+
+
+# --- order
+
+
+@operation(
+    "flip",
+    gradient={"input": lambda g, dims: flip(g, dims)},
+    methods=True,
+    varargs=True,
+    samples=[(T(2, 3), (0,)), (T(2, 3), (0, -1))],
+)
+def flip(input: Array, dims: Any) -> Any:
+    """Return a copy with dimensions reversed."""
+    if isinstance(dims, int):
+        dims = (dims,)
+    return np.flip(input, tuple(axis(dim, input.ndim) for dim in dims)).copy()

@@ -1,0 +1,117 @@
+"""Matrix products."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.errors import ShapeError
+from gradcore.graph import TensorBase
+from gradcore.ops.dispatch import same_dtype
+from gradcore.ops.elementwise import conj
+from gradcore.ops.registry import T, operation
+
+
+def swapped(x: Any) -> Any:
+    """Return the matrix (or stack of matrices) transposed, conjugated where complex."""
+    return conj(x.swapaxes(-1, -2))
+
+
+def _matmul(x: Any, y: Any) -> Any:
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise _mismatch("matmul", x, y) from None
+
+
+def _mismatch(name: str, x: Any, y: Any) -> ShapeError:
+    if x.ndim == 0 or y.ndim == 0:
+        return ShapeError(
+            "both arguments to matmul need to be at least 1D, "
+            f"but they are {x.ndim}D and {y.ndim}D",
+            f"In `{name}` of shapes {x.shape} and {y.shape}.",
+            "Use `*` to multiply by a number.",
+            shapes=(x.shape, y.shape),
+        )
+    if x.ndim <= 2 and y.ndim <= 2:
+        a = x.shape if x.ndim == 2 else (1, *x.shape)
+        b = y.shape if y.ndim == 2 else (*y.shape, 1)
+        what = f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+    else:
+        what = f"matmul: shapes {list(x.shape)} and {list(y.shape)} cannot be multiplied"
+    inner = y.shape[-2] if y.ndim > 1 else y.shape[0]
+    return ShapeError(
+        what,
+        f"In `{name}`: the last axis of the first is {x.shape[-1]}, that of the second "
+        f"to be summed over is {inner}.",
+        "These two must be equal: transpose one of them, or change the size that made it.",
+        shapes=(x.shape, y.shape),
+    )
+
+
+def _left(g: Any, input_shape: Any, other: Any) -> Any:
+    if len(other.shape) == 1:
+        # (..., n) @ (n): the outer product of what came back with the vector.
+        return g[..., None] * conj(other) if len(g.shape) else g * conj(other)
+    if len(input_shape) == 1:
+        back = matmul(g[..., None, :], swapped(other))
+        return back[..., 0, :]
+    return matmul(g, swapped(other))
+
+
+def _right(g: Any, input: Any, other_shape: Any) -> Any:
+    if len(input.shape) == 1:
+        if len(other_shape) == 1:
+            return g * conj(input)
+        return conj(input)[:, None] * g[..., None, :]
+    if len(other_shape) == 1:
+        back = matmul(swapped(input), g[..., None])
+        return back[..., 0]
+    if len(other_shape) == 2 and len(input.shape) > 2:
+        # One product of two tall matrices instead of a stack that is summed afterwards.
+        rows = input.reshape((-1, input.shape[-1]))
+        return matmul(swapped(rows), g.reshape((-1, g.shape[-1])))
+    return matmul(swapped(input), g)
+
+
+def _shape_behind(edge: Any) -> Any:
+    if edge is None:
+        return None
+    return edge._a.shape if isinstance(edge, TensorBase) else edge.shape
+
+
+def _matmul_name(node: Any) -> str:
+    shapes = [_shape_behind(edge) for edge in node.edges]
+    dims = [len(shape) if shape is not None else None for shape in shapes]
+    out = len(node.shape)
+    if out == 0:
+        return "Dot"
+    if out == 1:
+        return "Mv" if dims[1] == 1 or dims[0] == 2 else "Squeeze"
+    if out == 2:
+        return "Mm"
+    return "UnsafeView" if 2 in dims or out > 3 else "Bmm"
+
+
+matmul = operation(
+    "matmul",
+    inputs=2,
+    gradient={"input": _left, "other": _right},
+    functions=("matmul", "mm", "bmm", "mv", "dot", "inner_product"),
+    methods=("matmul", "mm", "bmm", "mv", "dot"),
+    kind="binary",
+    adapt=same_dtype,
+    grad_name=_matmul_name,
+    samples=[
+        (T(2, 3), T(3, 4)),
+        (T(3), T(3)),
+        (T(2, 3), T(3)),
+        (T(3), T(3, 4)),
+        (T(5, 2, 3), T(3, 4)),
+        (T(5, 2, 3), T(5, 3, 4)),
+        (T(2, 3), T(5, 3, 4)),
+        (T(2, 1, 2, 3), T(5, 3, 4)),
+        (T(5, 2, 3), T(3)),
+        (T(3), T(5, 3, 4)),
+    ],
+    doc="Return the matrix product; stacks of matrices broadcast, vectors are rows or columns.",
+)(_matmul)
