@@ -7,12 +7,12 @@ class Wave(nn.Module):
     def __init__(self):
         super().__init__()
         self.hidden = nn.Linear(1, 32)
-        self.output = nn.Linear(32, 1)
+        self.angle = nn.Linear(32, 1)
         self.scale = torch.ones(1, requires_grad=True)
 
     def forward(self, x):
         h = torch.tanh(self.hidden(x))
-        return self.scale * torch.sin(self.output(h))
+        return self.scale * torch.sin(self.angle(h))
 
 
 def build():
