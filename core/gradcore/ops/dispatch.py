@@ -79,6 +79,7 @@ class Operation:
         self.required = len(names) - len(defaults)
         self.gradients: dict[str, Any] = {}
         self.joint: Any = None
+        self.undefined = False
         self.plans: dict[int, Plan] = {}
         self.differentiable = False
         self.view = False
@@ -100,6 +101,7 @@ class Operation:
     def set_gradient(self, gradient: dict[str, Any] | None, joint: Any) -> None:
         """Set the gradient functions; checks that they name only what there is."""
         self.gradients = dict(gradient or {})
+        self.undefined = any(hasattr(fn, "undefined") for fn in self.gradients.values())
         self.joint = joint
         self.differentiable = bool(gradient) or joint is not None
         for key in self.gradients:

@@ -8,9 +8,10 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import DtypeError
+from gradcore.errors import AutogradError, DtypeError
+from gradcore.graph import TensorBase
 from gradcore.ops.dispatch import promoted
-from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
+from gradcore.ops.registry import FUNCTIONS, METHODS, OPERATIONS, S, T, composite, operation
 
 
 def conj(x: Any) -> Any:
@@ -21,6 +22,12 @@ def conj(x: Any) -> Any:
     if isinstance(kind, dtypes.dtype):
         return x.conj() if kind.is_complex else x
     return x.conj() if kind.kind == "c" else x
+
+
+def is_complex(x: Any) -> bool:
+    """Tell whether an array or tensor is complex."""
+    kind = x.dtype
+    return bool(kind.is_complex if isinstance(kind, dtypes.dtype) else kind.kind == "c")
 
 
 def to_float(*arrays: Any) -> tuple[Any, ...]:
@@ -174,12 +181,41 @@ div_true = binary(
     inplace=("true_divide_",),
 )
 div_floor = binary(
-    "floor_divide",
+    "div_floor",
     np.floor_divide,
     lambda g: g * 0.0,
     lambda g: g * 0.0,
     "Return the quotient rounded down.",
     NONZERO,
+    functions=False,
+    methods=False,
+    inplace=False,
+    parity=None,
+    gradcheck=False,
+)
+
+
+def undefined(name: str) -> Callable[..., Any]:
+    """Return a gradient function for an operation that PyTorch defines none for either."""
+
+    def refuse(g: Any) -> Any:
+        raise AutogradError(
+            f"derivative for aten::{name} is not implemented",
+            "",
+            "Use another operation, or detach() the input where no gradient is wanted.",
+        )
+
+    refuse.undefined = True  # type: ignore[attr-defined] # a mark on the function
+    return refuse
+
+
+floor_divide = binary(
+    "floor_divide",
+    np.floor_divide,
+    undefined("floor_divide"),
+    undefined("floor_divide"),
+    "Return the quotient rounded down.",
+    NONZERO[:5],
     gradcheck=False,
 )
 div_trunc = binary(
@@ -191,6 +227,7 @@ div_trunc = binary(
     NONZERO,
     functions=False,
     methods=False,
+    inplace=False,
     parity=None,
     gradcheck=False,
 )
@@ -227,7 +264,7 @@ remainder = binary(
     lambda g: g,
     lambda g, input, other: -g * div_floor(input, other),
     "Return what is left of a division rounded down; it has the sign of ``other``.",
-    NONZERO,
+    NONZERO[:5],
 )
 fmod = binary(
     "fmod",
@@ -235,7 +272,7 @@ fmod = binary(
     lambda g: g,
     lambda g, input, other: -g * div_trunc(input, other),
     "Return what is left of a division rounded towards zero; it has the sign of ``input``.",
-    NONZERO,
+    NONZERO[:5],
 )
 POWERS = [
     (T(2, 3, low=0.3), T(2, 3)),
@@ -287,15 +324,19 @@ power = binary(
     "Return ``input ** other``.",
     POWERS,
 )
-float_power = binary(
-    "float_power",
-    np.power,
-    _pow_base,
-    _pow_exponent,
-    "Return ``input ** other`` in double precision.",
-    POWERS,
-    adapt=lambda x, y: tuple(np.asarray(item, np.float64) for item in (x, y)),
-)
+
+
+@composite("float_power", methods=True, samples=POWERS[:-2])
+def float_power(input: Any, exponent: Any) -> Any:
+    """Return ``input ** exponent`` in double precision."""
+    kind = dtypes.FLOAT64
+    input, exponent = (
+        OPERATIONS["to_dtype"].call(x, kind) if isinstance(x, TensorBase) else float(x)
+        for x in (input, exponent)
+    )
+    return power(input, exponent)
+
+
 maximum = binary(
     "maximum",
     np.maximum,
@@ -396,14 +437,23 @@ copysign = binary(
     adapt=promoted_float,
     gradcheck=False,
 )
-binary("nextafter", np.nextafter, None, None, "Return the next float towards ``other``.", PAIRS[:2])
+binary(
+    "nextafter",
+    np.nextafter,
+    undefined("nextafter"),
+    undefined("nextafter"),
+    "Return the next float towards ``other``.",
+    PAIRS[:2],
+    gradcheck=False,
+)
 binary(
     "heaviside",
     np.heaviside,
-    None,
-    None,
+    undefined("heaviside"),
+    undefined("heaviside"),
     "Return 0 below zero, 1 above, ``other`` at zero.",
     PAIRS[:2],
+    gradcheck=False,
 )
 
 # --- powers, exponentials, logarithms
@@ -693,10 +743,20 @@ conj_physical = unary(
 )
 METHODS["conj"] = FUNCTIONS["conj"] = conj_physical
 METHODS["resolve_conj"] = FUNCTIONS["resolve_conj"] = lambda input: input
+
+
+def _angle_back(g: Any, input: Any) -> Any:
+    if not is_complex(input):
+        return g * 0.0
+    size = FUNCTIONS["abs"](input)
+    return g * (input * 1j) / (size * size)
+
+
 unary(
     "angle",
     np.angle,
-    None,
+    _angle_back,
     "Return the angle of a complex value; pi for negative real ones, 0 for others.",
+    [(T(2, 3),), (T(2, 3, kind="complex"),)],
     inplace=False,
 )

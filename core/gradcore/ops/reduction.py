@@ -174,6 +174,7 @@ def put_along(g: Any, indices: Any, shape: Any, dim: int) -> Any:
 
 
 def _along_back(g: Any, indices: Any, input_shape: Any, dim: int, keepdim: bool) -> Any:
+    g = g[0]
     if not len(input_shape):
         return g
     if not keepdim:

@@ -15,7 +15,8 @@ made from the entry; so are the tests. To add one, write in ``ops/<family>.py``:
 
 The first ``inputs`` parameters of the kernel are tensors (or numbers, or None), the others are
 attributes. A gradient function names what it needs: ``g``, inputs, ``y`` (the output, or the names
-given as ``outputs``), attributes, ``<input>_shape``; only that is saved. It is written with
+given as ``outputs``), attributes, ``<input>_shape``; only that is saved. With several outputs
+``g`` is a list: one gradient, or None where nothing came back, for each. It is written with
 operators and other operations, so that it runs on arrays (the ordinary backward pass) and on
 tensors (``create_graph=True``). What broadcasting or promotion did to an input is undone by the
 engine: a gradient may be larger than its input, or of another dtype.
