@@ -45,7 +45,7 @@ class Request(msgspec.Struct, frozen=True, tag=True):
 
 
 class Load(Request, frozen=True):
-    """Run ``source`` and build its model; ``keep_weights`` keeps tensors of equal name and shape."""
+    """Run ``source`` and build its model; ``keep_weights`` keeps what has equal name and shape."""
 
     revision: int
     source: str
@@ -88,6 +88,10 @@ class Watch(Request, frozen=True):
     """Send full values of these tensors with each snapshot (``()`` = none)."""
 
     paths: tuple[str, ...] = ()
+
+
+class Interrupt(Request, frozen=True):
+    """Stop now: finish the step if that takes no time, else break it off with KeyboardInterrupt."""
 
 
 class Shutdown(Request, frozen=True):
@@ -191,3 +195,13 @@ class Snapshot(Event, frozen=True):
     operations: tuple[OperationRecord, ...] = ()
     findings: tuple[Finding, ...] | None = None
     watched: tuple[TensorValues, ...] = ()
+
+
+class ProtocolError(ValueError):
+    """What arrived is no message of this protocol; the stream cannot be read any further."""
+
+
+AnyRequest = (
+    Load | Play | Pause | Step | StepPhase | Reset | SetLearningRate | Watch | Interrupt | Shutdown
+)
+AnyEvent = Hello | StateChanged | Failed | Output | Snapshot

@@ -1,0 +1,128 @@
+"""What is known about one model: its objects, how it was built, what its steps did.
+
+The engine's tracer fills it; the census and the rules only read it. Tensors are known here by
+``id`` while they live, and by storage where one tensor is made from another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from paramscope.census.engine_view import EngineView
+from paramscope.census.rows import Statistics
+from paramscope.census.source import SourceMap
+from paramscope.census.walk import Walk
+from paramscope.code.graph import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How the memory of a tensor was made, as seen while the document's code ran.
+
+    ``line`` is the line of the document that asked for it. ``in_init`` tells whether a
+    Module's ``__init__`` was running. ``is_random`` follows the value through arithmetic.
+    ``is_unfilled`` is memory that was asked for and never written.
+    """
+
+    operation: str
+    line: int | None
+    in_init: bool = False
+    is_random: bool = False
+    is_unfilled: bool = False
+
+
+@dataclass(slots=True)
+class BuildRecord:
+    """What was seen while the source ran and ``build()`` and ``optimizer()`` were called.
+
+    ``origins`` is by storage. ``first_tensors`` maps each plain attribute's path to the tensor
+    it held when the build was done (kept, so that nothing new can take its place in memory);
+    ``first_values`` has a copy of the small ones.
+    """
+
+    origins: dict[int, Origin] = field(default_factory=dict)
+    first_tensors: dict[str, Any] = field(default_factory=dict)
+    first_values: dict[str, NDArray[Any]] = field(default_factory=dict)
+    is_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """An operation through which a value went on and its gradient did not."""
+
+    operation: str
+    span: Span | None
+
+
+@dataclass(slots=True)
+class TensorUse:
+    """What the traced steps did with one tensor that the model holds."""
+
+    is_read: bool = False
+    is_read_in_forward: bool = False
+    is_written: bool = False
+    gradient: Statistics | None = None
+    had_gradient: bool = False
+    cuts: list[Cut] = field(default_factory=list)
+    without_grad_mode: bool = False
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """One traced training step. ``uses`` is by ``id`` of the model's tensors.
+
+    ``uncleared`` holds the ids of those that were stepped with a gradient an earlier step had
+    used already; ``cleared`` of those that began without one. ``update_norms`` is by id as well.
+    """
+
+    number: int
+    uses: dict[int, TensorUse] = field(default_factory=dict)
+    batch_ids: frozenset[int] = frozenset()
+    backward_calls: int = 0
+    uncleared: set[int] = field(default_factory=set)
+    cleared: set[int] = field(default_factory=set)
+    optimizer_steps: int = 0
+    update_norms: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class UseSummary:
+    """The traced steps so far, rolled into one per tensor: what any of them has seen."""
+
+    is_read: bool = False
+    is_read_in_forward: bool = False
+    is_written: bool = False
+    had_gradient: bool = False
+    gradient_always_zero: bool = True
+    cuts: tuple[Cut, ...] = ()
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All four sources for one model at one moment; what census and rules are made from."""
+
+    model: Any
+    walk: Walk
+    optimizers: Sequence[Any]
+    view: EngineView
+    build: BuildRecord = field(default_factory=BuildRecord)
+    summaries: Mapping[int, UseSummary] = field(default_factory=dict)
+    last_step: StepRecord | None = None
+    step: int = 0
+    traced_steps: int = 0
+    backward_calls: int = 0
+    # By id: how often a tensor was stepped with a gradient that a step had used already.
+    uncleared: Mapping[int, int] = field(default_factory=dict)
+    elsewhere: frozenset[int] = frozenset()  # ids held by the program's other models
+    source: SourceMap = field(default_factory=SourceMap)
+
+    def summary(self, tensor: Any) -> UseSummary | None:
+        """Return what the traced steps did with ``tensor``, None if they never met it."""
+        return self.summaries.get(id(tensor))
+
+    def origin(self, tensor: Any) -> Origin | None:
+        """Return how the memory of ``tensor`` was made, None if that was not seen."""
+        storage = self.view.storage(tensor)
+        return self.build.origins.get(storage) if storage else None

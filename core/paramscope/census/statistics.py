@@ -1,0 +1,56 @@
+"""Statistics of an array in as few passes over its memory as NumPy allows."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramscope.census.rows import Statistics
+
+EMPTY = Statistics(norm=0.0, mean=0.0, minimum=0.0, maximum=0.0, zeros=0, non_finite=0)
+
+
+def statistics_of(array: NDArray[Any]) -> Statistics:
+    """Measure ``array``; NaN and Inf are counted, and the rest is measured without them.
+
+    >>> import numpy as np
+    >>> statistics_of(np.array([3.0, 0.0, -4.0, np.nan]))
+    Statistics(norm=5.0, mean=-0.3333333333333333, minimum=-4.0, maximum=3.0, zeros=1, non_finite=1)
+    """
+    if array.size == 0:
+        return EMPTY
+    if array.dtype.kind in "biu":
+        values = array.astype(np.float64)
+    elif array.dtype.kind == "c":
+        values = np.abs(array)
+    else:
+        values = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
+    flat = values.ravel()
+    with np.errstate(all="ignore"):
+        squares = float(np.dot(flat, flat))
+    if not math.isfinite(squares):
+        return _non_finite_statistics(flat)
+    return Statistics(
+        norm=math.sqrt(squares),
+        mean=float(flat.mean()),
+        minimum=float(flat.min()),
+        maximum=float(flat.max()),
+        zeros=flat.size - int(np.count_nonzero(flat)),
+        non_finite=0,
+    )
+
+
+def _non_finite_statistics(flat: NDArray[Any]) -> Statistics:
+    """Measure values that hold NaN or Inf, or whose squares overflow their own dtype."""
+    finite = flat[np.isfinite(flat)].astype(np.float64)
+    if finite.size == 0:
+        return Statistics(0.0, 0.0, 0.0, 0.0, zeros=0, non_finite=int(flat.size))
+    return Statistics(
+        norm=float(np.linalg.norm(finite)),
+        mean=float(finite.mean()),
+        minimum=float(finite.min()),
+        maximum=float(finite.max()),
+        zeros=int(finite.size - np.count_nonzero(finite)),
+        non_finite=int(flat.size - finite.size),
+    )

@@ -1,0 +1,233 @@
+"""The interface of an engine, and the large part of it that both engines share.
+
+Both are laid out like the ``torch`` package, so a namespace is all the shared part needs. What
+differs (recording, the meaning of ``import torch``) is in the two modules beside this one.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramscope.census.engine_view import EngineView
+
+
+class OperationListener(Protocol):
+    """Is told of every operation while it is recorded, from inside the user's call."""
+
+    def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """One operation: its plain name (``add``, ``add_`` in place), tensors in, tensors out."""
+        ...
+
+
+class BackwardListener(Protocol):
+    """Is told before and after each ``backward()`` of the user's, and may raise before it."""
+
+    def before_backward(self, loss: Any) -> None: ...
+
+    def after_backward(self, loss: Any) -> None: ...
+
+
+class Adapter(EngineView, Protocol):
+    """One engine, as the session uses it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def backward_listeners(self) -> list[BackwardListener]: ...
+
+    def activate(self) -> None:
+        """Make ``import torch`` mean this engine in this process."""
+        ...
+
+    def deactivate(self) -> None:
+        """Leave the process as it was before `activate`."""
+        ...
+
+    def seed(self, number: int) -> None: ...
+
+    def random_state(self) -> object: ...
+
+    def restore_random_state(self, state: Any) -> None: ...
+
+    def no_grad(self) -> AbstractContextManager[Any]: ...
+
+    def record(self, listener: OperationListener) -> AbstractContextManager[None]: ...
+
+    def mute(self) -> None:
+        """Have operations go untold until `unmute`: they are not the model's."""
+        ...
+
+    def unmute(self) -> None: ...
+
+    def copy_into(self, target: Any, source: Any) -> None:
+        """Write the values of one tensor into another of equal shape, whatever autograd says."""
+        ...
+
+
+class SharedAdapter:
+    """What is the same on both engines, given the namespace that means ``torch``."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.module_internals = frozenset(vars(torch.nn.Module()))
+        self.backward_listeners: list[BackwardListener] = []
+        self.is_muted = False
+        self._original_backward: Callable[..., Any] | None = None
+        self._tensor: type = torch.Tensor
+        self._parameter: type = torch.nn.Parameter
+        self._module: type = torch.nn.Module
+        self._optimizer: type = torch.optim.Optimizer
+        self._dtypes: dict[Any, str] = {}
+
+    def is_tensor(self, value: object) -> bool:
+        return isinstance(value, self._tensor)
+
+    def is_parameter(self, value: object) -> bool:
+        return isinstance(value, self._parameter)
+
+    def is_module(self, value: object) -> bool:
+        return isinstance(value, self._module)
+
+    def is_optimizer(self, value: object) -> bool:
+        return isinstance(value, self._optimizer)
+
+    def is_uninitialized(self, tensor: Any) -> bool:
+        return type(tensor).__name__ in ("UninitializedParameter", "UninitializedBuffer")
+
+    def shape(self, tensor: Any) -> tuple[int, ...]:
+        return () if self.is_uninitialized(tensor) else tuple(tensor.shape)
+
+    def dtype(self, tensor: Any) -> str:
+        dtype = tensor.dtype
+        name = self._dtypes.get(dtype)
+        if name is None:
+            name = self._dtypes[dtype] = str(dtype).rpartition(".")[2]
+        return name
+
+    def is_floating(self, tensor: Any) -> bool:
+        return bool(tensor.is_floating_point())
+
+    def storage(self, tensor: Any) -> int:
+        if self.is_uninitialized(tensor):
+            return 0
+        try:
+            return int(tensor.untyped_storage().data_ptr())
+        except (RuntimeError, NotImplementedError, AttributeError):
+            return 0
+
+    def array(self, tensor: Any) -> NDArray[Any] | None:
+        if self.is_uninitialized(tensor):
+            return None
+        try:
+            detached = tensor.detach()
+            if self.dtype(tensor) == "bfloat16":
+                detached = detached.float()
+            return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
+        except (RuntimeError, TypeError, NotImplementedError, AttributeError):
+            return None
+
+    def mute(self) -> None:
+        self.is_muted = True
+
+    def unmute(self) -> None:
+        self.is_muted = False
+
+    def seed(self, number: int) -> None:
+        """Seed the engine, NumPy and Python alike."""
+        self.torch.manual_seed(number)
+        np.random.seed(number % 2**32)
+        random.seed(number)
+
+    def random_state(self) -> object:
+        return self.torch.get_rng_state(), np.random.get_state(), random.getstate()
+
+    def restore_random_state(self, state: Any) -> None:
+        engine, numpy_state, python_state = state
+        self.torch.set_rng_state(engine)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        manager: AbstractContextManager[Any] = self.torch.no_grad()
+        return manager
+
+    def copy_into(self, target: Any, source: Any) -> None:
+        with self.no_grad():
+            target.copy_(source.detach())
+
+    def spy_on_backward(self) -> None:
+        """Wrap ``Tensor.backward`` once; while nobody listens it costs one test of a list."""
+        listeners = self.backward_listeners
+        original: Callable[..., Any] = self._tensor.backward  # type: ignore[attr-defined]  # any engine's
+
+        def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
+            if not listeners:
+                return original(loss, *args, **kwargs)
+            self.mute()
+            try:
+                for listener in list(listeners):
+                    listener.before_backward(loss)
+                result = original(loss, *args, **kwargs)
+                for listener in list(listeners):
+                    listener.after_backward(loss)
+            finally:
+                self.unmute()
+            return result
+
+        backward.__doc__ = original.__doc__
+        self._tensor.backward = backward  # type: ignore[attr-defined]  # any engine's
+        self._original_backward = original
+
+    def stop_spying(self) -> None:
+        """Put the engine's own ``backward`` back."""
+        if self._original_backward is not None:
+            self._tensor.backward = self._original_backward  # type: ignore[attr-defined]  # as above
+            self._original_backward = None
+
+
+def tensors_in(values: Iterable[Any], tensor_type: type, depth: int = 2) -> Iterator[Any]:
+    """Give the tensors among ``values`` and in the lists, tuples and dicts among them."""
+    for value in values:
+        if isinstance(value, tensor_type):
+            yield value
+        elif depth and isinstance(value, list | tuple):
+            yield from tensors_in(value, tensor_type, depth - 1)
+        elif depth and isinstance(value, Mapping):
+            yield from tensors_in(value.values(), tensor_type, depth - 1)
+
+
+def plain_name(name: str) -> str:
+    """Turn the name of a method or operator into the operation's: ``__rsub__`` into ``sub``.
+
+    >>> [plain_name(n) for n in ("__add__", "__radd__", "__iadd__", "relu_", "__getitem__")]
+    ['add', 'add', 'add_', 'relu_', 'getitem']
+    """
+    if not (name.startswith("__") and name.endswith("__")):
+        return name
+    name = name[2:-2]
+    if name in _OPERATORS:
+        return _OPERATORS[name]
+    return name
+
+
+_BINARY = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor")
+_OPERATORS = {f"r{name}": name for name in _BINARY} | {f"i{name}": f"{name}_" for name in _BINARY}
+_OPERATORS |= {"truediv": "div", "rtruediv": "div", "itruediv": "div_", "setitem": "setitem_"}
+
+
+@contextmanager
+def listening(listeners: list[BackwardListener], listener: BackwardListener) -> Iterator[None]:
+    """Have ``listener`` told of every backward inside the ``with`` block."""
+    listeners.append(listener)
+    try:
+        yield
+    finally:
+        listeners.remove(listener)

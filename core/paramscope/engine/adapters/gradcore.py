@@ -1,0 +1,71 @@
+"""gradcore as an engine: recording by its own hook, and ``import torch`` meaning gradcore."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradcore.compat
+
+import gradcore
+import gradcore.graph
+import gradcore.nn
+import gradcore.optim
+from paramscope.engine.adapters.base import (
+    OperationListener,
+    SharedAdapter,
+    plain_name,
+    tensors_in,
+)
+from paramscope.engine.operation_names import LOOKS
+
+
+class GradcoreAdapter(SharedAdapter):
+    """The engine interface on gradcore."""
+
+    name = "gradcore"
+
+    def __init__(self) -> None:
+        super().__init__(gradcore)
+        self.version = str(gradcore.__version__)
+
+    def activate(self) -> None:
+        """Put gradcore under the name ``torch`` for every import from now on."""
+        gradcore.compat.install()
+        self.spy_on_backward()
+
+    def deactivate(self) -> None:
+        """Give the name ``torch`` back."""
+        self.stop_spying()
+        gradcore.compat.uninstall()
+
+    @contextmanager
+    def record(self, listener: OperationListener) -> Iterator[None]:
+        with gradcore.graph.set_recorder(_Recorder(listener, self)):
+            yield
+
+
+class _Recorder:
+    """Turns what gradcore tells into what the listener of either engine hears."""
+
+    def __init__(self, listener: OperationListener, adapter: SharedAdapter) -> None:
+        self._listener = listener
+        self._adapter = adapter
+
+    def operation(
+        self,
+        name: str,
+        inputs: tuple[Any, ...],
+        attributes: dict[str, Any],
+        outputs: tuple[Any, ...],
+        recorded: bool,
+    ) -> None:
+        if self._adapter.is_muted or name in LOOKS:
+            return
+        given = tuple(tensors_in((*inputs, *attributes.values()), gradcore.Tensor))
+        self._listener.operation(plain_name(name), given, tuple(outputs))
+
+    def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:
+        """The tracer hooks the tensors it wants, alike on both engines."""
+
+    def accumulated(self, leaf: Any, gradient: Any) -> None:
+        """Read from ``grad`` after the backward, alike on both engines."""

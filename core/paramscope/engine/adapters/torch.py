@@ -1,0 +1,77 @@
+"""Real PyTorch as an engine: recording by a ``TorchFunctionMode``. Imported only when asked for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from paramscope.engine.adapters.base import (
+    OperationListener,
+    SharedAdapter,
+    plain_name,
+    tensors_in,
+)
+from paramscope.engine.operation_names import LOOKS
+
+# Properties whose reading makes a tensor or leads out of autograd; all others are looks.
+_PROPERTIES = frozenset({"data", "T", "mT", "H", "mH", "real", "imag"})
+
+
+class TorchAdapter(SharedAdapter):
+    """The engine interface on the installed PyTorch."""
+
+    name = "torch"
+
+    def __init__(self) -> None:
+        super().__init__(torch)
+        self.version = str(torch.__version__)
+
+    def activate(self) -> None:
+        """Nothing to redirect: ``import torch`` is PyTorch."""
+        self.spy_on_backward()
+
+    def deactivate(self) -> None:
+        self.stop_spying()
+
+    @contextmanager
+    def record(self, listener: OperationListener) -> Iterator[None]:
+        with _Mode(listener, self):
+            yield
+
+
+class _Mode(TorchFunctionMode):  # type: ignore[misc]  # untyped where torch is missing
+    """Passes each call on and tells the listener of it; inside a call the mode is off."""
+
+    def __init__(self, listener: OperationListener, adapter: SharedAdapter) -> None:
+        super().__init__()
+        self._listener = listener
+        self._adapter = adapter
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        name = "" if self._adapter.is_muted else _name_of(func)
+        if name and name not in LOOKS:
+            given = tuple(tensors_in((*args, *kwargs.values()), torch.Tensor))
+            made = tuple(tensors_in((result,), torch.Tensor))
+            self._listener.operation(plain_name(name), given, made)
+        return result
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    """Return the function's name; for a property its own, and nothing if it is only a look."""
+    name = str(getattr(func, "__name__", ""))
+    if name in ("__get__", "__set__"):
+        owner = getattr(getattr(func, "__self__", None), "__name__", "")
+        if owner not in _PROPERTIES:
+            return ""
+        return owner if name == "__get__" else f"{owner}_"
+    return name

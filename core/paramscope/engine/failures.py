@@ -1,0 +1,130 @@
+"""Exceptions of the user's code as plain values: their frames, their spans, their own traceback."""
+
+import linecache
+import os
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+
+from paramscope.code.graph import Span
+from paramscope.engine.frames import span_at
+from paramscope.engine.protocol import Failed, TracebackLine
+
+_OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MAX_FRAMES = 50
+MAX_TEXT = 20_000
+
+
+class CannotTrainError(RuntimeError):
+    """The document lacks what a training step needs; the message names it."""
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss is NaN or infinite; training stops before a weight is moved by it."""
+
+    def __init__(self, loss: float, step: int) -> None:
+        super().__init__(
+            f"The loss of step {step} is {loss}.\n"
+            "  It comes from `loss(model, x, y)`.\n"
+            "  No weight was moved by it: look for a division, log or sqrt of zero, or lower lr."
+        )
+        self.loss = loss
+
+
+def remember_source(filename: str, source: str) -> None:
+    """Have tracebacks show the document's text, although it may be on no disk."""
+    lines = source.splitlines(keepends=True)
+    # Without a time, linecache never compares the text with a file.
+    linecache.cache[filename] = (len(source), None, lines, filename)
+
+
+def describe_failure(
+    error: BaseException, filename: str, during: str, revision: int, step: int = 0
+) -> Failed:
+    """Turn an exception into the event that the window shows."""
+    frames = tuple(_user_frames(error, filename))[-MAX_FRAMES:]
+    return Failed(
+        revision=revision,
+        during=during,
+        kind=type(error).__name__,
+        message=_message_of(error),
+        frames=frames,
+        text=traceback_text(error),
+        step=step,
+    )
+
+
+def traceback_text(error: BaseException) -> str:
+    """Format the traceback as Python does, without the frames of this package."""
+    described = traceback.TracebackException.from_exception(error, max_group_depth=3)
+    pending: list[traceback.TracebackException | None] = [described]
+    seen = set()
+    while pending:
+        part = pending.pop()
+        if part is None or id(part) in seen:
+            continue
+        seen.add(id(part))
+        part.stack[:] = [f for f in part.stack if not f.filename.startswith(_OWN_FOLDER)]
+        pending += [part.__cause__, part.__context__]
+    text = "".join(described.format())
+    if len(text) > MAX_TEXT:
+        text = f"{text[: MAX_TEXT // 2]}\n  ...\n{text[-MAX_TEXT // 2 :]}"
+    return text
+
+
+def _message_of(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"The code called sys.exit({error.code if error.code is not None else ''})."
+    if isinstance(error, KeyboardInterrupt):
+        return "Stopped."
+    if isinstance(error, SyntaxError):
+        return error.msg or "invalid syntax"
+    try:
+        text = str(error)
+    except Exception as broken:  # the user's own __str__ may raise
+        text = f"(its message cannot be shown: {type(broken).__name__})"
+    return text[:MAX_TEXT]
+
+
+def _user_frames(error: BaseException, filename: str) -> Iterator[TracebackLine]:
+    folder = os.path.dirname(os.path.abspath(filename)) if os.path.exists(filename) else ""
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        if error.__traceback__ is not None:
+            yield from _frames_of(error.__traceback__, filename, folder)
+        yield _syntax_line(error, filename)
+        return
+    if error.__traceback__ is not None:
+        yield from _frames_of(error.__traceback__, filename, folder)
+
+
+def _frames_of(trace: TracebackType | None, filename: str, folder: str) -> Iterator[TracebackLine]:
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        name = code.co_filename
+        is_theirs = bool(folder) and name.startswith(folder + os.sep) and _is_own_code(name)
+        if name == filename or is_theirs:
+            line = trace.tb_lineno or 1
+            span = span_at(code, trace.tb_lasti) or Span(line, 0, line, 0)
+            text = linecache.getline(name, span.line).rstrip("\n")
+            yield TracebackLine(name, code.co_name, span, text)
+        trace = trace.tb_next
+
+
+def _is_own_code(name: str) -> bool:
+    """Tell the user's files from the libraries and from this package in the same folder."""
+    return "site-packages" not in name and not name.startswith(_OWN_FOLDER)
+
+
+def _syntax_line(error: SyntaxError, filename: str) -> TracebackLine:
+    line = error.lineno or 1
+    text = (error.text or linecache.getline(filename, line)).rstrip("\n")
+    start = max(0, (error.offset or 1) - 1)
+    end = max(start, (error.end_offset or start + 1) - 1)
+    column = len(text[:start].encode("utf-8", "replace"))
+    end_column = len(text[:end].encode("utf-8", "replace"))
+    return TracebackLine(
+        error.filename or filename,
+        "",
+        Span(line, column, error.end_lineno or line, end_column),
+        text,
+    )

@@ -1,0 +1,164 @@
+"""What is known of the running model: evidence gathered step by step, and when to look again.
+
+Looking costs time, so the observer measures what a look costs and spaces the looks to keep
+the sum of them under a small part of the run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from paramscope.census.census import rows_of
+from paramscope.census.evidence import BuildRecord, Evidence, StepRecord, UseSummary
+from paramscope.census.rows import TensorRow
+from paramscope.census.source import SourceMap, map_source
+from paramscope.census.walk import Walk, walk_model
+from paramscope.engine.adapters.base import Adapter
+from paramscope.engine.program import Program
+from paramscope.engine.tracer import BuildTracer
+from paramscope.rules.finding import Finding
+from paramscope.rules.registry import check_all
+
+FIRST_TRACES = 4  # steps in a row after each load, which the rules judge
+MIN_INTERVAL = 0.1  # seconds between two looks at most: 10 Hz is what eyes can read
+MAX_INTERVAL = 5.0
+SHARE_OF_TIME = 0.012  # of the run that may go into looking
+MAX_CUTS_KEPT = 3
+
+
+@dataclass(slots=True)
+class Pacer:
+    """Says when something that costs time is due again."""
+
+    clock: Callable[[], float]
+    interval: float = MIN_INTERVAL
+    share: float = SHARE_OF_TIME
+    due: float = 0.0
+
+    def is_due(self) -> bool:
+        return self.clock() >= self.due
+
+    def note_cost(self, seconds: float) -> None:
+        """Put off the next time so that ``seconds`` is no more than its share until then."""
+        wait = min(MAX_INTERVAL, max(self.interval, seconds / self.share))
+        self.due = self.clock() + wait
+
+    def hasten(self) -> None:
+        self.due = 0.0
+
+
+@dataclass(slots=True)
+class _Root:
+    """One model of a program with what its steps have shown."""
+
+    model: Any
+    name: str
+    walk: Walk
+    build: BuildRecord
+    summaries: dict[int, UseSummary] = field(default_factory=dict)
+    last_step: StepRecord | None = None
+    traced_steps: int = 0
+    backward_calls: int = 0
+    uncleared: dict[int, int] = field(default_factory=dict)
+
+
+class Observer:
+    """Keeps the evidence of one loaded program and makes rows and findings of it."""
+
+    def __init__(self, adapter: Adapter, program: Program, tracer: BuildTracer) -> None:
+        self._adapter = adapter
+        self._program = program
+        self._source: SourceMap = map_source(program.source)
+        self._roots: list[_Root] = []
+        for name, model in program.roots.items():
+            walk = walk_model(model, adapter, name)
+            self._roots.append(_Root(model, name, walk, tracer.finish(walk)))
+        if program.model is None:
+            self._read_script(tracer)
+
+    @property
+    def walk(self) -> Walk:
+        """The walk over the model that is trained, as of the last look."""
+        return self._roots[0].walk if self._roots else Walk()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether the first traced steps, which the rules need, are still to come."""
+        return bool(self._roots) and self._roots[0].traced_steps < FIRST_TRACES
+
+    def look_again(self) -> None:
+        """Walk the models anew: a step may have put other tensors in their places."""
+        for root in self._roots:
+            root.walk = walk_model(root.model, self._adapter, root.name)
+
+    def add_step(self, record: StepRecord, is_finished: bool = True) -> None:
+        """Add what one traced step of the model has shown (so far, within a split step)."""
+        root = self._roots[0]
+        root.last_step = record
+        present = {id(found.tensor) for found in root.walk.tensors}
+        root.summaries = {k: v for k, v in root.summaries.items() if k in present}
+        for key, use in record.uses.items():
+            if key not in present:
+                continue
+            seen = root.summaries.setdefault(key, UseSummary())
+            seen.is_read = seen.is_read or use.is_read
+            seen.is_read_in_forward = seen.is_read_in_forward or use.is_read_in_forward
+            seen.is_written = seen.is_written or use.is_written
+            seen.had_gradient = seen.had_gradient or use.had_gradient
+            if use.gradient is not None and (use.gradient.norm or use.gradient.non_finite):
+                seen.gradient_always_zero = False
+            seen.cuts = (seen.cuts + tuple(use.cuts))[:MAX_CUTS_KEPT]
+        if is_finished:
+            self._count(root, record)
+        elif record.backward_calls:
+            root.backward_calls = max(root.backward_calls, 1)
+
+    def evidence(self, step: int) -> list[Evidence]:
+        """Return the evidence of every model of the program as it stands."""
+        held = [frozenset(id(f.tensor) for f in root.walk.tensors) for root in self._roots]
+        return [
+            Evidence(
+                model=root.model,
+                walk=root.walk,
+                optimizers=self._program.optimizers,
+                view=self._adapter,
+                build=root.build,
+                summaries=root.summaries,
+                last_step=root.last_step,
+                step=step,
+                traced_steps=root.traced_steps,
+                backward_calls=root.backward_calls,
+                uncleared=root.uncleared,
+                elsewhere=frozenset().union(*(ids for n, ids in enumerate(held) if n != number)),
+                source=self._source,
+            )
+            for number, root in enumerate(self._roots)
+        ]
+
+    def rows(self, step: int) -> tuple[TensorRow, ...]:
+        """Take the census of every model of the program."""
+        return tuple(row for evidence in self.evidence(step) for row in rows_of(evidence))
+
+    def findings(self, step: int) -> tuple[Finding, ...]:
+        """Ask every rule."""
+        return tuple(found for evidence in self.evidence(step) for found in check_all(evidence))
+
+    def _count(self, root: _Root, record: StepRecord) -> None:
+        root.traced_steps += 1
+        root.backward_calls += record.backward_calls
+        for key in record.cleared - record.uncleared:
+            root.uncleared.pop(key, None)
+        for key in record.uncleared:
+            root.uncleared[key] = root.uncleared.get(key, 0) + 1
+
+    def _read_script(self, tracer: BuildTracer) -> None:
+        """A script has run already: what it read stands for the steps."""
+        for root in self._roots:
+            if any(f.tensor.is_leaf and f.tensor.grad is not None for f in root.walk.tensors):
+                root.backward_calls = tracer.backward_calls
+            root.build.is_complete = False
+            for found in root.walk.tensors:
+                key = id(found.tensor)
+                if key in tracer.read_ids:
+                    is_forward = key in tracer.read_in_forward_ids
+                    root.summaries[key] = UseSummary(True, is_forward)

@@ -1,0 +1,32 @@
+"""Names of operations by what they mean to the one who watches; the same on both engines."""
+
+_RANDOM = "rand randn rand_like randn_like normal poisson bernoulli"
+_RANDOM_FILLS = """
+    normal_ uniform_ trunc_normal_ kaiming_uniform_ kaiming_normal_ xavier_uniform_
+    xavier_normal_ orthogonal_ sparse_ exponential_ cauchy_ log_normal_ random_
+"""
+_UNFILLED = "empty empty_like empty_strided new_empty new_empty_strided"
+_PLAIN_FILLS = "zero_ fill_ constant_ ones_ zeros_ eye_ dirac_"
+_KEEPS_RANDOM = """
+    add sub mul div neg clone view reshape t transpose permute unsqueeze squeeze to float double
+    half contiguous clamp normalize detach data expand repeat cat stack getitem tanh sigmoid
+    softmax linalg_qr qr svd matmul mm T mT flatten unflatten chunk split pow sqrt abs view_as
+    reshape_as type_as cpu narrow select movedim swapaxes as_tensor tensor
+"""
+# Looks at a tensor, and the engine's own book-keeping: neither a step nor a read of its values.
+_LOOKS = """
+    size dim numel ndimension nelement element_size stride storage_offset data_ptr
+    is_floating_point is_complex is_contiguous is_signed is_inference is_tensor get_device type
+    untyped_storage storage register_hook register_post_accumulate_grad_hook retain_grad backward
+    requires_grad_ __hash__ __repr__ __str__ __format__ __len__ __dir__ __reduce_ex__
+    __deepcopy__ __iter__ __contains__ _has_compatible_shallow_copy_type is_same_size is_nonzero
+    has_names is_shared is_conj is_neg resolve_conj resolve_neg is_storage is_pinned
+"""
+
+RANDOM = frozenset(_RANDOM.split())
+RANDOM_FILLS = frozenset(_RANDOM_FILLS.split())
+UNFILLED = frozenset(_UNFILLED.split())
+PLAIN_FILLS = frozenset(_PLAIN_FILLS.split())
+KEEPS_RANDOM = frozenset(_KEEPS_RANDOM.split())
+"""Through these a random start stays one: the result still looks like a weight."""
+LOOKS = frozenset(_LOOKS.split())

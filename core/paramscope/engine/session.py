@@ -1,0 +1,336 @@
+"""A running document: load, step, phase, reset, observe; the same on every engine.
+
+A session runs in the process it is in and sends nothing anywhere; the worker and the command
+line drive it. It keeps the old model until a new one stands, so that a source with an error
+in it never costs a weight.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from paramscope.census.census import optimizer_groups
+from paramscope.census.rows import TensorRow
+from paramscope.engine.adapters.base import Adapter, listening
+from paramscope.engine.failures import CannotTrainError, describe_failure
+from paramscope.engine.metrics import Metrics
+from paramscope.engine.observation import Observer, Pacer
+from paramscope.engine.program import Program, Runner
+from paramscope.engine.protocol import Failed, OperationRecord, Phase, TensorValues
+from paramscope.engine.tracer import BuildTracer
+from paramscope.engine.training import Trainer
+from paramscope.engine.values import values_of
+from paramscope.engine.weights import Kept, learning_rates
+from paramscope.rules.finding import Finding
+
+METRIC_INTERVAL = 0.5
+METRIC_SHARE = 0.02
+SPEED_WINDOW = 1.0
+
+
+@dataclass(slots=True)
+class News:
+    """What has come up since it was last taken. None means: as before."""
+
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    rows: tuple[TensorRow, ...] | None = None
+    operations: tuple[OperationRecord, ...] | None = None
+    findings: tuple[Finding, ...] | None = None
+
+
+class Session:
+    """One document on one engine."""
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        clock: Callable[[], float] = time.perf_counter,
+        observed: bool = True,
+    ) -> None:
+        self.adapter = adapter
+        self.revision = 0
+        self.news = News()
+        self.failure: Failed | None = None
+        self._clock = clock
+        self._observed = observed
+        self._runner = Runner(adapter)
+        self._source = ""
+        self._filename = ""
+        self._seed = 0
+        self._program: Program | None = None
+        self._observer: Observer | None = None
+        self._trainer: Trainer | None = None
+        self._metrics: Metrics | None = None
+        self._first_rates: list[float] = []
+        self._findings: tuple[Finding, ...] | None = None
+        self._last_loss_step = -1
+        self._looks = Pacer(clock)
+        self._measures = Pacer(clock, METRIC_INTERVAL, METRIC_SHARE)
+        self._marks: deque[tuple[float, int]] = deque()
+
+    # What it is
+
+    @property
+    def step(self) -> int:
+        return self._trainer.step_number if self._trainer else 0
+
+    @property
+    def phase(self) -> Phase:
+        return self._trainer.phase if self._trainer else Phase.IDLE
+
+    @property
+    def note(self) -> str:
+        """What the document lacks to be trained, empty if it can be."""
+        return self._program.note if self._program else ""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the rules said at the last look."""
+        return self._findings or ()
+
+    @property
+    def learning_rate(self) -> float | None:
+        rates = learning_rates(self._program.optimizers) if self._program else []
+        return rates[0] if rates else None
+
+    @property
+    def optimizer_words(self) -> str:
+        """Name the optimizers and their groups in words: ``Adam, 2 groups``."""
+        words = []
+        for optimizer in self._program.optimizers if self._program else []:
+            count = len(optimizer_groups(optimizer))
+            words.append(f"{type(optimizer).__name__}, {count} group{'s' if count != 1 else ''}")
+        return "; ".join(words)
+
+    @property
+    def steps_per_second(self) -> float:
+        if len(self._marks) < 2:
+            return 0.0
+        (first, start), (last, end) = self._marks[0], self._marks[-1]
+        return (end - start) / (last - first) if last > first else 0.0
+
+    # What it does
+
+    def load(
+        self,
+        source: str,
+        filename: str,
+        revision: int = 0,
+        seed: int = 0,
+        keep_weights: bool = False,
+    ) -> bool:
+        """Run ``source`` and build its model; on failure the last model stays for the next try."""
+        self.revision = revision
+        self._source, self._filename, self._seed = source, filename, seed
+        self.failure = None
+        adapter = self.adapter
+        kept = self._keep() if keep_weights else None
+        step = self.step if kept is not None else 0
+        adapter.seed(seed)
+        tracer = BuildTracer(adapter, filename)
+        during = "loading"
+        try:
+            with adapter.record(tracer), listening(adapter.backward_listeners, tracer):
+                program = self._runner.run(source, filename)
+                during = "optimizer"
+                optimizer_error = self._make_optimizer(program)
+        except BaseException as error:
+            self._fail(error, during)
+            return False
+        self._program = program
+        self._observer = Observer(adapter, program, tracer)
+        self._trainer = None
+        self._metrics = Metrics(adapter, program) if program.model is not None else None
+        self._first_rates = learning_rates(program.optimizers)
+        if kept is not None:
+            kept.restore(self._observer.walk, program.optimizers, self._first_rates)
+        if optimizer_error is None and not program.note:
+            self._trainer = Trainer(adapter, program, step)
+        self._start_over()
+        if optimizer_error is not None:
+            self._fail(optimizer_error, "optimizer")
+        return optimizer_error is None
+
+    def reset(self, seed: int | None = None) -> bool:
+        """Build the model anew from the loaded source; step 0."""
+        number = self._seed if seed is None else seed
+        return self.load(self._source, self._filename, self.revision, number)
+
+    def run_step(self) -> bool:
+        """Run one step, traced if a look is due. False: it failed, and `failure` says how."""
+        trainer = self._trainer
+        if trainer is None or self.failure is not None:
+            return self._refuse()
+        observer = self._observer
+        assert observer is not None
+        try:
+            if trainer.is_within_step:
+                trainer.finish_step(observer.walk)
+                self._look()
+            elif self._observed and (observer.is_fresh or self._looks.is_due()):
+                self._run_traced(trainer, observer)
+            else:
+                trainer.run_step()
+        except BaseException as error:
+            trainer.abandon_step()
+            self._fail(error, "step")
+            return False
+        trainer.phase = Phase.IDLE
+        self._add_loss(trainer.step_number, trainer.loss)
+        return True
+
+    def run_slice(self, until: float, last_step: float = math.inf) -> bool:
+        """Run steps until the clock shows ``until``. False: a step failed."""
+        clock = self._clock
+        while self.step < last_step:
+            if not self.run_step():
+                return False
+            if clock() >= until:
+                break
+        if self._metrics and self._observed and self._measures.is_due():
+            self.measure()
+        self._mark()
+        return self.failure is None
+
+    def run_phase(self) -> bool:
+        """Run the next phase of a step and show it. False: it failed."""
+        trainer, observer = self._trainer, self._observer
+        if trainer is None or observer is None or self.failure is not None:
+            return self._refuse()
+        if not trainer.is_within_step:
+            observer.look_again()
+        try:
+            phase, operations = trainer.run_phase(observer.walk)
+        except BaseException as error:
+            self._fail(error, "phase")
+            return False
+        self.news.operations = operations
+        if phase is Phase.LOSS:
+            self._add_loss(trainer.step_number + 1, trainer.loss)
+        is_finished = phase is Phase.OPTIMIZER
+        if trainer.tracer is not None:
+            observer.add_step(trainer.tracer.record, is_finished)
+        if phase in (Phase.BACKWARD, Phase.OPTIMIZER):
+            self._look(step=trainer.step_number if is_finished else trainer.step_number + 1)
+        return True
+
+    def request_look(self) -> None:
+        """Have the very next step traced: it is run on its own and will be looked at."""
+        self._looks.hasten()
+
+    def look(self) -> None:
+        """Take the census of what stands now, between two steps."""
+        if self._observer is not None:
+            self._observer.look_again()
+            self._look()
+
+    def measure(self) -> None:
+        """Call the document's metric functions."""
+        if not self._metrics:
+            return
+        start = self._clock()
+        try:
+            measured = self._metrics.measure()
+        except BaseException as error:
+            self._fail(error, "evaluate")
+            return
+        for name, value in measured.items():
+            self.news.metrics.setdefault(name, []).append((self.step, value))
+        self._measures.note_cost(self._clock() - start)
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set ``lr`` of every group of every optimizer from the next step on."""
+        for optimizer in self._program.optimizers if self._program else []:
+            for group in optimizer_groups(optimizer):
+                if "lr" in group:
+                    group["lr"] = lr
+
+    def values(self, paths: tuple[str, ...]) -> tuple[TensorValues, ...]:
+        """Return the values of the tensors at ``paths``, those that exist."""
+        if self._observer is None or not paths:
+            return ()
+        return values_of(self.adapter, self._observer.walk, paths)
+
+    def take_news(self) -> News:
+        """Return what has come up, and begin anew."""
+        news, self.news = self.news, News()
+        return news
+
+    def clear_failure(self) -> None:
+        """Let training go on after a failed step, as the user asks to."""
+        self.failure = None
+
+    # Private
+
+    def _run_traced(self, trainer: Trainer, observer: Observer) -> None:
+        start = self._clock()
+        observer.look_again()
+        tracer = trainer.run_traced_step(observer.walk)
+        observer.add_step(tracer.record)
+        self.news.operations = tracer.operations()
+        # The step may have put new tensors in place of those that were there before.
+        observer.look_again()
+        self._look()
+        self._looks.note_cost(self._clock() - start)
+
+    def _add_loss(self, step: int, loss: float) -> None:
+        # A step that was split shows its loss before it is done.
+        if step != self._last_loss_step:
+            self._last_loss_step = step
+            self.news.losses.append((step, loss))
+
+    def _look(self, step: int | None = None) -> None:
+        observer = self._observer
+        assert observer is not None
+        number = self.step if step is None else step
+        self.news.rows = observer.rows(number)
+        findings = observer.findings(number)
+        if findings != self._findings:
+            self._findings = self.news.findings = findings
+
+    def _make_optimizer(self, program: Program) -> BaseException | None:
+        try:
+            self._runner.make_optimizer(program)
+        except Exception as error:
+            return error
+        return None
+
+    def _keep(self) -> Kept | None:
+        if self._program is None or self._observer is None or self._program.model is None:
+            return None
+        if self._trainer is not None and self._trainer.is_within_step:
+            self._trainer.abandon_step()
+        self._observer.look_again()
+        return Kept(self.adapter, self._observer.walk, self._program.optimizers, self._first_rates)
+
+    def _start_over(self) -> None:
+        self.news = News()
+        self._findings = None
+        self._last_loss_step = -1
+        self._marks.clear()
+        self._looks = Pacer(self._clock)
+        self._measures = Pacer(self._clock, METRIC_INTERVAL, METRIC_SHARE)
+        self._look()
+
+    def _mark(self) -> None:
+        now = self._clock()
+        self._marks.append((now, self.step))
+        while len(self._marks) > 2 and self._marks[1][0] < now - SPEED_WINDOW:
+            self._marks.popleft()
+
+    def pause_clock(self) -> None:
+        """Forget the speed: what follows is another run."""
+        self._marks.clear()
+
+    def _refuse(self) -> bool:
+        """Nothing can be trained: say why, once more, as a failure of its own."""
+        if self.failure is None:
+            message = self.note or "Nothing is loaded yet.\n  The worker is empty.\n  Open a file."
+            self._fail(CannotTrainError(message), "play")
+        return False
+
+    def _fail(self, error: BaseException, during: str) -> None:
+        self.failure = describe_failure(error, self._filename, during, self.revision, self.step)

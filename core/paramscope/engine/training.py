@@ -1,0 +1,274 @@
+"""One training step of a document: whole, traced, or phase by phase, always the same numbers.
+
+The default step is zero_grad, loss, backward, step; a document's own ``train_step`` replaces it.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from paramscope.census.walk import Walk
+from paramscope.engine.adapters.base import Adapter, listening
+from paramscope.engine.failures import NonFiniteLossError
+from paramscope.engine.program import Program
+from paramscope.engine.protocol import OperationRecord, Phase
+from paramscope.engine.tracer import StepTracer
+
+
+class _Guard:
+    """Notes the loss that is sent backwards, and stops before a NaN does harm."""
+
+    def __init__(self) -> None:
+        self.step = 0
+        self.loss: float | None = None
+
+    def before_backward(self, loss: Any) -> None:
+        if getattr(loss, "numel", lambda: 0)() != 1:
+            return
+        self.loss = float(loss.item())
+        if not math.isfinite(self.loss):
+            raise NonFiniteLossError(self.loss, self.step)
+
+    def after_backward(self, loss: Any) -> None:
+        """Nothing: the gradients are the tracer's business."""
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What one phase showed, kept until the user asks for it."""
+
+    phase: Phase
+    operations: tuple[OperationRecord, ...]
+    apply: Callable[[], None]
+
+
+class Trainer:
+    """Runs the steps of one program. It has no clock, no snapshots and no window."""
+
+    def __init__(self, adapter: Adapter, program: Program, step: int = 0) -> None:
+        program.require_training()
+        self.step_number = step
+        self.phase = Phase.IDLE
+        self.loss = math.nan
+        self._adapter = adapter
+        self._program = program
+        self._model = program.model
+        self._optimizers = program.optimizers
+        self._batch: Callable[[], Any] = program.function("batch") or _nothing
+        self._loss: Callable[..., Any] = program.function("loss") or _nothing
+        self._own_step = program.function("train_step")
+        self._guard = _Guard()
+        self._waiting: list[_Stage] = []
+        self.tracer: StepTracer | None = None
+
+    @property
+    def is_within_step(self) -> bool:
+        """Tell whether some phases of a step are done and others are not."""
+        return bool(self._waiting)
+
+    def run_step(self) -> float:
+        """Run one step as fast as the engine goes; return its loss."""
+        x, y = self._next_batch()
+        if self._own_step is not None:
+            self.loss = self._run_own_step(x, y)
+        else:
+            self._zero_grad()
+            value = self._forward(x, y)
+            value.backward()
+            for optimizer in self._optimizers:
+                optimizer.step()
+        self.step_number += 1
+        return self.loss
+
+    def run_traced_step(self, walk: Walk) -> StepTracer:
+        """Run one step under the tracer; its numbers are those of `run_step`."""
+        tracer = self._start_trace(walk)
+        batch = self._next_batch()
+        x, y = batch
+        if self._own_step is not None:
+            with tracer.watching(self._optimizers):
+                self.loss = self._run_own_step(x, y)
+        else:
+            self._zero_grad()
+            with ExitStack() as stack:
+                stack.enter_context(listening(self._adapter.backward_listeners, tracer))
+                with tracer.watching(()):
+                    value = self._forward(x, y)
+                value.backward()
+            for optimizer in self._optimizers:
+                optimizer.step()
+                tracer.note_optimizer_step(optimizer)
+        self.step_number += 1
+        tracer.finish(batch)
+        return tracer
+
+    def run_phase(self, walk: Walk) -> tuple[Phase, tuple[OperationRecord, ...]]:
+        """Run the next phase of a step, and tell which it was and which operations it shows."""
+        if not self._waiting:
+            self._waiting = self._own_stages(walk) if self._own_step else self._stages(walk)
+        stage = self._waiting.pop(0)
+        try:
+            stage.apply()
+        except BaseException:
+            self.abandon_step()
+            raise
+        self.phase = stage.phase
+        operations = stage.operations
+        if self.tracer is not None and stage.phase in (Phase.BACKWARD, Phase.OPTIMIZER):
+            operations = self.tracer.operations()
+        return self.phase, operations
+
+    def finish_step(self, walk: Walk) -> None:
+        """Run what is left of a step that was begun phase by phase."""
+        while self._waiting:
+            self.run_phase(walk)
+        self.phase = Phase.IDLE
+
+    def abandon_step(self) -> None:
+        """Forget a step that cannot be finished."""
+        self._waiting.clear()
+        self.phase = Phase.IDLE
+
+    # The parts of a step
+
+    def _next_batch(self) -> tuple[Any, Any]:
+        batch = self._batch()
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise TypeError(
+                f"`batch()` returned {_described(batch)}; it must return a pair (x, y).\n"
+                f"  It is defined in {self._program.filename}.\n"
+                "  Return the input and the target; several inputs go into x as a tuple."
+            )
+        return batch[0], batch[1]
+
+    def _zero_grad(self) -> None:
+        for optimizer in self._optimizers:
+            optimizer.zero_grad()
+        if not self._optimizers:
+            self._model.zero_grad()
+
+    def _forward(self, x: Any, y: Any) -> Any:
+        """Return the loss as a tensor; refuse what is none, and what is not finite."""
+        value = self._loss(self._model, x, y)
+        if not self._adapter.is_tensor(value):
+            raise TypeError(
+                f"`loss()` returned {_described(value)}; it must return a tensor of one value.\n"
+                f"  It is defined in {self._program.filename}.\n"
+                "  Return the tensor itself, without `.item()`: backward() starts from it."
+            )
+        if value.numel() != 1:
+            raise ValueError(
+                f"`loss()` returned a tensor of shape {self._adapter.shape(value)}; "
+                "it must hold one value.\n"
+                f"  It is defined in {self._program.filename}.\n"
+                "  Reduce it, for example with `.mean()`."
+            )
+        self._adapter.mute()
+        self.loss = float(value.item())
+        self._adapter.unmute()
+        if not math.isfinite(self.loss):
+            raise NonFiniteLossError(self.loss, self.step_number + 1)
+        return value
+
+    def _run_own_step(self, x: Any, y: Any) -> float:
+        assert self._own_step is not None
+        guard = self._guard
+        guard.step = self.step_number + 1
+        guard.loss = None
+        with listening(self._adapter.backward_listeners, guard):
+            value = self._own_step(self._model, self._program.optimizer_argument, x, y)
+        self._adapter.mute()
+        try:
+            number = _as_number(value)
+        finally:
+            self._adapter.unmute()
+        if number is None:
+            number = guard.loss if guard.loss is not None else math.nan
+        return number
+
+    # Phases
+
+    def _start_trace(self, walk: Walk) -> StepTracer:
+        self.tracer = StepTracer(
+            self._adapter, walk, self._program.filename, self.step_number + 1, self.tracer
+        )
+        return self.tracer
+
+    def _stages(self, walk: Walk) -> list[_Stage]:
+        """Run the forward pass, loss included, and return the four phases that show the step."""
+        tracer = self._start_trace(walk)
+        batch = self._next_batch()
+        self._zero_grad()
+        with tracer.watching(()):
+            value = self._forward(*batch)
+        operations = tracer.operations()
+        last = max((i for i, op in enumerate(operations) if op.module is not None), default=-1)
+
+        def backward() -> None:
+            with listening(self._adapter.backward_listeners, tracer):
+                value.backward()
+
+        def step() -> None:
+            for optimizer in self._optimizers:
+                optimizer.step()
+                tracer.note_optimizer_step(optimizer)
+            self.step_number += 1
+            tracer.finish(batch)
+
+        return [
+            _Stage(Phase.FORWARD, operations[: last + 1], _nothing),
+            _Stage(Phase.LOSS, operations, _nothing),
+            _Stage(Phase.BACKWARD, operations, backward),
+            _Stage(Phase.OPTIMIZER, operations, step),
+        ]
+
+    def _own_stages(self, walk: Walk) -> list[_Stage]:
+        """Run the document's ``train_step`` whole; its phases are then shown one by one.
+
+        The user's function cannot be left in its middle, so what is shown phase by phase is
+        the record of a step that is done.
+        """
+        tracer = self._start_trace(walk)
+        batch = self._next_batch()
+        with tracer.watching(self._optimizers):
+            self.loss = self._run_own_step(*batch)
+        tracer.finish(batch)
+        operations = tracer.operations()
+        silent = tuple(_without_gradient(op) for op in operations)
+        last = max((i for i, op in enumerate(operations) if op.module is not None), default=-1)
+
+        def count() -> None:
+            self.step_number += 1
+
+        return [
+            _Stage(Phase.FORWARD, silent[: last + 1], _nothing),
+            _Stage(Phase.LOSS, silent, _nothing),
+            _Stage(Phase.BACKWARD, operations, _nothing),
+            _Stage(Phase.OPTIMIZER, operations, count),
+        ]
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing: a phase that only shows what was done already."""
+
+
+def _without_gradient(op: OperationRecord) -> OperationRecord:
+    return OperationRecord(op.span, op.module, op.name, op.shape, op.dtype, op.requires_grad)
+
+
+def _as_number(value: Any) -> float | None:
+    if isinstance(value, int | float):
+        return float(value)
+    if hasattr(value, "item") and getattr(value, "numel", lambda: 0)() == 1:
+        return float(value.item())
+    return None
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, tuple | list):
+        return f"{len(value)} values"
+    return f"an object of type {type(value).__name__}"

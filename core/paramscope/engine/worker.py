@@ -1,0 +1,430 @@
+"""The worker process, ``python -m paramscope.engine.worker``: one session that talks to a window.
+
+The main thread runs the user's code, so that a KeyboardInterrupt reaches it. A control thread
+reads requests, and a sender thread writes events: the user's code can neither hold up a Stop nor
+break a frame in two. Both ends of the protocol lie on file descriptors of their own.
+"""
+
+import argparse
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from _thread import interrupt_main
+from collections.abc import Callable
+from typing import BinaryIO
+
+from paramscope.engine.adapters.open import ENGINES, open_adapter
+from paramscope.engine.failures import describe_failure
+from paramscope.engine.output import Capture, flush_python_streams, rewire_python_streams
+from paramscope.engine.process import become_polite, end_with_children
+from paramscope.engine.protocol import (
+    Event,
+    Failed,
+    Hello,
+    Interrupt,
+    Load,
+    Output,
+    Pause,
+    Play,
+    ProtocolError,
+    Request,
+    Reset,
+    RunState,
+    SetLearningRate,
+    Shutdown,
+    Snapshot,
+    StateChanged,
+    Step,
+    StepPhase,
+    Watch,
+)
+from paramscope.engine.session import Session
+from paramscope.engine.wire import decode_request, frame_of, read_frame
+
+SLICE = 0.010  # seconds of training between two looks at the mailbox
+FRAME = 1 / 30  # seconds between two snapshots
+OUTPUT_DELAY = 0.02  # seconds in which prints are gathered into one event
+STEP_PATIENCE = 2.0  # seconds a step may still run when the document is loaded anew
+STOP_PATIENCE = 0.1  # the same for a Stop
+MAX_WAITING_FRAMES = 64  # beyond these, the window is not reading: snapshots are left out
+
+
+class Sender:
+    """Writes frames from a thread of its own, with what was printed in between."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._captures: list[Capture] = []
+        self._done = threading.Event()
+        threading.Thread(target=self._run, name="sender", daemon=True).start()
+
+    def send(self, event: Event) -> None:
+        self._queue.put(frame_of(event))
+
+    @property
+    def is_behind(self) -> bool:
+        return self._queue.qsize() > MAX_WAITING_FRAMES
+
+    def capture_output(self) -> None:
+        """Catch file descriptors 1 and 2 from now on."""
+        for descriptor, stream in ((1, "stdout"), (2, "stderr")):
+            self._captures.append(Capture(descriptor, stream, self._wake))
+
+    def close(self, timeout: float) -> None:
+        """Write what is waiting and stop."""
+        self._queue.put(b"")
+        self._done.wait(timeout)
+
+    def _wake(self) -> None:
+        self._queue.put(None)
+
+    def _run(self) -> None:
+        try:
+            while True:
+                frame = self._queue.get()
+                if frame:
+                    self._stream.write(frame)
+                elif frame is None:
+                    time.sleep(OUTPUT_DELAY)
+                self._write_output()
+                self._stream.flush()
+                if frame == b"":
+                    break
+        except (OSError, ValueError):
+            end_with_children()  # nobody reads any more
+        self._done.set()
+
+    def _write_output(self) -> None:
+        for capture in self._captures:
+            text = capture.take()
+            if text:
+                self._stream.write(frame_of(Output(capture.stream, text)))
+
+
+class Worker:
+    """The main loop: one request after the other, and training in slices between them."""
+
+    def __init__(self, session: Session, sender: Sender, mailbox: "Mailbox") -> None:
+        self._session = session
+        self._sender = sender
+        self._mailbox = mailbox
+        self._state = RunState.EMPTY
+        self._until: float = 0
+        self._watched: tuple[str, ...] = ()
+        self._next_frame = 0.0
+        self._pid = os.getpid()
+
+    def run(self) -> None:
+        """Serve until told to shut down."""
+        while True:
+            try:
+                if not self._serve():
+                    return
+            except KeyboardInterrupt:
+                # It came too late, when the user's code was already left.
+                self._pause()
+            if os.getpid() != self._pid:
+                os._exit(0)  # a fork of the user's code has strayed into this loop
+
+    def _serve(self) -> bool:
+        is_running = self._state is RunState.RUNNING
+        request = self._mailbox.next(wait=not is_running)
+        if isinstance(request, Shutdown):
+            return False
+        if request is not None:
+            self._handle(request)
+        elif is_running:
+            self._train()
+        return True
+
+    def _handle(self, request: Request) -> None:
+        handlers: dict[type[Request], Callable[[], None]] = {
+            Play: lambda: self._play(request.steps if isinstance(request, Play) else None),
+            Pause: self._pause,
+            Interrupt: self._pause,
+            Step: self._step,
+            StepPhase: self._step_phase,
+        }
+        if isinstance(request, Load):
+            self._load(request)
+        elif isinstance(request, Reset):
+            self._reset(request)
+        elif isinstance(request, SetLearningRate):
+            self._session.set_learning_rate(request.lr)
+            self._send_snapshot()
+        elif isinstance(request, Watch):
+            self._watched = request.paths
+            self._send_snapshot()
+        else:
+            handlers[type(request)]()
+
+    # Requests
+
+    def _load(self, request: Load) -> None:
+        was_running = self._state is RunState.RUNNING
+        self._session.revision = request.revision
+        self._set_state(RunState.LOADING)
+        with self._mailbox.busy(0.0):
+            done = self._session.load(
+                request.source,
+                request.filename,
+                request.revision,
+                request.seed,
+                request.keep_weights,
+            )
+        self._show_loaded(done)
+        if was_running and done and request.keep_weights and not self._session.note:
+            self._set_state(RunState.RUNNING)
+
+    def _reset(self, request: Reset) -> None:
+        self._set_state(RunState.LOADING)
+        with self._mailbox.busy(0.0):
+            done = self._session.reset(request.seed)
+        self._show_loaded(done)
+
+    def _show_loaded(self, done: bool) -> None:
+        flush_python_streams()
+        if self._session.note and done:
+            self._sender.send(Output("note", self._session.note + "\n"))
+        if done:
+            self._session.measure()
+        self._send_snapshot()
+        if done and self._session.failure is None:
+            self._set_state(RunState.READY)
+        else:
+            self._report_failure()
+
+    def _play(self, steps: int | None) -> None:
+        session = self._session
+        session.clear_failure()
+        self._until = float("inf") if steps is None else session.step + steps
+        session.pause_clock()
+        self._set_state(RunState.RUNNING)
+
+    def _train(self) -> None:
+        session = self._session
+        with self._mailbox.busy(STEP_PATIENCE):
+            going = session.run_slice(time.perf_counter() + SLICE, self._until)
+        if not going:
+            flush_python_streams()
+            self._send_snapshot()
+            self._report_failure()
+        elif session.step >= self._until:
+            self._pause()
+        elif time.perf_counter() >= self._next_frame and not self._sender.is_behind:
+            self._send_snapshot()
+
+    def _pause(self) -> None:
+        was_running = self._state is RunState.RUNNING
+        if was_running:
+            self._session.look()
+            self._session.measure()
+        self._session.pause_clock()
+        flush_python_streams()
+        self._send_snapshot()
+        at_rest = self._state not in (RunState.RUNNING, RunState.LOADING)
+        self._set_state(self._state if at_rest else RunState.PAUSED)
+
+    def _step(self) -> None:
+        session = self._session
+        session.clear_failure()
+        session.request_look()
+        with self._mailbox.busy(STEP_PATIENCE):
+            done = session.run_step()
+        if done:
+            session.measure()
+        self._show_step(done)
+
+    def _step_phase(self) -> None:
+        self._session.clear_failure()
+        with self._mailbox.busy(STEP_PATIENCE):
+            done = self._session.run_phase()
+        self._show_step(done)
+
+    def _show_step(self, done: bool) -> None:
+        flush_python_streams()
+        self._send_snapshot()
+        if done and self._session.failure is None:
+            self._set_state(RunState.PAUSED)
+        else:
+            self._report_failure()
+
+    # Events
+
+    def _set_state(self, state: RunState) -> None:
+        self._state = state
+        session = self._session
+        self._sender.send(StateChanged(state, session.revision, session.step, session.phase))
+
+    def _report_failure(self) -> None:
+        failure = self._session.failure
+        if failure is not None:
+            self._sender.send(failure)
+        is_stop = failure is not None and failure.kind == "KeyboardInterrupt"
+        goes_on = (
+            is_stop and self._session.step and failure.during != "loading" if failure else False
+        )
+        self._set_state(RunState.PAUSED if goes_on else RunState.FAILED)
+
+    def _send_snapshot(self) -> None:
+        session = self._session
+        self._next_frame = time.perf_counter() + FRAME
+        news = session.take_news()
+        self._sender.send(
+            Snapshot(
+                revision=session.revision,
+                step=session.step,
+                phase=session.phase,
+                steps_per_second=session.steps_per_second,
+                losses=tuple(news.losses),
+                metrics={name: tuple(pairs) for name, pairs in news.metrics.items()},
+                lr=session.learning_rate,
+                optimizer=session.optimizer_words,
+                tensors=news.rows or (),
+                operations=news.operations or (),
+                findings=news.findings,
+                watched=session.values(self._watched),
+            )
+        )
+
+
+class Mailbox:
+    """Requests as they arrive, read by a thread that can break off what the main thread runs."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_busy = False
+        self._patience = 0.0
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def start(self) -> None:
+        threading.Thread(target=self._read, name="control", daemon=True).start()
+
+    def next(self, wait: bool) -> Request | None:
+        """Return the next request; without ``wait`` None if there is none."""
+        if not wait:
+            return None if self._queue.empty() else self._queue.get()
+        while True:
+            try:
+                # On Windows a wait without end cannot be interrupted.
+                return self._queue.get(timeout=3600)
+            except queue.Empty:
+                continue
+
+    def busy(self, patience: float) -> "Mailbox":
+        """Return the ``with`` block of user's code that may be broken off after ``patience``."""
+        self._patience = patience
+        return self
+
+    def __enter__(self) -> None:
+        self._idle.clear()
+        self._is_busy = True
+
+    def __exit__(self, *_: object) -> None:
+        self._is_busy = False
+        self._idle.set()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                body = read_frame(self._stream)
+                if body is None:
+                    break
+                request = decode_request(body)
+                self._queue.put(request)
+                if isinstance(request, Interrupt | Load | Reset | Shutdown):
+                    threading.Thread(
+                        target=self._break_off, args=(request,), name="stop", daemon=True
+                    ).start()
+        except (ProtocolError, OSError, ValueError):
+            pass  # a parent that talks nonsense is as good as none
+        end_with_children()
+
+    def _break_off(self, request: Request) -> None:
+        """Interrupt the main thread if it stays in the user's code for longer than it may."""
+        if not self._is_busy:
+            return
+        quick = isinstance(request, Interrupt | Shutdown)
+        patience = STOP_PATIENCE if quick else self._patience
+        if not self._idle.wait(patience) and self._is_busy:
+            interrupt_main()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Set the process up, say hello, serve."""
+    parser = argparse.ArgumentParser(prog="python -m paramscope.engine.worker")
+    parser.add_argument("--engine", choices=ENGINES, default="gradcore")
+    parser.add_argument("--parent", type=int, default=0)
+    options = parser.parse_args(arguments)
+    become_polite(options.parent)
+    requests, events = _take_standard_streams()
+    sender = Sender(events)
+    mailbox = Mailbox(requests)
+    mailbox.start()
+    try:
+        adapter = open_adapter(options.engine)
+        adapter.activate()
+    except Exception as error:
+        sender.send(describe_failure(error, "", "worker", 0))
+        sender.close(1.0)
+        os._exit(1)
+    session = Session(adapter)
+    sender.capture_output()
+    sender.send(Hello(os.getpid(), f"{adapter.name} {adapter.version}"))
+    sender.send(StateChanged(RunState.EMPTY, 0))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    worker = Worker(session, sender, mailbox)
+    try:
+        worker.run()
+    except BaseException as error:
+        sender.send(_worker_failure(error))
+        sender.close(1.0)
+        os._exit(1)
+    sender.close(1.0)
+    end_with_children()
+
+
+def _worker_failure(error: BaseException) -> Failed:
+    return describe_failure(error, "", "worker", 0)
+
+
+def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
+    """Move the protocol away from descriptors 0 and 1, where the user's code would meet it."""
+    if sys.platform == "win32":
+        import msvcrt  # only there
+
+        for descriptor in (0, 1):
+            msvcrt.setmode(descriptor, os.O_BINARY)
+    requests = os.fdopen(os.dup(0), "rb")
+    events = os.fdopen(os.dup(1), "wb")
+    last_words = os.dup(2)
+    faulthandler.enable(os.fdopen(last_words, "w"), all_threads=False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    rewire_python_streams()
+    if hasattr(os, "register_at_fork"):
+        # A child that the user's code forks must not hold the pipes open, nor write to them.
+        os.register_at_fork(after_in_child=lambda: _close_quietly(requests, events))
+    return requests, events
+
+
+def _close_quietly(*streams: BinaryIO) -> None:
+    for stream in streams:
+        try:
+            os.close(stream.fileno())
+        except (OSError, ValueError):
+            continue
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Every rule finds its BAD document, leaves its GOOD one alone, and can be told to keep still."""
+
+import pytest
+
+from paramscope.rules.registry import Rule, all_rules
+
+RULES = all_rules()
+
+
+@pytest.fixture(params=RULES, ids=[rule.id for rule in RULES])
+def rule(request: pytest.FixtureRequest) -> Rule:
+    found: Rule = request.param
+    return found
+
+
+def test_rules_are_discovered() -> None:
+    assert [rule.id for rule in RULES][:2] == ["REG01", "REG02"]
+
+
+def test_bad_document_is_found_by_its_rule_alone(rule: Rule, judge) -> None:
+    assert {finding.rule for finding in judge(rule.bad)} == {rule.id}
+
+
+def test_good_document_is_silent(rule: Rule, judge) -> None:
+    assert judge(rule.good) == []
+
+
+def test_finding_names_its_line(rule: Rule, judge) -> None:
+    finding = judge(rule.bad)[0]
+    assert finding.line is not None
+    line = rule.bad.splitlines()[finding.line - 1]
+    assert finding.where.rpartition(".")[2] in line
+
+
+def test_comment_keeps_the_finding_still(rule: Rule, judge) -> None:
+    lines = rule.bad.splitlines()
+    line = judge(rule.bad)[0].line
+    lines[line - 1] += f"  # paramscope: keep {rule.id}"
+    assert judge("\n".join(lines)) == []
