@@ -202,5 +202,5 @@ def test_everything_below_the_window_loads_without_qt_and_torch() -> None:
         check=False,
         cwd=ROOT / "core",
     )
+    assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
-    assert finished.returncode == 0
