@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 
 import imports
+import steps
 from bootstrap.environment import Checkout
 from figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[Checkout], Iterable[Figure]]] = {
     "import": imports.measure,
+    "steps": steps.measure,
 }
