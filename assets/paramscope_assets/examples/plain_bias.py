@@ -1,4 +1,4 @@
-"""A weight that learns and a bias that cannot: Parameter beside plain tensor."""
+"""Plain bias: a Parameter that learns beside a tensor that cannot."""
 import torch
 import torch.nn as nn
 

@@ -1,4 +1,4 @@
-"""One step of SGD, to be taken phase by phase: forward, loss, backward, step."""
+"""One SGD step: forward, loss, backward and optimizer, phase by phase."""
 import torch
 import torch.nn as nn
 
