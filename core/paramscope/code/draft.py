@@ -34,6 +34,7 @@ class Draft:
     outputs: list[str] = field(default_factory=lambda: ["output"])
     arguments: list[Argument] = field(default_factory=list)
     targets: list[ast.expr] = field(default_factory=list)  # what the outputs are assigned to
+    call: ast.Call | None = None  # the constructor behind a node of the program
     id: str = ""
 
 

@@ -12,7 +12,7 @@ from paramscope.code.graph import Argument, NodeKind
 from paramscope.code.members import ClassInfo, Member, MemberKind
 from paramscope.code.text_edit import span_of
 
-_MEMBER_NODES = {
+MEMBER_NODES = {
     MemberKind.PARAMETER: NodeKind.PARAMETER,
     MemberKind.BUFFER: NodeKind.BUFFER,
     MemberKind.TENSOR: NodeKind.TENSOR,
@@ -29,6 +29,7 @@ class DrawingState:
         self.me = me
         self.nodes: list[Draft] = []
         self.environment: dict[str, Value] = {}
+        self.before: dict[ast.stmt, dict[str, Value]] = {}  # variables before each statement
         self.methods: list[str] = []  # methods of the class that are called, in order
         self.member_values: dict[str, Source] = {}
         self.statement: ast.stmt | None = None
@@ -123,7 +124,7 @@ class DrawingState:
         if self.owner is None or not parts or len(parts) > 20:
             return None
         member = self.owner.members.get(parts[-1])
-        if member is None or member.kind in _MEMBER_NODES:
+        if member is None or member.kind in MEMBER_NODES:
             return None
         return ".".join(reversed(parts))
 
@@ -134,9 +135,9 @@ class DrawingState:
             if key in self.member_values:
                 return self.member_values[key]
             member = self.owner.members.get(key) if self.owner is not None else None
-            if member is None or member.kind not in _MEMBER_NODES:
+            if member is None or member.kind not in MEMBER_NODES:
                 return None
-            kind = _MEMBER_NODES[member.kind]
+            kind = MEMBER_NODES[member.kind]
         else:
             holder = self.member_path(expression.value)
             if holder is None or not key.endswith(_MODULE_TENSORS):
@@ -147,9 +148,15 @@ class DrawingState:
             kind = NodeKind.BUFFER if "running_" in key else NodeKind.PARAMETER
             if key in self.member_values:
                 return self.member_values[key]
-        node = Draft(kind, key, key, key, key, syntax=expression, outputs=[key])
+        return self.add_tensor(key, kind, member, expression)
+
+    def add_tensor(
+        self, path: str, kind: NodeKind, member: Member | None, read: ast.expr | None
+    ) -> Source:
+        """Add the one node of a member tensor; ``read`` is its first read, if there is any."""
+        node = Draft(kind, path, path, path, path, syntax=read, outputs=[path])
         node.member = member
-        if member is not None and member.value is not None and "." not in key:
+        if member is not None and member.value is not None and "." not in path:
             node.text = self.context.text.text(member.value)
-        self.member_values[key] = Source(self.add(node))
-        return self.member_values[key]
+        self.member_values[path] = Source(self.add(node))
+        return self.member_values[path]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from paramscope.code.binding import Context, call_signature, constructor_arguments
-from paramscope.code.draft import HOLE, Draft, Input, Source, span_of_draft
+from paramscope.code.draft import HOLE, Draft, Input, Source, Value, span_of_draft
+from paramscope.code.drawing import MEMBER_NODES
 from paramscope.code.graph import (
     Graph,
     Node,
@@ -59,6 +60,7 @@ class Drawing:
     function: FunctionNode | None
     owner: ClassInfo | None
     drafts: dict[str, Draft]
+    before: dict[ast.stmt, dict[str, Value]]
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ def analyze(source: str) -> Analysis:
         _draw_class(info, context, drawings)
     model = model_class(tree, context)
     program_wiring = wire_program(tree, context, model)
-    drawings = {"": _finished("", program_wiring.nodes, None, None), **drawings}
+    drawings = {"": _finished("", program_wiring, None, None), **drawings}
     problems = [problem for item in drawings.values() for problem in _holes(item)]
     graphs = {name: drawing.graph for name, drawing in drawings.items()}
     return Analysis(source, tree, context, drawings, Program(graphs, model, tuple(problems)))
@@ -149,7 +151,7 @@ def _draw_class(info: ClassInfo, context: Context, drawings: dict[str, Drawing])
     """Draw the forward of a class and the methods that it calls."""
     wiring = _wire_method(info.forward, info, context)
     _add_uncalled(wiring, info)
-    drawings[info.name] = _finished(info.name, wiring.nodes, info.forward, info)
+    drawings[info.name] = _finished(info.name, wiring, info.forward, info)
     queue = list(wiring.methods)
     done = {"forward"}
     while queue and len(done) < _MOST_METHODS:
@@ -160,7 +162,7 @@ def _draw_class(info: ClassInfo, context: Context, drawings: dict[str, Drawing])
         method = info.own_methods[name]
         wiring = _wire_method(method, info, context)
         key = f"{info.name}.{name}"
-        drawings[key] = _finished(key, wiring.nodes, method, info)
+        drawings[key] = _finished(key, wiring, method, info)
         queue += wiring.methods
 
 
@@ -188,12 +190,15 @@ def _add_input(wiring: Wiring, argument: ast.arg) -> None:
 
 
 def _add_uncalled(wiring: Wiring, info: ClassInfo) -> None:
-    """Add the member Modules that no method of the class mentions."""
+    """Add the member Modules and tensors that no method of the class mentions."""
     mentioned = _mentioned(info)
     for member in info.members.values():
-        if member.name in mentioned or member.kind is not MemberKind.MODULE:
+        if member.name in mentioned:
             continue
-        _add_member(wiring, member)
+        if member.kind is MemberKind.MODULE:
+            _add_member(wiring, member)
+        elif member.kind in MEMBER_NODES:
+            wiring.add_tensor(member.name, MEMBER_NODES[member.kind], member, None)
 
 
 def _add_member(wiring: Wiring, member: Member) -> None:
@@ -223,10 +228,10 @@ def _mentioned(info: ClassInfo) -> set[str]:
 
 
 def _finished(
-    name: str, drafts: Iterable[Draft], function: FunctionNode | None, owner: ClassInfo | None
+    name: str, wiring: Wiring, function: FunctionNode | None, owner: ClassInfo | None
 ) -> Drawing:
     """Give drafts their ids and turn them into the values that the canvas draws."""
-    drafts = list(drafts)
+    drafts = wiring.nodes
     _number(drafts)
     wires = []
     nodes = []
@@ -239,7 +244,7 @@ def _finished(
                 wires.append(Wire(source, PortRef(draft.id, port), span))
     anchor = function if function is not None else owner.node if owner is not None else None
     graph = Graph(name, tuple(nodes), tuple(wires), span_of(anchor) if anchor else None)
-    return Drawing(graph, function, owner, {draft.id: draft for draft in drafts})
+    return Drawing(graph, function, owner, {draft.id: draft for draft in drafts}, wiring.before)
 
 
 def _number(drafts: Iterable[Draft]) -> None:

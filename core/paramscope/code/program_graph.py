@@ -82,6 +82,7 @@ def _role(
         node.outputs = _batch_outputs(function, context)
     else:
         node.outputs = [base] if name != "optimizer" else []
+    node.call = call
     if call is not None and name != "batch":
         node.title = _last_name(call)
         signature = dotted_signature(context.imports.resolve(call.func), context)

@@ -37,6 +37,7 @@ class Wiring(Expressions):
         after.reverse()
         for index, statement in enumerate(body):
             self.statement = statement
+            self.before[statement] = dict(self.environment)
             self.used_later = after[index]
             self._read_statement(statement, index == 0)
 
