@@ -6,7 +6,7 @@ Edits replace stretches of the source; what a command does not touch stays byte 
 from paramscope.code.commands.add import AddModule, AddOperation, AddTensor
 from paramscope.code.commands.arguments import SetArgument
 from paramscope.code.commands.edit import MoveNodes, ReplaceText
-from paramscope.code.commands.registration import Register, RegisterBuffer, Unregister
+from paramscope.code.commands.tensors import Register, RegisterBuffer, Unregister
 from paramscope.code.commands.remove import Delete
 from paramscope.code.commands.rename import Rename
 from paramscope.code.commands.wires import Connect, Disconnect, InsertOnWire
