@@ -109,6 +109,7 @@ class WorkerProcess:
             thread.start()
 
     def send(self, request: Request) -> None:
+        """Hand a request to the thread that writes."""
         self._outbox.put(frame_of(request))
 
     def kill(self) -> None:
@@ -221,6 +222,13 @@ class _Known:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+def connect(on_event: Callable[[Event], None], engine: str = "gradcore") -> "Client":
+    """Return a client whose first worker is being started."""
+    client = Client(on_event, engine)
+    client.start()
+    return client
+
+
 class Client:
     """A worker that is always there: sends go to the current process, a crash is an event.
 
@@ -261,8 +269,8 @@ class Client:
             self._known.revision = request.revision
         self._messages.put(request)
 
-    def stop(self) -> None:
-        """Stop what runs, at the latest after the grace, by ending the process if need be."""
+    def kill(self) -> None:
+        """Break off what runs; a worker that goes on regardless is ended after the grace."""
         self._messages.put(_Stop())
 
     def restart(self) -> None:
@@ -294,10 +302,13 @@ class Client:
             self._on_event(event)
 
     def _is_stale(self, event: Event) -> bool:
-        if isinstance(event, Snapshot | Failed) or (
-            isinstance(event, StateChanged) and event.state is not RunState.EMPTY
-        ):
-            return event.revision < self._known.revision
+        """Tell whether an event speaks of another source than the one last sent."""
+        if isinstance(event, Failed) and event.during == "worker":
+            return False
+        if isinstance(event, StateChanged) and event.state is RunState.EMPTY:
+            return False
+        if isinstance(event, Snapshot | Failed | StateChanged):
+            return event.revision != self._known.revision
         return False
 
     # In the supervisor thread
@@ -366,7 +377,7 @@ class Client:
             if self._known.current is not None:
                 self._known.current.send(_without_weights(request))
             return
-        revision = process.revision
+        revision = self._known.revision
         self._retire(process)
         self._say(Failed(revision, "worker", "Stopped", message, (), ""))
         self._say(StateChanged(RunState.STOPPED, revision))
@@ -385,7 +396,7 @@ class Client:
         process.wait(1.0)
         with known.lock:
             known.current = None
-        revision = max(process.revision, known.revision)
+        revision = known.revision
         self._say(Failed(revision, "worker", kind, message, (), words))
         self._say(StateChanged(RunState.STOPPED, revision))
 

@@ -42,7 +42,9 @@ def describe_failure(
     error: BaseException, filename: str, during: str, revision: int, step: int = 0
 ) -> Failed:
     """Turn an exception into the event that the window shows."""
-    frames = tuple(_user_frames(error, filename))[-MAX_FRAMES:]
+    frames = tuple(_user_frames(error, filename))
+    if len(frames) > MAX_FRAMES:
+        frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
     return Failed(
         revision=revision,
         during=during,

@@ -1,10 +1,9 @@
 """From the place an operation is called to the place in the document, frame by frame."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
 
 from paramscope.code.graph import Span
 
@@ -17,7 +16,8 @@ class Site:
     """Where the document called an operation.
 
     ``module`` is the path of the nearest Module whose method was running, None if none was.
-    ``in_init`` tells whether a Module's ``__init__`` was; ``class_name`` is then its class's.
+    ``in_init`` tells whether a Module's ``__init__`` was, ``in_forward`` whether any other
+    method of one of the model's Modules was, the library's included.
     """
 
     span: Span | None
@@ -46,26 +46,39 @@ def span_at(code: CodeType, instruction: int) -> Span | None:
 
 
 def find_site(
-    filename: str, module_paths: Mapping[int, str], is_module: Any, skip: int = 1
+    filename: str, module_paths: Mapping[int, str], is_module: Callable[[object], bool], skip: int
 ) -> Site:
     """Walk out from the caller to the nearest frame of ``filename``, and on to its Module."""
     frame: FrameType | None = sys._getframe(skip)
     span: Span | None = None
-    found = False
-    in_init = False
+    is_found = in_init = in_forward = False
     while frame is not None:
         code = frame.f_code
-        if not found and code.co_filename == filename:
+        is_document = code.co_filename == filename
+        if is_document and not is_found:
             span = span_at(code, frame.f_lasti)
-            found = True
-        if found and code.co_filename == filename and code.co_argcount:
-            owner = frame.f_locals.get(code.co_varnames[0])
-            if owner is not None and is_module(owner):
-                in_init = in_init or code.co_name == "__init__"
-                path = module_paths.get(id(owner))
-                if path is not None:
-                    return Site(span, path, in_init, code.co_name != "__init__")
-                if code.co_name != "__init__":
-                    return Site(span, None, in_init, code.co_name == "forward")
+            is_found = True
+        # Frames of the library count as the model's forward, but have no place to show.
+        owner = _owner(frame, is_module) if is_document or not (is_found or in_forward) else None
+        if owner is not None:
+            path = module_paths.get(id(owner))
+            if code.co_name == "__init__":
+                in_init = True
+            elif is_document:
+                return Site(span, path, in_init, in_forward or path is not None or not module_paths)
+            elif path is not None:
+                in_forward = True
         frame = frame.f_back
-    return Site(span, None, in_init, False) if found else NOWHERE
+    return Site(span, None, in_init, in_forward) if is_found else NOWHERE
+
+
+def _owner(frame: FrameType, is_module: Callable[[object], bool]) -> object | None:
+    """Return the Module whose method runs in ``frame``, None for any other function."""
+    code = frame.f_code
+    if not code.co_argcount:
+        return None
+    owner = frame.f_locals.get(code.co_varnames[0])
+    if owner is None or not is_module(owner):
+        return None
+    holder = code.co_qualname.rpartition(".")[0]
+    return owner if any(cls.__qualname__ == holder for cls in type(owner).__mro__) else None

@@ -36,6 +36,7 @@ class Pacer:
     due: float = 0.0
 
     def is_due(self) -> bool:
+        """Tell whether enough time has gone by."""
         return self.clock() >= self.due
 
     def note_cost(self, seconds: float) -> None:
@@ -44,6 +45,7 @@ class Pacer:
         self.due = self.clock() + wait
 
     def hasten(self) -> None:
+        """Make it due at once."""
         self.due = 0.0
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from paramscope.census.census import optimizer_groups
 from paramscope.census.rows import TensorRow
+from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.failures import CannotTrainError, describe_failure
 from paramscope.engine.metrics import Metrics
@@ -75,10 +76,12 @@ class Session:
 
     @property
     def step(self) -> int:
+        """How many training steps are done."""
         return self._trainer.step_number if self._trainer else 0
 
     @property
     def phase(self) -> Phase:
+        """The part of a step that was done last."""
         return self._trainer.phase if self._trainer else Phase.IDLE
 
     @property
@@ -87,12 +90,18 @@ class Session:
         return self._program.note if self._program else ""
 
     @property
+    def walk(self) -> Walk:
+        """What the model held at the last look."""
+        return self._observer.walk if self._observer is not None else Walk()
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         """What the rules said at the last look."""
         return self._findings or ()
 
     @property
     def learning_rate(self) -> float | None:
+        """``lr`` of the first group of the first optimizer."""
         rates = learning_rates(self._program.optimizers) if self._program else []
         return rates[0] if rates else None
 
@@ -107,6 +116,7 @@ class Session:
 
     @property
     def steps_per_second(self) -> float:
+        """Speed over the last second of training, 0 while at rest."""
         if len(self._marks) < 2:
             return 0.0
         (first, start), (last, end) = self._marks[0], self._marks[-1]

@@ -51,6 +51,7 @@ class BuildTracer:
         self._bytes_left = MAX_HELD_BYTES
 
     def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Note what memory an operation has made or filled, and what it has read."""
         origins = self.record.origins
         storage_of = self._adapter.storage
         site = None
@@ -82,6 +83,7 @@ class BuildTracer:
             self._hold(tensor)
 
     def before_backward(self, loss: Any) -> None:
+        """Count: a script may have trained already."""
         self.backward_calls += 1
 
     def after_backward(self, loss: Any) -> None:
@@ -163,6 +165,7 @@ class StepTracer:
         last: "StepTracer | None" = None,
     ) -> None:
         self.record = StepRecord(number)
+        self.forward_operations = 0  # how many there were when the model was last at work
         # Ids of tensors whose gradient an optimizer has used; known only from the step before.
         follows = last is not None and last.record.number == number - 1
         self._used: set[int] = set(last._used) if last is not None and follows else set()
@@ -203,6 +206,7 @@ class StepTracer:
         return stack
 
     def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Note an operation: its place, what it reads, what it cuts off, what comes out."""
         site = find_site(self._filename, self._walk.module_paths, self._adapter.is_module, skip=3)
         taint = 0
         taints = self._taints
@@ -223,8 +227,11 @@ class StepTracer:
         self._held.extend(outputs)
         if outputs and site.span is not None and len(self._operations) < MAX_OPERATIONS:
             self._note_operation(name, site.span, site.module, outputs[0])
+            if site.in_forward:
+                self.forward_operations = len(self._operations)
 
     def before_backward(self, loss: Any) -> None:
+        """Note which gradients are there already."""
         self.record.backward_calls += 1
         self._dirty.clear()
         for key, found in self._known.by_id.items():
@@ -237,6 +244,7 @@ class StepTracer:
                 self._dirty[key] = old
 
     def after_backward(self, loss: Any) -> None:
+        """Measure the gradients, and note which were added to."""
         self.capture_gradients()
         for key, old in self._dirty.items():
             # A backward that leaves a gradient alone (the other side's, in a GAN) adds nothing.

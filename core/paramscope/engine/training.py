@@ -204,7 +204,7 @@ class Trainer:
         with tracer.watching(()):
             value = self._forward(*batch)
         operations = tracer.operations()
-        last = max((i for i, op in enumerate(operations) if op.module is not None), default=-1)
+        inner = tracer.forward_operations
 
         def backward() -> None:
             with listening(self._adapter.backward_listeners, tracer):
@@ -218,7 +218,7 @@ class Trainer:
             tracer.finish(batch)
 
         return [
-            _Stage(Phase.FORWARD, operations[: last + 1], _nothing),
+            _Stage(Phase.FORWARD, operations[:inner], _nothing),
             _Stage(Phase.LOSS, operations, _nothing),
             _Stage(Phase.BACKWARD, operations, backward),
             _Stage(Phase.OPTIMIZER, operations, step),
@@ -237,13 +237,13 @@ class Trainer:
         tracer.finish(batch)
         operations = tracer.operations()
         silent = tuple(_without_gradient(op) for op in operations)
-        last = max((i for i, op in enumerate(operations) if op.module is not None), default=-1)
+        inner = tracer.forward_operations
 
         def count() -> None:
             self.step_number += 1
 
         return [
-            _Stage(Phase.FORWARD, silent[: last + 1], _nothing),
+            _Stage(Phase.FORWARD, silent[:inner], _nothing),
             _Stage(Phase.LOSS, silent, _nothing),
             _Stage(Phase.BACKWARD, operations, _nothing),
             _Stage(Phase.OPTIMIZER, operations, count),

@@ -64,10 +64,12 @@ class Sender:
         threading.Thread(target=self._run, name="sender", daemon=True).start()
 
     def send(self, event: Event) -> None:
+        """Hand an event to the thread that writes."""
         self._queue.put(frame_of(event))
 
     @property
     def is_behind(self) -> bool:
+        """Tell whether the window reads more slowly than the worker writes."""
         return self._queue.qsize() > MAX_WAITING_FRAMES
 
     def capture_output(self) -> None:
@@ -306,6 +308,7 @@ class Mailbox:
         self._idle.set()
 
     def start(self) -> None:
+        """Begin to read."""
         threading.Thread(target=self._read, name="control", daemon=True).start()
 
     def next(self, wait: bool) -> Request | None:

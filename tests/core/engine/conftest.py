@@ -1,5 +1,6 @@
 """Fixtures of the running side: both engines, each with the name ``torch`` for itself."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -16,8 +17,10 @@ def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
     """One engine, active: ``import torch`` in a document means it."""
     opened = open_adapter(request.param)
     main, arguments, path = sys.modules["__main__"], sys.argv, list(sys.path)
+    folder = os.getcwd()
     opened.activate()
     yield opened
     opened.deactivate()
+    os.chdir(folder)
     sys.modules["__main__"], sys.argv = main, arguments
     sys.path[:] = path

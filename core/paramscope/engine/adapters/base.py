@@ -88,24 +88,31 @@ class SharedAdapter:
         self._dtypes: dict[Any, str] = {}
 
     def is_tensor(self, value: object) -> bool:
+        """Tell whether ``value`` is a tensor of this engine."""
         return isinstance(value, self._tensor)
 
     def is_parameter(self, value: object) -> bool:
+        """Tell whether ``value`` is an ``nn.Parameter``."""
         return isinstance(value, self._parameter)
 
     def is_module(self, value: object) -> bool:
+        """Tell whether ``value`` is an ``nn.Module``."""
         return isinstance(value, self._module)
 
     def is_optimizer(self, value: object) -> bool:
+        """Tell whether ``value`` is an optimizer of the library."""
         return isinstance(value, self._optimizer)
 
     def is_uninitialized(self, tensor: Any) -> bool:
+        """Tell whether ``tensor`` is a lazy one that has no shape yet."""
         return type(tensor).__name__ in ("UninitializedParameter", "UninitializedBuffer")
 
     def shape(self, tensor: Any) -> tuple[int, ...]:
+        """Return the shape, empty for a tensor that has none yet."""
         return () if self.is_uninitialized(tensor) else tuple(tensor.shape)
 
     def dtype(self, tensor: Any) -> str:
+        """Return the name of the dtype without ``torch.``."""
         dtype = tensor.dtype
         name = self._dtypes.get(dtype)
         if name is None:
@@ -113,9 +120,11 @@ class SharedAdapter:
         return name
 
     def is_floating(self, tensor: Any) -> bool:
+        """Tell whether the values are floating-point numbers."""
         return bool(tensor.is_floating_point())
 
     def storage(self, tensor: Any) -> int:
+        """Return the address of the memory, 0 where there is none."""
         if self.is_uninitialized(tensor):
             return 0
         try:
@@ -124,6 +133,7 @@ class SharedAdapter:
             return 0
 
     def array(self, tensor: Any) -> NDArray[Any] | None:
+        """Return the values as NumPy sees them, None where it cannot."""
         if self.is_uninitialized(tensor):
             return None
         try:
@@ -135,9 +145,11 @@ class SharedAdapter:
             return None
 
     def mute(self) -> None:
+        """Have operations go untold until `unmute`."""
         self.is_muted = True
 
     def unmute(self) -> None:
+        """Have operations told again."""
         self.is_muted = False
 
     def seed(self, number: int) -> None:
@@ -147,19 +159,23 @@ class SharedAdapter:
         random.seed(number)
 
     def random_state(self) -> object:
+        """Return the state of every generator that `seed` sets."""
         return self.torch.get_rng_state(), np.random.get_state(), random.getstate()
 
     def restore_random_state(self, state: Any) -> None:
+        """Put back what `random_state` returned."""
         engine, numpy_state, python_state = state
         self.torch.set_rng_state(engine)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 
     def no_grad(self) -> AbstractContextManager[Any]:
+        """Return the ``with`` block in which nothing is recorded for backward."""
         manager: AbstractContextManager[Any] = self.torch.no_grad()
         return manager
 
     def copy_into(self, target: Any, source: Any) -> None:
+        """Write the values of ``source`` into ``target``, past autograd."""
         with self.no_grad():
             target.copy_(source.detach())
 

@@ -10,6 +10,7 @@ import gradcore
 import gradcore.graph
 import gradcore.nn
 import gradcore.optim
+from gradcore.tensor import Tensor
 from paramscope.engine.adapters.base import (
     OperationListener,
     SharedAdapter,
@@ -40,6 +41,7 @@ class GradcoreAdapter(SharedAdapter):
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
+        """Tell ``listener`` of every operation inside the ``with`` block."""
         with gradcore.graph.set_recorder(_Recorder(listener, self)):
             yield
 
@@ -61,7 +63,7 @@ class _Recorder:
     ) -> None:
         if self._adapter.is_muted or name in LOOKS:
             return
-        given = tuple(tensors_in((*inputs, *attributes.values()), gradcore.Tensor))
+        given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
         self._listener.operation(plain_name(name), given, tuple(outputs))
 
     def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:

@@ -33,10 +33,12 @@ class TorchAdapter(SharedAdapter):
         self.spy_on_backward()
 
     def deactivate(self) -> None:
+        """Put PyTorch's own ``backward`` back."""
         self.stop_spying()
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
+        """Tell ``listener`` of every call of PyTorch inside the ``with`` block."""
         with _Mode(listener, self):
             yield
 
