@@ -84,3 +84,5 @@ from gradcore.dtypes import ALIASES, bool_
 
 globals().update(ALIASES)
 globals()["bool"] = bool_
+
+from gradcore import nn, optim  # noqa: F401, E402

@@ -1,0 +1,159 @@
+"""The affine maps, tables of vectors, and one-hot codes of `torch.nn.functional`."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.errors import ArgumentError
+from gradcore.graph import wrap, written
+from gradcore.ops import embedding as rows
+from gradcore.ops.linear import linear as _linear
+from gradcore.ops.registry import FUNCTIONS
+from gradcore.tensor import Tensor
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `input @ weight.T + bias`."""
+    result: Tensor = _linear(input, weight, bias)
+    return result
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return `input1 @ weight[k] @ input2 + bias[k]` for every output k."""
+    # (..., i) x (k, i, j) -> (..., k, j), then the sum over j with the second input.
+    outputs, first, second = weight.shape
+    flat = input1 @ weight.permute(1, 0, 2).reshape(first, outputs * second)
+    table = flat.reshape(*input1.shape[:-1], outputs, second)
+    result: Tensor = (table * input2.unsqueeze(-2)).sum(-1)
+    return result if bias is None else result + bias
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """Return the rows of `weight` with these numbers."""
+    place = _padding_place(padding_idx, weight)
+    if max_norm is not None:
+        _renormalise(weight, input, max_norm, norm_type)
+    result: Tensor = rows.embedding(weight, input, place, scale_grad_by_freq)
+    return result
+
+
+def _padding_place(padding_idx: int | None, weight: Tensor) -> int:
+    if padding_idx is None:
+        return -1
+    count = weight.size(0)
+    if not -count <= padding_idx < count:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx % count
+
+
+def _renormalise(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
+    """Shrink, in place, the rows about to be looked up that are longer than `max_norm`."""
+    used = np.unique(indices._a)
+    table = weight._a[used]
+    norms = np.linalg.norm(table, norm_type, axis=1, keepdims=True)
+    long = norms > max_norm
+    if long.any():
+        weight._a[used] = np.where(long, table * (max_norm / (norms + 1e-7)), table)
+        written(weight, "embedding_renorm_", False)
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Return the sum, mean or maximum of the rows of each bag."""
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            f"for mode='sum' (got mode='{mode}')."
+        )
+    indices, starts = _bags(input, offsets, include_last_offset)
+    values = embedding(wrap(indices), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    if per_sample_weights is not None:
+        values = values * per_sample_weights.reshape(-1, 1)
+    kept = np.ones(len(indices), bool)
+    if padding_idx is not None:
+        kept = indices != padding_idx % weight.size(0)
+    if mode == "max":
+        return _bag_maxima(values, starts, kept)
+    ends = np.append(starts[1:], len(indices))
+    members = np.zeros((len(starts), len(indices)), values._a.dtype)
+    for bag, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        members[bag, start:end] = kept[start:end]
+    if mode == "mean":
+        members /= np.maximum(members.sum(1, keepdims=True), 1)
+    result: Tensor = wrap(members) @ values
+    return result
+
+
+def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> tuple[Any, Any]:
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                "of fixed length sequences."
+            )
+        count, length = input.shape
+        return input._a.reshape(-1), np.arange(count) * length
+    if input.dim() != 1:
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
+        )
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    starts = offsets._a
+    return input._a, starts[:-1] if include_last_offset else starts
+
+
+def _bag_maxima(values: Tensor, starts: Any, kept: Any) -> Tensor:
+    ends = np.append(starts[1:], len(kept))
+    bags = []
+    for start, end in zip(starts, ends, strict=True):
+        inside = np.flatnonzero(kept[start:end]) + start
+        if len(inside):
+            bags.append(values[wrap(inside)].max(0)[0])
+        else:
+            bags.append(values.new_zeros(values.size(1)))
+    result: Tensor = FUNCTIONS["stack"](bags)
+    return result
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Return, for each class number, a vector with a 1 at that place."""
+    numbers = tensor._a
+    if numbers.dtype.kind != "i" or numbers.dtype.itemsize != 8:
+        raise ArgumentError(
+            "one_hot is only applicable to index tensor of type LongTensor.",
+            f"It got {tensor.dtype}.",
+            "Convert the tensor with .long().",
+            function="one_hot",
+        )
+    if numbers.size and numbers.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes < 0:
+        if not numbers.size:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        num_classes = int(numbers.max()) + 1
+    elif numbers.size and numbers.max() >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    result: Tensor = wrap((numbers[..., None] == np.arange(num_classes)).astype(np.int64))
+    return result

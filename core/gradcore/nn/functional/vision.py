@@ -1,0 +1,227 @@
+"""Resampling of images and rearranging of their channels, as in `torch.nn.functional`."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.dtypes import Array
+from gradcore.errors import ShapeError
+from gradcore.graph import wrap
+from gradcore.nn.functional.spatial import ntuple
+from gradcore.ops.padding import constant_pad_nd
+from gradcore.tensor import Tensor
+
+_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
+
+
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """Resample the axes after the second to another size.
+
+    Each axis is one matrix product (or one selection), so the gradient needs nothing new.
+    """
+    if mode not in ("nearest", "nearest-exact", "area", "bicubic", *_LINEAR):
+        raise NotImplementedError(f"interpolate has no mode '{mode}'")
+    if align_corners is not None and mode not in ("bicubic", *_LINEAR):
+        raise ValueError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            "| bicubic | trilinear"
+        )
+    n = input.dim() - 2
+    if mode in _LINEAR and _LINEAR[mode] != n:
+        raise NotImplementedError(
+            f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR[mode] + 2}D input"
+        )
+    sizes, scales = _target_sizes(input, n, size, scale_factor, recompute_scale_factor)
+    out = input
+    for axis, (want, scale) in enumerate(zip(sizes, scales, strict=True)):
+        have = input.shape[2 + axis]
+        if mode.startswith("nearest"):
+            places = _nearest(have, want, scale, mode == "nearest-exact")
+            out = out.index_select(2 + axis, wrap(places))
+            continue
+        if mode == "area":
+            matrix = _area(have, want)
+        elif mode == "bicubic":
+            matrix = _cubic(have, want, scale, bool(align_corners))
+        else:
+            matrix = _linear(have, want, scale, bool(align_corners))
+        product = out.movedim(2 + axis, -1) @ wrap(matrix.T.astype(input._a.dtype))
+        out = product.movedim(-1, 2 + axis)
+    return out.contiguous()
+
+
+def _target_sizes(
+    input: Tensor, n: int, size: Any, scale_factor: Any, recompute: bool | None
+) -> tuple[tuple[int, ...], tuple[float | None, ...]]:
+    if (size is None) == (scale_factor is None):
+        what = "either size or scale_factor should be defined"
+        raise ValueError(
+            what if size is None else "only one of size or scale_factor should be defined"
+        )
+    if size is not None:
+        return ntuple(size, n), (None,) * n
+    factors = (
+        tuple(float(f) for f in scale_factor)
+        if isinstance(scale_factor, (tuple, list))
+        else (float(scale_factor),) * n
+    )
+    sizes = tuple(
+        int(np.floor(have * factor)) for have, factor in zip(input.shape[2:], factors, strict=True)
+    )
+    return sizes, ((None,) * n if recompute else factors)
+
+
+def _step(have: int, want: int, scale: float | None) -> float:
+    return 1.0 / scale if scale else have / want
+
+
+def _nearest(have: int, want: int, scale: float | None, exact: bool) -> Array:
+    places = np.arange(want, dtype=np.float32)
+    step = np.float32(_step(have, want, scale))
+    shifted = (places + np.float32(0.5)) * step if exact else places * step
+    return np.minimum(np.floor(shifted).astype(np.int64), have - 1)
+
+
+def _centres(have: int, want: int, scale: float | None, align_corners: bool) -> Array:
+    """Return where, on the input's axis, each output value lies."""
+    places = np.arange(want)
+    if align_corners:
+        return places * ((have - 1) / (want - 1) if want > 1 else 0.0)
+    return (places + 0.5) * _step(have, want, scale) - 0.5
+
+
+def _linear(have: int, want: int, scale: float | None, align_corners: bool) -> Array:
+    centres = np.maximum(_centres(have, want, scale, align_corners), 0)
+    low = np.minimum(np.floor(centres).astype(int), have - 1)
+    high = np.minimum(low + 1, have - 1)
+    part = centres - low
+    matrix = np.zeros((want, have))
+    rows = np.arange(want)
+    np.add.at(matrix, (rows, low), 1 - part)
+    np.add.at(matrix, (rows, high), part)
+    return matrix
+
+
+def _cubic(have: int, want: int, scale: float | None, align_corners: bool) -> Array:
+    centres = _centres(have, want, scale, align_corners)
+    first = np.floor(centres).astype(int)
+    part = centres - first
+    matrix = np.zeros((want, have))
+    rows = np.arange(want)
+    # Keys' kernel with a = -0.75, as torch.
+    a = -0.75
+    for tap in range(-1, 3):
+        x = np.abs(part - tap)
+        near = ((a + 2) * x - (a + 3)) * x * x + 1
+        far = ((x - 5) * x + 8) * x * a - 4 * a
+        places = np.clip(first + tap, 0, have - 1)
+        np.add.at(matrix, (rows, places), np.where(x <= 1, near, far))
+    return matrix
+
+
+def _area(have: int, want: int) -> Array:
+    matrix = np.zeros((want, have))
+    for row in range(want):
+        start, end = row * have // want, -(-(row + 1) * have // want)
+        matrix[row, start:end] = 1.0 / (end - start)
+    return matrix
+
+
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """Old name of `interpolate`."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """Turn groups of channels into finer pixels: (*, C r r, H, W) -> (*, C, H r, W r)."""
+    r = upscale_factor
+    *lead, channels, height, width = input.shape
+    if channels % (r * r):
+        raise ShapeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}",
+            "",
+            f"Give it a multiple of {r * r} channels.",
+            shapes=(tuple(input.shape),),
+        )
+    n = len(lead)
+    blocks = input.reshape(*lead, channels // (r * r), r, r, height, width)
+    order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
+    return blocks.permute(order).reshape(*lead, channels // (r * r), height * r, width * r)
+
+
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """Turn pixels into groups of channels: (*, C, H r, W r) -> (*, C r r, H, W)."""
+    r = downscale_factor
+    *lead, channels, height, width = input.shape
+    if height % r or width % r:
+        raise ShapeError(
+            "pixel_unshuffle expects height and width to be divisible by downscale_factor, but "
+            f"got {height} x {width} and {r}",
+            "",
+            "Pad or crop the image first.",
+            shapes=(tuple(input.shape),),
+        )
+    n = len(lead)
+    blocks = input.reshape(*lead, channels, height // r, r, width // r, r)
+    order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
+    return blocks.permute(order).reshape(*lead, channels * r * r, height // r, width // r)
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Mix the channels of different groups."""
+    count, channels, *space = input.shape
+    grouped = input.reshape(count, groups, channels // groups, *space)
+    return grouped.transpose(1, 2).reshape(input.shape)
+
+
+def unfold(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """Return every window of (N, C, H, W) as a column of (N, C * area, positions)."""
+    kernel, spread = ntuple(kernel_size, 2), ntuple(dilation, 2)
+    extra, step = ntuple(padding, 2), ntuple(stride, 2)
+    batched = input.dim() == 4
+    images = input if batched else input.unsqueeze(0)
+    count, channels, height, width = images.shape
+    places = np.arange((height + 2 * extra[0]) * (width + 2 * extra[1]))
+    grid = places.reshape(height + 2 * extra[0], width + 2 * extra[1])
+    rows = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip((height, width), extra, spread, kernel, step, strict=True)
+    ]
+    windows = np.stack(
+        [
+            grid[
+                i * spread[0] : i * spread[0] + step[0] * (rows[0] - 1) + 1 : step[0],
+                j * spread[1] : j * spread[1] + step[1] * (rows[1] - 1) + 1 : step[1],
+            ].ravel()
+            for i in range(kernel[0])
+            for j in range(kernel[1])
+        ]
+    )
+    padded = _padded(images, extra).reshape(count, channels, -1)
+    columns = padded.index_select(2, wrap(windows.ravel()))
+    out: Tensor = columns.reshape(count, channels * len(windows), -1)
+    return out if batched else out.squeeze(0)
+
+
+def _padded(images: Tensor, extra: tuple[int, ...]) -> Tensor:
+    if not any(extra):
+        return images
+    result: Tensor = constant_pad_nd(images, [extra[1], extra[1], extra[0], extra[0]], 0.0)
+    return result

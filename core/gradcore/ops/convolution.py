@@ -1,0 +1,313 @@
+"""Convolution in any number of dimensions, and the two operations its gradients are.
+
+The three are each other's gradients, so every order of derivative stays within them:
+``convolution`` (input, weight -> output), ``convolution_input`` (output, weight -> input; this is
+also the transposed convolution) and ``convolution_weight`` (output, input -> weight).
+
+Windows are copied out a few samples at a time, so that they stay in the cache for the matrix
+product that follows.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from gradcore.dtypes import Array
+from gradcore.errors import DtypeError, ShapeError
+from gradcore.ops.registry import T, operation
+
+Ints = tuple[int, ...]
+_CHUNK = 1 << 18
+"""How many window values are copied at a time: 1 MiB in float32."""
+
+
+def output_size(size: Any, kernel: int, stride: int, padding: int, dilation: int) -> Any:
+    """Return the length of an axis after a window has passed over it; an unknown one stays."""
+    if not isinstance(size, int):
+        return size
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def padded(x: Array, padding: Ints, value: float = 0.0) -> Array:
+    """Return ``x`` with its last axes padded on both sides."""
+    if not any(padding):
+        return x
+    lead = x.ndim - len(padding)
+    shape = x.shape[:lead] + tuple(
+        size + 2 * extra for size, extra in zip(x.shape[lead:], padding, strict=True)
+    )
+    out = np.empty(shape, x.dtype)
+    inside = tuple(
+        slice(extra, extra + size) for size, extra in zip(x.shape[lead:], padding, strict=True)
+    )
+    out.fill(value)
+    out[(..., *inside)] = x
+    return out
+
+
+def windows(x: Array, kernel: Ints, stride: Ints, dilation: Ints) -> Array:
+    """Return a view of all windows over the last axes: (..., *kernel, *positions)."""
+    n = len(kernel)
+    sizes = tuple(
+        output_size(size, k, s, 0, d)
+        for size, k, s, d in zip(x.shape[-n:], kernel, stride, dilation, strict=True)
+    )
+    steps = x.strides[-n:]
+    return as_strided(
+        x,
+        x.shape[:-n] + kernel + sizes,
+        x.strides[:-n]
+        + tuple(step * d for step, d in zip(steps, dilation, strict=True))
+        + tuple(step * s for step, s in zip(steps, stride, strict=True)),
+        writeable=False,
+    )
+
+
+class _Plan:
+    """The sizes of one convolution, and its windows as matrices."""
+
+    def __init__(
+        self, x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+    ) -> None:
+        self.count, self.channels = x.shape[:2]
+        self.groups = groups
+        self.view = windows(padded(x, padding), kernel, stride, dilation)
+        self.positions: Ints = self.view.shape[2 + len(kernel) :]
+        self.area = math.prod(self.positions)
+        self.depth = self.channels // groups * math.prod(kernel)
+        self.dtype = x.dtype
+        # A 1x1 kernel with step 1 sees the input as it is.
+        self.plain = (
+            math.prod(kernel) == 1 and self.positions == x.shape[2:] and x.flags.c_contiguous
+        )
+
+    def matrices(self) -> Iterator[tuple[slice, Array]]:
+        """Yield (samples, their windows as (n, groups, depth, area)), a few samples at a time."""
+        per_sample = max(1, self.channels // self.groups * self.groups * self.area)
+        per_sample = max(per_sample, self.groups * self.depth * self.area)
+        step = max(1, min(self.count, _CHUNK // per_sample))
+        if self.plain:
+            step = max(1, self.count)
+        buffer = None
+        for start in range(0, self.count, step):
+            part = slice(start, min(start + step, self.count))
+            n = part.stop - part.start
+            shape = (n, self.groups, self.depth, self.area)
+            if self.plain:
+                yield part, self.view[part].reshape(shape)
+                continue
+            if buffer is None or n != buffer.shape[0]:
+                buffer = np.empty((n, *self.view.shape[1:]), self.dtype)
+            np.copyto(buffer, self.view[part])
+            yield part, buffer.reshape(shape)
+
+
+def _checked(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]:
+    for other in (weight, bias):
+        if other is not None and other.dtype != input.dtype:
+            raise DtypeError(
+                f"Input type ({input.dtype}) and weight or bias type ({other.dtype}) should be "
+                "the same",
+                "In `convolution`.",
+                "Convert the input or the module, for instance with .float().",
+                dtypes=(input.dtype, other.dtype),
+            )
+    return input, weight, bias
+
+
+@operation(
+    "convolution",
+    inputs=3,
+    gradient={
+        "input": lambda g, weight, input_shape, stride, padding, dilation, groups: (
+            convolution_input(g, weight, input_shape[2:], stride, padding, dilation, groups)
+        ),
+        "weight": lambda g, input, weight_shape, stride, padding, dilation, groups: (
+            convolution_weight(g, input, weight_shape[2:], stride, padding, dilation, groups)
+        ),
+        "bias": lambda g: g.sum((0, *range(2, len(g.shape)))),
+    },
+    functions=False,
+    adapt=_checked,
+    samples=[
+        (T(2, 3, 5), T(4, 3, 3), T(4), (1,), (0,), (1,), 1),
+        (T(2, 2, 5, 4), T(3, 2, 3, 2), T(3), (2, 1), (1, 0), (1, 2), 1),
+        (T(1, 4, 5, 5), T(6, 2, 3, 3), None, (2, 2), (1, 1), (1, 1), 2),
+        (T(2, 2, 3, 3), T(4, 2, 1, 1), T(4), (1, 1), (0, 0), (1, 1), 1),
+        (T(1, 2, 3, 4, 3), T(2, 2, 2, 2, 2), T(2), (1, 2, 1), (0, 1, 0), (1, 1, 1), 1),
+    ],
+    parity=None,
+    grad_name="Convolution",
+)
+def convolution(
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Any:
+    """Slide kernels over the input; ``weight`` is (out, in / groups, *kernel)."""
+    _check_shapes(input, weight, bias, padding, dilation, groups)
+    plan = _Plan(input, weight.shape[2:], stride, padding, dilation, groups)
+    out_channels = weight.shape[0]
+    matrix = np.ascontiguousarray(weight).reshape(groups, out_channels // groups, plan.depth)
+    out = np.empty((plan.count, groups, out_channels // groups, plan.area), input.dtype)
+    for part, columns in plan.matrices():
+        np.matmul(matrix, columns, out=out[part])
+    out = out.reshape(plan.count, out_channels, *plan.positions)
+    if bias is not None:
+        out += bias.reshape((-1,) + (1,) * len(plan.positions))
+    return out
+
+
+@operation(
+    "convolution_input",
+    inputs=2,
+    gradient={
+        "g": lambda g, weight, stride, padding, dilation, groups: convolution(
+            g, weight, None, stride, padding, dilation, groups
+        ),
+        "weight": lambda gg, g, weight_shape, stride, padding, dilation, groups: convolution_weight(
+            g, gg, weight_shape[2:], stride, padding, dilation, groups
+        ),
+    },
+    functions=False,
+    samples=[
+        (T(2, 4, 3), T(4, 3, 3), (5,), (1,), (0,), (1,), 1),
+        (T(1, 6, 3, 3), T(6, 2, 3, 3), (5, 5), (2, 2), (1, 1), (1, 1), 2),
+        (T(1, 6, 3, 3), T(6, 2, 3, 3), (6, 6), (2, 2), (1, 1), (1, 1), 2),
+    ],
+    parity=None,
+    grad_name="Convolution",
+)
+def convolution_input(
+    g: Array,
+    weight: Array,
+    size: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Any:
+    """Spread each output value over the window it came from; ``size`` is that of the input."""
+    kernel = weight.shape[2:]
+    count, out_channels = g.shape[:2]
+    inside = weight.shape[1]
+    area = math.prod(g.shape[2:])
+    matrix = weight.reshape(groups, out_channels // groups, inside * math.prod(kernel))
+    matrix = np.ascontiguousarray(matrix.swapaxes(1, 2))
+    values = np.ascontiguousarray(g).reshape(count, groups, out_channels // groups, area)
+    extents = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
+    out = np.zeros((count, groups * inside, *extents), g.dtype)
+    step = max(1, _CHUNK // max(1, groups * inside * math.prod(kernel) * area))
+    for start in range(0, count, step):
+        part = slice(start, start + step)
+        columns = np.matmul(matrix, values[part])
+        _spread(out[part], columns, kernel, g.shape[2:], stride, dilation)
+    trimmed = out[(..., *(slice(p, p + n) for n, p in zip(size, padding, strict=True)))]
+    return np.ascontiguousarray(trimmed)
+
+
+def _spread(
+    out: Array, columns: Array, kernel: Ints, positions: Ints, stride: Ints, dilation: Ints
+) -> None:
+    """Add the columns to the places their windows cover."""
+    count, channels = out.shape[:2]
+    columns = columns.reshape(count, channels, *kernel, *positions)
+    for place in np.ndindex(*kernel):
+        target = tuple(
+            slice(k * d, k * d + s * (n - 1) + 1, s)
+            for k, d, s, n in zip(place, dilation, stride, positions, strict=True)
+        )
+        out[(slice(None), slice(None), *target)] += columns[(slice(None), slice(None), *place)]
+
+
+@operation(
+    "convolution_weight",
+    inputs=2,
+    gradient={
+        "g": lambda gg, input, stride, padding, dilation, groups: convolution(
+            input, gg, None, stride, padding, dilation, groups
+        ),
+        "input": lambda gg, g, input_shape, stride, padding, dilation, groups: convolution_input(
+            g, gg, input_shape[2:], stride, padding, dilation, groups
+        ),
+    },
+    functions=False,
+    samples=[
+        (T(2, 4, 3), T(2, 3, 5), (3,), (1,), (0,), (1,), 1),
+        (T(1, 6, 3, 3), T(1, 4, 5, 5), (3, 3), (2, 2), (1, 1), (1, 1), 2),
+    ],
+    parity=None,
+    grad_name="Convolution",
+)
+def convolution_weight(
+    g: Array,
+    input: Array,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Any:
+    """Correlate the output with the windows it came from."""
+    # Windows that no output stands for (the stride leaves a rest) are cut off by `positions`.
+    plan = _Plan(input, kernel, stride, padding, dilation, groups)
+    out_channels = g.shape[1]
+    values = np.ascontiguousarray(g).reshape(plan.count, groups, out_channels // groups, plan.area)
+    out = np.zeros((groups, out_channels // groups, plan.depth), g.dtype)
+    for part, columns in plan.matrices():
+        out += np.matmul(values[part], columns.swapaxes(2, 3)).sum(axis=0)
+    return out.reshape(out_channels, input.shape[1] // groups, *kernel)
+
+
+def _check_shapes(
+    input: Array,
+    weight: Array,
+    bias: Array | None,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> None:
+    out_channels, inside = weight.shape[:2]
+    if input.shape[1] != inside * groups:
+        raise ShapeError(
+            f"Given groups={groups}, weight of size {list(weight.shape)}, expected "
+            f"input{list(input.shape)} to have {inside * groups} channels, but got "
+            f"{input.shape[1]} channels instead",
+            "In `convolution`.",
+            f"Set in_channels={input.shape[1]}, or change what feeds it.",
+            shapes=(input.shape, weight.shape),
+        )
+    if out_channels % groups:
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            f"but got weight of size [{', '.join(map(str, weight.shape))}] instead",
+            shapes=(input.shape, weight.shape),
+        )
+    if bias is not None and bias.shape != (out_channels,):
+        raise ShapeError(
+            f"Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "
+            f"{out_channels} elements, but got bias of size {list(bias.shape)} instead",
+            shapes=(weight.shape, bias.shape),
+        )
+    reach = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
+    room = [n + 2 * p for n, p in zip(input.shape[2:], padding, strict=True)]
+    if any(r > n for r, n in zip(reach, room, strict=True)):
+        raise ShapeError(
+            f"Calculated padded input size per channel: ({_times(room)}). "
+            f"Kernel size: ({_times(reach)}). "
+            "Kernel size can't be greater than actual input size",
+            f"In `convolution` of shapes {input.shape} and {weight.shape}.",
+            "Use a smaller kernel, or more padding.",
+            shapes=(input.shape, weight.shape),
+        )
+
+
+def _times(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))

@@ -1,0 +1,116 @@
+"""Rows of a table by number, and the sum of what comes back for each row."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.dtypes import Array
+from gradcore.errors import DtypeError, IndexOutOfRangeError
+from gradcore.ops.registry import T, operation
+
+_INDICES = T(2, 3, kind="int", values=[[0, 2, 1], [4, 0, 0]])
+
+
+@operation(
+    "embedding",
+    inputs=2,
+    gradient={
+        "weight": lambda g, indices, weight_shape, padding_idx, scale_grad_by_freq: embedding_rows(
+            g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
+        )
+    },
+    functions=("embedding",),
+    samples=[
+        (T(5, 3), _INDICES),
+        (T(5, 3), _INDICES, 0),
+        (T(5, 3), _INDICES, 2, True),
+    ],
+    parity=None,
+)
+def embedding(
+    weight: Array,
+    indices: Array,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+) -> Any:
+    """Return the rows of ``weight`` with these numbers."""
+    if indices.dtype.kind not in "iu":
+        raise DtypeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got {indices.dtype} instead (while checking arguments for embedding)",
+            "",
+            "Convert the indices with .long().",
+        )
+    rows = weight.shape[0]
+    # One unsigned comparison finds the negative ones too.
+    if indices.size and indices.view(_unsigned(indices.dtype)).max() >= rows:
+        low, high = int(indices.min()), int(indices.max())
+        bad = low if low < 0 else high
+        raise IndexOutOfRangeError(
+            "index out of range in self",
+            f"Index {bad} was asked of an embedding of {rows} rows.",
+            f"Set num_embeddings={high + 1}, or keep the indices between 0 and {rows - 1}.",
+        )
+    return weight[indices]
+
+
+def _unsigned(dtype: Any) -> Any:
+    return np.dtype(f"u{dtype.itemsize}")
+
+
+@operation(
+    "embedding_rows",
+    inputs=2,
+    gradient={
+        "g": lambda gg, indices, padding_idx, scale_grad_by_freq: _taken(
+            gg, indices, padding_idx, scale_grad_by_freq
+        )
+    },
+    functions=False,
+    samples=[(T(2, 3, 4), _INDICES, 5, -1, False), (T(2, 3, 4), _INDICES, 5, 0, True)],
+    parity=None,
+)
+def embedding_rows(
+    g: Array, indices: Array, rows: int, padding_idx: int, scale_grad_by_freq: bool
+) -> Any:
+    """Add up what belongs to each row."""
+    flat = indices.reshape(-1)
+    values = g.reshape(flat.size, -1)
+    out = np.zeros((rows, values.shape[1]), g.dtype)
+    if flat.size:
+        order = np.argsort(flat, kind="stable")
+        ordered = flat[order]
+        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0)
+    if scale_grad_by_freq:
+        out *= _frequency_factor(flat, rows, g.dtype)[:, None]
+    if padding_idx >= 0:
+        out[padding_idx] = 0
+    return out.reshape((rows, *g.shape[indices.ndim :]))
+
+
+def _frequency_factor(flat: Array, rows: int, dtype: Any) -> Array:
+    return (1.0 / np.maximum(np.bincount(flat, minlength=rows), 1)).astype(dtype)
+
+
+@operation(
+    "embedding_taken",
+    inputs=2,
+    gradient={
+        "weight": lambda g, indices, weight_shape, padding_idx, scale_grad_by_freq: embedding_rows(
+            g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
+        )
+    },
+    functions=False,
+    samples=[(T(5, 3), _INDICES, -1, False), (T(5, 3), _INDICES, 0, True)],
+    parity=None,
+)
+def _taken(weight: Array, indices: Array, padding_idx: int, scale_grad_by_freq: bool) -> Any:
+    """Return rows as ``embedding_rows`` weighs them: its gradient."""
+    factor = np.ones((weight.shape[0], *(1,) * (weight.ndim - 1)), weight.dtype)
+    if scale_grad_by_freq:
+        counted = _frequency_factor(indices.reshape(-1), weight.shape[0], weight.dtype)
+        factor *= counted.reshape(factor.shape)
+    if padding_idx >= 0:
+        factor[padding_idx] = 0
+    return (weight * factor)[indices]

@@ -1,0 +1,109 @@
+"""Normalisation to mean 0 and variance 1 over some axes, with a scale and a shift after it."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcore.dtypes import Array
+from gradcore.ops.registry import T, operation
+
+Ints = tuple[int, ...]
+
+
+def _input_gradient(g: Any, x_hat: Any, inverse: Any, axes: Any) -> Any:
+    """Return the gradient of ``x_hat = (x - mean) * inverse`` for a gradient of ``x_hat``."""
+    n = _count(x_hat, axes)
+    mean = g.sum(axes, keepdims=True) * (1.0 / n)
+    slope = (g * x_hat).sum(axes, keepdims=True) * (1.0 / n)
+    return (g - mean - x_hat * slope) * inverse
+
+
+def _count(x: Any, axes: Any) -> int:
+    return math.prod(x.shape[axis] for axis in axes)
+
+
+def _shaped(parameter: Any, shape: Any) -> Any:
+    return parameter if shape is None else parameter.reshape(shape)
+
+
+def _parameter_gradient(g: Any, parameter_shape: Any, shape: Any) -> Any:
+    """Sum down to a parameter that stands in ``shape`` (None: along the last axes)."""
+    if shape is None:
+        axes = tuple(range(len(g.shape) - len(parameter_shape)))
+    else:
+        axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
+    total = g.sum(axes) if axes else g
+    return total.reshape(parameter_shape)
+
+
+def _gradient(
+    g: Any,
+    needs: Any,
+    weight: Any,
+    weight_shape: Any,
+    bias_shape: Any,
+    x_hat: Any,
+    inverse: Any,
+    axes: Any,
+    shape: Any,
+) -> Any:
+    into_y, into_x_hat, into_inverse = g[:3]
+    results: list[Any] = [None, None, None]
+    if needs[0]:
+        total = None
+        if into_y is not None:
+            total = into_y if weight is None else into_y * _shaped(weight, shape)
+        if into_x_hat is not None:
+            total = into_x_hat if total is None else total + into_x_hat
+        if total is not None:
+            results[0] = _input_gradient(total, x_hat, inverse, axes)
+        if into_inverse is not None:
+            # inverse = (var + eps) ** -0.5, and x - mean = x_hat / inverse.
+            scale = into_inverse * inverse * inverse * (-1.0 / _count(x_hat, axes))
+            added = x_hat * scale
+            results[0] = added if results[0] is None else results[0] + added
+    if needs[1] and into_y is not None:
+        results[1] = _parameter_gradient(into_y * x_hat, weight_shape, shape)
+    if needs[2] and into_y is not None:
+        results[2] = _parameter_gradient(into_y, bias_shape, shape)
+    return results
+
+
+def _norm_name(node: Any) -> str:
+    shape = node.op.saved_value(node, "shape")
+    return "NativeLayerNorm" if shape is None or shape[0] is None else "NativeBatchNorm"
+
+
+@operation(
+    "normalize",
+    inputs=3,
+    outputs=("y", "x_hat", "inverse", "mean", "variance"),
+    joint=_gradient,
+    functions=False,
+    samples=[
+        (T(4, 3), T(3), T(3), (0,), (1, 3), 1e-5),
+        (T(2, 3, 4), T(4), T(4), (2,), None, 1e-5),
+        (T(2, 3, 4), None, None, (0, 2), (1, 3, 1), 1e-5),
+    ],
+    parity=None,
+    grad_name=_norm_name,
+)
+def normalize(
+    input: Array,
+    weight: Array | None,
+    bias: Array | None,
+    axes: Ints,
+    shape: Ints | None,
+    eps: float,
+) -> Any:
+    """Return the normalised input, scaled and shifted, and what it was made from."""
+    mean = input.mean(axes, keepdims=True)
+    x_hat = input - mean
+    variance = np.square(x_hat).mean(axes, keepdims=True)
+    inverse = 1.0 / np.sqrt(variance + eps)
+    x_hat *= inverse
+    y = x_hat.copy() if weight is None else x_hat * _shaped(weight, shape)
+    if bias is not None:
+        y += _shaped(bias, shape)
+    return y, x_hat, inverse, mean, variance
