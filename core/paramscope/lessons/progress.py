@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from paramscope.census.rows import TensorRow
+from paramscope.census.rows import Kind, TensorRow
 from paramscope.engine.protocol import Phase, Snapshot
 from paramscope.rules.finding import Finding
 
@@ -57,6 +57,14 @@ class Progress:
     def row(self, path: str) -> TensorRow | None:
         """Return the row of the tensor at ``path``, None while the model has none there."""
         return next((row for row in self.tensors if row.path == path), None)
+
+    def is_trained(self, path: str) -> bool:
+        """Tell whether the tensor at ``path`` is a Parameter that an optimizer holds.
+
+        Whether it moves is another question: at the goal there may be nothing left to learn.
+        """
+        row = self.row(path)
+        return row is not None and row.kind is Kind.PARAMETER and row.optimizer_index is not None
 
     def is_below(self, limit: float) -> bool:
         """Tell whether enough steps have run and their mean loss is under ``limit``."""

@@ -2,7 +2,9 @@
 
 import math
 
-from paramscope.census.rows import Kind, TensorRow
+import msgspec
+
+from paramscope.census.rows import Kind, Stepping, TensorRow
 from paramscope.engine.protocol import Phase, Snapshot
 from paramscope.lessons.lesson import Lesson, LessonRun, Step
 from paramscope.lessons.progress import KEPT_LOSSES, Progress
@@ -96,3 +98,10 @@ def test_whoever_reaches_the_goal_another_way_has_done_all_steps() -> None:
 def test_a_goal_that_was_reached_stays_reached() -> None:
     run = LessonRun(lesson_of_two_steps()).after(Progress(step=3)).after(Progress(step=0))
     assert (run.done, run.is_reached) == (2, True)
+
+
+def test_a_parameter_that_an_optimizer_holds_is_trained_even_if_it_rests() -> None:
+    resting = msgspec.structs.replace(ROW, optimizer_index=0, stepping=Stepping.NEVER_MOVES)
+    assert Progress(tensors=(resting,)).is_trained("scale")
+    assert not Progress(tensors=(ROW,)).is_trained("scale")
+    assert not Progress().is_trained("scale")

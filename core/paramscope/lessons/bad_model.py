@@ -1,0 +1,62 @@
+"""Lesson: a random tensor used like a weight; is it to learn, or is it a constant?"""
+
+from paramscope.census.rows import Kind
+from paramscope.code.commands import Register
+from paramscope.engine.protocol import Play
+from paramscope.lessons.examples import example
+from paramscope.lessons.lesson import Lesson, Step
+from paramscope.lessons.progress import Progress
+
+PATH = "bad_model.my_tensor"
+PLAYED = 300
+"""Steps after which the head has learned what it can from features that stay random."""
+
+
+def has_played(progress: Progress) -> bool:
+    """Tell whether the head has had time to learn what it can."""
+    return progress.step >= PLAYED
+
+
+def is_found(progress: Progress) -> bool:
+    """Tell whether the census has seen that a random tensor is used like a weight."""
+    row = progress.row(PATH)
+    return row is not None and row.kind is Kind.FORGOTTEN_TENSOR
+
+
+def is_decided(progress: Progress) -> bool:
+    """Tell whether the tensor is now a Parameter that is stepped, or a buffer."""
+    row = progress.row(PATH)
+    is_buffer = row is not None and row.kind in (Kind.BUFFER, Kind.BUFFER_NOT_SAVED)
+    return is_buffer or progress.is_trained(PATH)
+
+
+LESSON = Lesson(
+    title="A plain tensor is invisible",
+    summary="BadModel has a 3 x 3 tensor, and parameters() returns an empty list.",
+    document=example("bad_model").source,
+    goal="Say what `my_tensor` is: a Parameter that learns, or a buffer that stays.",
+    steps=(
+        Step(
+            "Press Play. The log shows what `list(bad_model.parameters())` gives: []. "
+            "The head learns what it can, and the loss stays well above 0.",
+            has_played,
+        ),
+        Step(
+            "Look at the problems: `bad_model.my_tensor` is random, is read in forward and never "
+            "changes. PyTorch says nothing; it would not even be saved by state_dict().",
+            is_found,
+        ),
+        Step(
+            "Decide. Register as Parameter if it is meant to learn: the loss falls to nearly 0. "
+            "Register as buffer if it is a constant: it is saved and moved with the model, and "
+            "the loss stays. Undo, and try the other one as well.",
+            is_decided,
+        ),
+    ),
+    is_reached=is_decided,
+    conclusion=(
+        "A Module knows three kinds of tensor: Parameters learn and are saved, buffers are saved, "
+        "plain attributes are neither. Say which you mean."
+    ),
+    script=(Play(steps=2 * PLAYED), Register("BadModel", "my_tensor"), Play(steps=600)),
+)

@@ -1,0 +1,145 @@
+"""Every lesson, played by its own script: it reaches its goal by its steps, and not without."""
+
+from dataclasses import replace
+
+import pytest
+
+from paramscope.census.rows import Kind
+from paramscope.code.commands import Register, RegisterBuffer
+from paramscope.code.parse import parse
+from paramscope.document.document import Command, Document
+from paramscope.engine.protocol import Play, Request, Snapshot, StepPhase
+from paramscope.engine.session import Session
+from paramscope.lessons.catalog import lessons
+from paramscope.lessons.lesson import Lesson, LessonRun
+from paramscope.lessons.progress import Progress
+
+every_lesson = pytest.mark.parametrize("name", lessons())
+broken_lessons = pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, one in lessons().items()
+        if any(not isinstance(a, Request) for a in one.script)
+    ],
+)
+SLICE = 25
+
+
+class Player:
+    """Does to a session what the window does: edits, requests, and a look at each snapshot."""
+
+    def __init__(self, session: Session, lesson: Lesson, seed: int = 0) -> None:
+        self.session = session
+        self.run = LessonRun(lesson)
+        self.document = Document(lesson.document)
+        self.progress = Progress(lesson.document)
+        assert session.load(lesson.document, "lesson.py", revision=1, seed=seed)
+        self.look()
+
+    def look(self) -> None:
+        session, news = self.session, self.session.take_news()
+        snapshot = Snapshot(
+            revision=session.revision,
+            step=session.step,
+            phase=session.phase,
+            losses=tuple(news.losses),
+            tensors=news.rows or (),
+            findings=news.findings,
+        )
+        self.progress = self.progress.after(snapshot)
+        self.run = self.run.after(self.progress)
+
+    def play(self, *script: Request | Command) -> None:
+        for action in script:
+            if isinstance(action, Play):
+                self.train(action.steps or 0)
+            elif isinstance(action, StepPhase):
+                assert self.session.run_phase()
+                self.look()
+            elif not isinstance(action, Request):
+                self.edit(action)
+
+    def train(self, steps: int) -> None:
+        for number in range(steps):
+            assert self.session.run_step(), self.session.failure
+            if number % SLICE == 0:
+                self.look()
+        self.session.look()
+        self.look()
+
+    def edit(self, command: Command) -> None:
+        session = self.session
+        self.document = command.apply(self.document)
+        self.progress = self.progress.with_source(self.document.source)
+        revision = session.revision + 1
+        assert session.load(self.document.source, "lesson.py", revision, keep_weights=True)
+        self.look()
+
+
+def test_the_first_lesson_is_the_forgotten_tensor() -> None:
+    assert list(lessons()) == ["forgotten_tensor", "plain_bias", "bad_model", "four_phases"]
+
+
+@every_lesson
+def test_its_words_are_there_and_its_document_is_drawn(name: str) -> None:
+    lesson = lessons()[name]
+    assert all((lesson.title, lesson.summary, lesson.goal, lesson.conclusion))
+    assert all(step.text.endswith(".") for step in lesson.steps)
+    assert parse(lesson.document).model is not None
+
+
+@every_lesson
+def test_its_script_does_its_steps_in_order_and_reaches_the_goal(
+    session: Session, name: str
+) -> None:
+    lesson = lessons()[name]
+    player = Player(session, replace(lesson, is_reached=lambda progress: False))  # no short cut
+    player.play(*lesson.script)
+    assert player.run.done == len(lesson.steps)
+    assert lesson.is_reached(player.progress)
+
+
+@broken_lessons
+def test_training_alone_does_not_reach_the_goal(session: Session, name: str) -> None:
+    player = Player(session, lessons()[name])
+    player.play(Play(steps=1200))
+    assert player.run.done == len(player.run.lesson.steps) - (1 if name == "bad_model" else 2)
+    assert not player.run.is_reached
+
+
+@broken_lessons
+def test_the_mistake_can_be_mended_before_it_has_been_seen(session: Session, name: str) -> None:
+    player = Player(session, lessons()[name])
+    mend = next(action for action in player.run.lesson.script if not isinstance(action, Request))
+    player.play(mend, Play(steps=900))
+    assert player.run.is_reached
+
+
+def test_a_random_tensor_may_as_well_be_declared_a_constant(session: Session) -> None:
+    player = Player(session, lessons()["bad_model"])
+    player.play(Play(steps=300), RegisterBuffer("BadModel", "my_tensor"), Play(steps=300))
+    row = player.progress.row("bad_model.my_tensor")
+    assert row is not None
+    assert row.kind is Kind.BUFFER
+    assert player.progress.findings == ()
+    assert player.progress.loss is not None
+    assert player.progress.loss > 0.05  # a constant, so it has learned nothing
+    assert player.run.is_reached
+
+
+def test_registering_changes_one_line_and_lets_the_value_move(session: Session) -> None:
+    player = Player(session, lessons()["forgotten_tensor"])
+    player.play(Play(steps=200))
+    before = player.document.source.splitlines()
+    assert session.values(("scale",))[0].values == b"\x00\x00\x80\x3f"  # 1.0, untouched
+    player.play(Register("Wave", "scale"))
+    changed = [
+        new
+        for old, new in zip(before, player.document.source.splitlines(), strict=True)
+        if old != new
+    ]
+    assert changed == ["        self.scale = nn.Parameter(torch.ones(1))"]
+    player.play(Play(steps=300))
+    assert session.values(("scale",))[0].values != b"\x00\x00\x80\x3f"
+    assert player.progress.findings == ()
