@@ -194,4 +194,4 @@ def test_any_layout_of_any_source_round_trips(
     assert join(once) == text
     if can_hold_layout(source) and "[tool.paramscope]" not in source:
         assert once.source == source
-        assert once.layout.positions == {key: point for key, point in positions.items()}
+        assert once.layout.positions == positions
