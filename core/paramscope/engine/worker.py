@@ -50,6 +50,7 @@ FRAME = 1 / 30  # seconds between two snapshots
 OUTPUT_DELAY = 0.02  # seconds in which prints are gathered into one event
 STEP_PATIENCE = 2.0  # seconds a step may still run when the document is loaded anew
 STOP_PATIENCE = 0.1  # the same for a Stop
+POLL = 0.01  # seconds between two looks whether the main thread has come back
 MAX_WAITING_FRAMES = 64  # beyond these, the window is not reading: snapshots are left out
 
 
@@ -301,11 +302,10 @@ class Mailbox:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._queue: queue.SimpleQueue[Request] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._arrived = 0
+        self._taken = 0
         self._is_busy = False
         self._patience = 0.0
-        self._idle = threading.Event()
-        self._idle.set()
 
     def start(self) -> None:
         """Begin to read."""
@@ -313,14 +313,16 @@ class Mailbox:
 
     def next(self, wait: bool) -> Request | None:
         """Return the next request; without ``wait`` None if there is none."""
-        if not wait:
-            return None if self._queue.empty() else self._queue.get()
+        if not wait and self._queue.empty():
+            return None
         while True:
             try:
                 # On Windows a wait without end cannot be interrupted.
-                return self._queue.get(timeout=3600)
+                request = self._queue.get(timeout=3600)
             except queue.Empty:
                 continue
+            self._taken += 1
+            return request
 
     def busy(self, patience: float) -> "Mailbox":
         """Return the ``with`` block of user's code that may be broken off after ``patience``."""
@@ -328,12 +330,10 @@ class Mailbox:
         return self
 
     def __enter__(self) -> None:
-        self._idle.clear()
         self._is_busy = True
 
     def __exit__(self, *_: object) -> None:
         self._is_busy = False
-        self._idle.set()
 
     def _read(self) -> None:
         try:
@@ -342,23 +342,28 @@ class Mailbox:
                 if body is None:
                     break
                 request = decode_request(body)
+                self._arrived += 1
                 self._queue.put(request)
                 if isinstance(request, Interrupt | Load | Reset | Shutdown):
                     threading.Thread(
-                        target=self._break_off, args=(request,), name="stop", daemon=True
+                        target=self._break_off,
+                        args=(self._arrived, isinstance(request, Interrupt | Shutdown)),
+                        name="stop",
+                        daemon=True,
                     ).start()
         except (ProtocolError, OSError, ValueError):
             pass  # a parent that talks nonsense is as good as none
         end_with_children()
 
-    def _break_off(self, request: Request) -> None:
-        """Interrupt the main thread if it stays in the user's code for longer than it may."""
-        if not self._is_busy:
-            return
-        quick = isinstance(request, Interrupt | Shutdown)
-        patience = STOP_PATIENCE if quick else self._patience
-        if not self._idle.wait(patience) and self._is_busy:
-            interrupt_main()
+    def _break_off(self, number: int, is_stop: bool) -> None:
+        """Interrupt the user's code until the main thread comes to take request ``number``."""
+        began = time.monotonic()
+        while self._taken < number:
+            patience = STOP_PATIENCE if is_stop else max(self._patience, STOP_PATIENCE)
+            if self._is_busy and time.monotonic() - began > patience:
+                interrupt_main()
+                began = time.monotonic()
+            time.sleep(POLL)
 
 
 def main(arguments: list[str] | None = None) -> None:
