@@ -113,7 +113,6 @@ def elu(input: Array, alpha: float = 1.0) -> Any:
         )
     },
     functions=("selu",),
-    inplace=("selu_",),
     samples=[_ANY],
     parity=_FUNCTIONAL,
 )
@@ -126,7 +125,6 @@ def selu(input: Array) -> Any:
     "celu",
     gradient={"input": lambda g, input, alpha: where(input > 0, g, g * exp(_below(input) / alpha))},
     functions=("celu",),
-    inplace=("celu_",),
     samples=[_ANY, S(T(2, 3), alpha=0.5)],
     parity=_FUNCTIONAL,
 )
@@ -313,7 +311,6 @@ def hardswish(input: Array) -> Any:
     "threshold",
     gradient={"input": lambda g, input, threshold: g * (input > threshold)},
     functions=("threshold",),
-    inplace=("threshold_",),
     samples=[S(T(2, 3), threshold=0.2, value=-1.0)],
     parity=_FUNCTIONAL,
 )

@@ -22,8 +22,6 @@ _INDICES = T(2, 3, kind="int", values=[[0, 2, 1], [4, 0, 0]])
     functions=("embedding",),
     samples=[
         (T(5, 3), _INDICES),
-        (T(5, 3), _INDICES, 0),
-        (T(5, 3), _INDICES, 2, True),
     ],
     parity=None,
 )

@@ -149,7 +149,7 @@ def class_scale(
     functions=False,
     samples=[
         (T(4, 3), _LABELS, None, -100, "mean"),
-        (T(4, 3), _LABELS, T(3, low=0.5), 1, "mean"),
+        (T(4, 3), _LABELS, None, 1, "mean"),
         (T(2, 3, 2), _MAP, None, -100, "none"),
         (T(4, 3), _LABELS, None, 0, "sum"),
     ],
@@ -226,7 +226,7 @@ def nll_spread(
     functions=False,
     samples=[
         (T(4, 3), _LABELS, None, -100, "mean"),
-        (T(4, 3), _LABELS, T(3, low=0.5), 1, "mean"),
+        (T(4, 3), _LABELS, None, 1, "mean"),
         (T(2, 3, 2), _MAP, None, -100, "none"),
         (T(4, 3), _LABELS, None, 0, "sum"),
     ],

@@ -48,7 +48,8 @@ def _gradient(
     axes: Any,
     shape: Any,
 ) -> Any:
-    into_y, into_x_hat, into_inverse = g[:3]
+    into_y, into_x_hat, into_inverse, into_mean, into_variance = g
+    n = _count(x_hat, axes)
     results: list[Any] = [None, None, None]
     if needs[0]:
         total = None
@@ -60,14 +61,21 @@ def _gradient(
             results[0] = _input_gradient(total, x_hat, inverse, axes)
         if into_inverse is not None:
             # inverse = (var + eps) ** -0.5, and x - mean = x_hat / inverse.
-            scale = into_inverse * inverse * inverse * (-1.0 / _count(x_hat, axes))
-            added = x_hat * scale
-            results[0] = added if results[0] is None else results[0] + added
+            scale = into_inverse * inverse * inverse * (-1.0 / n)
+            results[0] = _sum(results[0], x_hat * scale)
+        if into_variance is not None:
+            results[0] = _sum(results[0], x_hat * (into_variance / inverse * (2.0 / n)))
+        if into_mean is not None:
+            results[0] = _sum(results[0], x_hat * 0.0 + into_mean * (1.0 / n))
     if needs[1] and into_y is not None:
         results[1] = _parameter_gradient(into_y * x_hat, weight_shape, shape)
     if needs[2] and into_y is not None:
         results[2] = _parameter_gradient(into_y, bias_shape, shape)
     return results
+
+
+def _sum(total: Any, added: Any) -> Any:
+    return added if total is None else total + added
 
 
 def _norm_name(node: Any) -> str:

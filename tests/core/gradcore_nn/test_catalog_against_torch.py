@@ -50,7 +50,7 @@ def inputs_of(library, sample: Sample):
     tensors = []
     for number, spec in enumerate(sample.inputs):
         tensor = library.tensor(values_of(spec, number))
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() and spec.kind != "signs":
             tensor.requires_grad_()
         tensors.append(tensor)
     return tensors

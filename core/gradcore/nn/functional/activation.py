@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gradcore.creation import empty_like, zeros_like
 from gradcore.ops import activation as ops
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
@@ -167,7 +168,7 @@ def rrelu(
     """Return leaky ReLU with a slope drawn anew for each negative value while training."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slope = FUNCTIONS["empty_like"](input.detach()).uniform_(lower, upper)
+    slope = empty_like(input.detach()).uniform_(lower, upper)
     return _stored(input, FUNCTIONS["where"](input > 0, input, input * slope), inplace)
 
 
@@ -209,12 +210,12 @@ def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """Draw from a relaxed choice; `hard` gives one-hot samples with the soft ones' gradient."""
-    noise = -FUNCTIONS["empty_like"](logits.detach()).exponential_().log()
+    noise = -empty_like(logits.detach()).exponential_().log()
     soft: Tensor = ((logits + noise) / tau).softmax(dim)
     if not hard:
         return soft
     index = soft.max(dim, keepdim=True)[1]
-    chosen = FUNCTIONS["zeros_like"](logits.detach()).scatter_(dim, index, 1.0)
+    chosen = zeros_like(logits.detach()).scatter_(dim, index, 1.0)
     result: Tensor = chosen - soft.detach() + soft
     return result
 

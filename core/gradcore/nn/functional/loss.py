@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import Any
 
+from gradcore.creation import ones_like, zeros_like
 from gradcore.nn.functional.activation import log_softmax
 from gradcore.ops import loss as ops
 from gradcore.ops.registry import FUNCTIONS
@@ -436,7 +437,7 @@ def gaussian_nll_loss(
     """Return the negative log-likelihood of values under a normal distribution."""
     ops.check_reduction(reduction)
     if not isinstance(var, Tensor):
-        var = FUNCTIONS["zeros_like"](input.detach()) + var
+        var = zeros_like(input.detach()) + var
     elif var.size() != input.size():
         if input.size()[:-1] == var.size():
             var = var.unsqueeze(-1)
@@ -471,7 +472,7 @@ def multi_margin_loss(
     gaps = gaps if p == 1 else gaps * gaps
     if weight is not None:
         gaps = gaps * weight[labels]
-    others = FUNCTIONS["ones_like"](scores.detach()).scatter_(1, labels, 0.0)
+    others = ones_like(scores.detach()).scatter_(1, labels, 0.0)
     losses = (gaps * others).sum(1) / scores.size(1)
     return _reduced(losses if input.dim() > 1 else losses.squeeze(0), reduction)
 
