@@ -59,8 +59,14 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 QT = {"PySide6", "shiboken6", "pyqtgraph"}
 HEAVY = {"torch", "onnx", "onnxruntime"}
-UPWARD_STEPS = {("paramscope.cli", "paramscope_gui.app")}
-"""Who may load what from above: the command line starts the window."""
+# (module, what it loads from above) -> why.
+UPWARD_STEPS = {
+    ("paramscope.cli", "paramscope_gui.app"): "the command line starts the window",
+    (
+        "gradcore.ops.recurrent",
+        "gradcore.differentiate",
+    ): "a fused sequence takes its second derivative of its plain form",
+}
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[int, list[str]]]:

@@ -48,8 +48,8 @@ def start_window(folder: Path, arguments: Sequence[str]) -> int:
         return 0
     checkout = find_checkout(folder.parent)
     is_inside = os.environ.pop(READY, None) is not None
-    is_demo = "--demo" in arguments
-    if is_demo:
+    is_offscreen = "--demo" in arguments or "--screenshots" in arguments
+    if is_offscreen:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     elif problem := display_problem(sys.platform, os.environ):
         say(problem)

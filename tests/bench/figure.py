@@ -41,4 +41,5 @@ class Figure:
             word = "at least" if self.at_least else "at most"
             goal = f"goal {word} {self.goal:g}: {'reached' if self.is_reached else 'MISSED'}"
         facts = "; ".join(part for part in (goal, self.note, spread) if part)
-        return f"  {self.name:<46} {self.value:>10.4g} {self.unit:<8} {facts}"
+        value = f"{self.value:,.0f}" if abs(self.value) >= 1000 else f"{self.value:.4g}"
+        return f"  {self.name:<46} {value:>10} {self.unit:<5} {facts}"

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 
 import imports
 import steps
+import window
 from bootstrap.environment import Checkout
 from figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[Checkout], Iterable[Figure]]] = {
     "import": imports.measure,
     "steps": steps.measure,
+    "window": window.measure,
 }
