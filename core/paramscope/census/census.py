@@ -45,11 +45,14 @@ def rows_of(evidence: Evidence, with_values: bool = True) -> list[TensorRow]:
     for found in evidence.walk.tensors:
         names.setdefault(id(found.tensor), []).append(found.path)
     gradients = {id(f.tensor): _gradient_statistics(f, evidence) for f in evidence.walk.tensors}
+    # Among weight matrices that an optimizer clears: elsewhere gradients pile up step by step.
     largest = max(
         (
-            mean_size(measured, evidence.view.shape(f.tensor))
+            mean_size(measured, shape)
             for f in evidence.walk.tensors
             if (measured := gradients[id(f.tensor)]) is not None
+            and len(shape := evidence.view.shape(f.tensor)) >= 2
+            and (not entries or id(f.tensor) in entries)
         ),
         default=0.0,
     )
