@@ -29,7 +29,8 @@ def batch():
     # Without a bias of 1, 2 and -1 the loss cannot fall below 2
     x = torch.randn(32, 2)
     weight = torch.tensor([[1.0, -1.0, 0.5], [2.0, 0.0, 1.0]])
-    return x, x @ weight + torch.tensor([1.0, 2.0, -1.0])
+    bias = torch.tensor([1.0, 2.0, -1.0])
+    return x, x @ weight + bias + 0.1 * torch.randn(32, 3)  # measured with a little noise
 
 
 def loss(model, x, y):
