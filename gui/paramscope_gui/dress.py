@@ -69,7 +69,11 @@ QDockWidget { titlebar-close-icon: none; titlebar-normal-icon: none; }
 QTabBar { background: transparent; }
 QTabBar::tab { background: transparent; color: $quiet; border: none; padding: 4px 12px;
     border-bottom: 2px solid transparent; }
+QDockWidget QStackedWidget { background: $panel; }
+QScrollArea > QWidget > QWidget { background: transparent; }
+#welcome_area, #center { background: $window; }
 QTabBar::tab:selected { color: $text; border-bottom: 2px solid $accent; }
+QTabBar[single="true"]::tab:selected { border-bottom: 2px solid transparent; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:focus { color: $accent; }
 QTabWidget::pane { border: none; }
@@ -94,6 +98,11 @@ QSplitter::handle { background: $hairline; }
 QSplitter::handle:horizontal { width: 1px; }
 QSplitter::handle:vertical { height: 1px; }
 QCheckBox { spacing: 8px; }
+QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $quiet; border-radius: 3px;
+    background: $raised; }
+QCheckBox::indicator:hover, QCheckBox::indicator:focus { border-color: $accent; }
+QCheckBox::indicator:checked { background: $accent; border: 4px solid $raised;
+    outline: 1px solid $accent; }
 """)
 
 

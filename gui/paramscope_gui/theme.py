@@ -33,71 +33,73 @@ class StateStyle(NamedTuple):
     meaning: str
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
+    """A state as tables hold it: the role of its colour, glyph, word and meaning."""
+
     role: str
     glyph: str
     word: str
     meaning: str
 
 
-KIND_LOOKS: Mapping[Kind, _Look] = {
-    Kind.PARAMETER: _Look("blue", "disc", "PARAMETER", "registered; parameters() lists it"),
-    Kind.BUFFER: _Look("green", "square", "BUFFER", "registered state that no optimizer trains"),
-    Kind.BUFFER_NOT_SAVED: _Look(
+KIND_LOOKS: Mapping[Kind, Look] = {
+    Kind.PARAMETER: Look("blue", "disc", "PARAMETER", "registered; parameters() lists it"),
+    Kind.BUFFER: Look("green", "square", "BUFFER", "registered state that no optimizer trains"),
+    Kind.BUFFER_NOT_SAVED: Look(
         "green", "square_open", "BUFFER (not saved)", "a buffer that state_dict() leaves out"
     ),
-    Kind.TENSOR: _Look("grey", "ring", "TENSOR", "a plain attribute, and meant as one"),
-    Kind.FORGOTTEN_TENSOR: _Look(
+    Kind.TENSOR: Look("grey", "ring", "TENSOR", "a plain attribute, and meant as one"),
+    Kind.FORGOTTEN_TENSOR: Look(
         "vermilion", "triangle", "FORGOTTEN", "a plain tensor that should have been a Parameter"
     ),
-    Kind.FORGOTTEN_PARAMETER: _Look(
+    Kind.FORGOTTEN_PARAMETER: Look(
         "vermilion", "triangle", "FORGOTTEN PARAMETER", "a Parameter where parameters() never looks"
     ),
-    Kind.FORGOTTEN_MODULE: _Look(
+    Kind.FORGOTTEN_MODULE: Look(
         "vermilion", "triangle", "FORGOTTEN MODULE", "a Module where parameters() never looks"
     ),
-    Kind.NON_LEAF: _Look("grey", "diamond", "NON-LEAF", "computed from other tensors"),
-    Kind.UNINITIALIZED: _Look("amber", "empty", "UNINITIALIZED", "its memory was never filled"),
+    Kind.NON_LEAF: Look("grey", "diamond", "NON-LEAF", "computed from other tensors"),
+    Kind.UNINITIALIZED: Look("amber", "empty", "UNINITIALIZED", "its memory was never filled"),
 }
 
-GRADIENT_LOOKS: Mapping[Gradient, _Look] = {
-    Gradient.FLOWS: _Look("green", "arrow", "FLOWS", "the last backward reached it"),
-    Gradient.NONE_YET: _Look("grey", "waiting", "NONE YET", "no backward has run"),
-    Gradient.UNUSED: _Look("amber", "cut_wire", "UNUSED", "the forward pass never reads it"),
-    Gradient.DETACHED: _Look("amber", "cut_wire", "DETACHED", "used, but cut off from the loss"),
-    Gradient.ZERO: _Look("amber", "hollow_arrow", "ZERO", "its gradient is exactly zero"),
-    Gradient.VANISHING: _Look(
+GRADIENT_LOOKS: Mapping[Gradient, Look] = {
+    Gradient.FLOWS: Look("green", "arrow", "FLOWS", "the last backward reached it"),
+    Gradient.NONE_YET: Look("grey", "waiting", "NONE YET", "no backward has run"),
+    Gradient.UNUSED: Look("amber", "cut_wire", "UNUSED", "the forward pass never reads it"),
+    Gradient.DETACHED: Look("amber", "cut_wire", "DETACHED", "used, but cut off from the loss"),
+    Gradient.ZERO: Look("amber", "hollow_arrow", "ZERO", "its gradient is exactly zero"),
+    Gradient.VANISHING: Look(
         "amber", "hollow_arrow", "VANISHING", "its gradient is far smaller than the others"
     ),
-    Gradient.EXPLODING: _Look(
+    Gradient.EXPLODING: Look(
         "purple", "hollow_arrow_up", "EXPLODING", "its gradient grows beyond all measure"
     ),
-    Gradient.NON_FINITE: _Look("purple", "cross", "NaN/Inf", "its gradient is not a number"),
-    Gradient.FROZEN: _Look("sky", "snowflake", "FROZEN", "requires_grad is False"),
-    Gradient.STALE: _Look("amber", "stack", "STALE", "gradients pile up and are never cleared"),
-    Gradient.NOT_APPLICABLE: _Look("grey", "", "", "no gradient is expected"),
+    Gradient.NON_FINITE: Look("purple", "cross", "NaN/Inf", "its gradient is not a number"),
+    Gradient.FROZEN: Look("sky", "snowflake", "FROZEN", "requires_grad is False"),
+    Gradient.STALE: Look("amber", "stack", "STALE", "gradients pile up and are never cleared"),
+    Gradient.NOT_APPLICABLE: Look("grey", "", "", "no gradient is expected"),
 }
 
-STEPPING_LOOKS: Mapping[Stepping, _Look] = {
-    Stepping.IN_OPTIMIZER: _Look("blue", "check", "IN OPTIMIZER", "optimizer.step() moves it"),
-    Stepping.NOT_STEPPED: _Look("amber", "broken_arrow", "NOT STEPPED", "no optimizer has it"),
-    Stepping.NOT_IN_MODEL: _Look(
+STEPPING_LOOKS: Mapping[Stepping, Look] = {
+    Stepping.IN_OPTIMIZER: Look("blue", "check", "IN OPTIMIZER", "optimizer.step() moves it"),
+    Stepping.NOT_STEPPED: Look("amber", "broken_arrow", "NOT STEPPED", "no optimizer has it"),
+    Stepping.NOT_IN_MODEL: Look(
         "amber", "broken_arrow", "NOT IN MODEL", "the optimizer moves what the model lost"
     ),
-    Stepping.STEPPED_TWICE: _Look(
+    Stepping.STEPPED_TWICE: Look(
         "amber", "broken_arrow", "STEPPED TWICE", "it is in the optimizer more than once"
     ),
-    Stepping.NEVER_MOVES: _Look(
+    Stepping.NEVER_MOVES: Look(
         "amber", "broken_arrow", "NEVER MOVES", "stepped, yet its value stays the same"
     ),
-    Stepping.MOVES_WHILE_FROZEN: _Look(
+    Stepping.MOVES_WHILE_FROZEN: Look(
         "sky", "snowflake", "MOVES WHILE FROZEN", "its value changes without a gradient"
     ),
-    Stepping.NOT_APPLICABLE: _Look("grey", "", "", "nothing is expected to move it"),
+    Stepping.NOT_APPLICABLE: Look("grey", "", "", "nothing is expected to move it"),
 }
 
-TIED_LOOK = _Look("blue", "discs", "TIED", "one tensor under several names")
-SHADOWED_LOOK = _Look("amber", "shadowed", "SHADOWED", "an attribute hides the registered tensor")
+TIED_LOOK = Look("blue", "discs", "TIED", "one tensor under several names")
+SHADOWED_LOOK = Look("amber", "shadowed", "SHADOWED", "an attribute hides the registered tensor")
 
 FORGOTTEN = frozenset({Kind.FORGOTTEN_TENSOR, Kind.FORGOTTEN_PARAMETER, Kind.FORGOTTEN_MODULE})
 TROUBLED_GRADIENTS = frozenset(
@@ -208,7 +210,7 @@ class Theme:
         """Return the quiet colour of a node family's title bar."""
         return self.tints.get(family, self.tints[""])
 
-    def _style(self, look: _Look) -> StateStyle:
+    def _style(self, look: Look) -> StateStyle:
         return StateStyle(
             self.glyphs[look.role], self.words[look.role], look.glyph, look.word, look.meaning
         )

@@ -1,6 +1,7 @@
 """Small widgets that several panels use: labels, empty states, cards, ways to write numbers."""
 
 import math
+import re
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QSize, Qt
@@ -16,6 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from paramscope_gui.theme import GRID, ThemeModel, glyph
+
+_BREAKS = re.compile(r"([._(,=])(?=[A-Za-z(])")  # where a line may end inside of code
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -99,6 +102,24 @@ class ThemedLabel(QLabel):
         self.setStyleSheet(f"color: {color.name()}; font-size: {size}px; font-weight: {weight};")
 
 
+class WrappedLabel(ThemedLabel):
+    """A themed label that wraps, also inside long expressions, so that it fits any width."""
+
+    def __init__(
+        self, themes: ThemeModel, text: str = "", role: str = "text", size: str = "body"
+    ) -> None:
+        super().__init__(themes, "", role, size)
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:
+        super().setText(_BREAKS.sub("\\1\u200b", text))
+
+
 class GlyphLabel(QLabel):
     """A drawing of the theme as a label."""
 
@@ -178,7 +199,12 @@ class EmptyState(QWidget):
 
 
 def button(
-    text: str, name: str, on_click: Callable[[], None], *, primary: bool = False, flat: bool = False
+    text: str,
+    name: str,
+    on_click: Callable[[], object],
+    *,
+    primary: bool = False,
+    flat: bool = False,
 ) -> QPushButton:
     """Return a push button with its object name and accessible name set."""
     result = QPushButton(text)

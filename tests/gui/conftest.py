@@ -58,8 +58,11 @@ class RecordedClient:
     def send(self, request: Request) -> None:
         self.requests.append(request)
 
-    def kill(self) -> None:
-        self.is_closed = True
+    def stop(self) -> None:
+        """Nothing runs here that could be stopped."""
+
+    def restart(self) -> None:
+        self.requests.clear()
 
     def close(self) -> None:
         self.is_closed = True

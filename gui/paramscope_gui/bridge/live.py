@@ -48,7 +48,8 @@ class Client(Protocol):
     """What Live needs of the worker's client; `paramscope.engine.client` has it."""
 
     def send(self, request: Request) -> None: ...
-    def kill(self) -> None: ...
+    def stop(self) -> None: ...
+    def restart(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -192,11 +193,18 @@ class Live(QObject):
     # What the user does
 
     def set_trusted(self, trusted: bool) -> None:
-        """Allow or forbid that the document's code runs; allowing it loads the document."""
-        changed = trusted != self._is_trusted
+        """Allow or forbid that the code of the document to be opened next runs."""
         self._is_trusted = trusted
-        if changed and trusted:
-            self._load(keep_weights=False)
+
+    def start_worker(self) -> None:
+        """Start the worker before it is needed, so that the first Play finds it ready."""
+        if self._client is None:
+            self._client = self._connect_worker(self.receive)
+
+    def run_document(self) -> None:
+        """Allow the present document's code to run, and load it."""
+        self._is_trusted = True
+        self._load(keep_weights=False)
 
     def play(self) -> None:
         """Train until told otherwise."""
@@ -240,7 +248,7 @@ class Live(QObject):
         """End whatever the worker does, at once; the document and the last snapshot stay."""
         self._edit_timer.stop()
         if self._client is not None:
-            self._client.kill()
+            self._client.stop()
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate of every group from the next step on, and note it."""
@@ -270,9 +278,9 @@ class Live(QObject):
 
     def send(self, request: Request) -> None:
         """Send a request to the worker, starting one where there is none."""
-        if self._client is None:
-            self._client = self._connect_worker(self.receive)
-        self._client.send(request)
+        self.start_worker()
+        if self._client is not None:
+            self._client.send(request)
 
     def close(self) -> None:
         """End the worker and every timer; nothing arrives afterwards."""
@@ -324,7 +332,7 @@ class Live(QObject):
             elif isinstance(event, Output):
                 output.setdefault(event.stream, []).append(event.text)
             elif isinstance(event, Failed):
-                self.failure = event
+                self._take_failure(event)
                 has_failure = True
         for stream, texts in output.items():
             self.output_arrived.emit(stream, "".join(texts))
@@ -334,6 +342,18 @@ class Live(QObject):
             self.state_changed.emit()
         if has_failure:
             self.failed.emit()
+
+    def _take_failure(self, failure: Failed) -> None:
+        """Keep the failure that explains most: the end of a worker often follows its cause."""
+        before = self.failure
+        if (
+            before is not None
+            and failure.during == "worker"
+            and before.revision == failure.revision
+        ):
+            if before.text and not failure.text:
+                return
+        self.failure = failure
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         self.step_count, self.phase = snapshot.step, snapshot.phase

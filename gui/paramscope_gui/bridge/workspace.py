@@ -3,53 +3,19 @@
 All changes go through `Workspace.execute`; the views follow its signals.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from paramscope.code.graph import Program
 from paramscope.code.parse import SourceError, parse
-from paramscope.document.document import Command, CommandRefused, Document
+from paramscope.document.document import Command, CommandRefused, Document, Layout
+from paramscope.document.files import FileError, Stamp, changed_outside, open_file, save_file
+from paramscope.document.history import History
+from paramscope.document.layout_store import LayoutStore
 
 UNTITLED = "untitled.py"
-
-
-class History:
-    """The documents that were, and those that were undone; the last of ``done`` is shown."""
-
-    def __init__(self, document: Document) -> None:
-        self._done: list[tuple[Document, str]] = [(document, "")]
-        self._undone: list[tuple[Document, str]] = []
-        self._saved = document
-
-    @property
-    def document(self) -> Document:
-        return self._done[-1][0]
-
-    @property
-    def is_dirty(self) -> bool:
-        return self.document != self._saved
-
-    @property
-    def undo_label(self) -> str | None:
-        return self._done[-1][1] if len(self._done) > 1 else None
-
-    @property
-    def redo_label(self) -> str | None:
-        return self._undone[-1][1] if self._undone else None
-
-    def execute(self, command: Command) -> None:
-        self._done.append((command.apply(self.document), command.label))
-        self._undone.clear()
-
-    def undo(self) -> None:
-        self._undone.append(self._done.pop())
-
-    def redo(self) -> None:
-        self._done.append(self._undone.pop())
-
-    def mark_saved(self) -> None:
-        self._saved = self.document
 
 
 class Workspace(QObject):
@@ -58,19 +24,30 @@ class Workspace(QObject):
     document_changed = Signal()
     program_changed = Signal()
     opened = Signal()
+    flush_requested = Signal()  # views hand over what is typed and not yet a command
     saved = Signal()
     refused = Signal(str, object)
     file_failed = Signal(str)
 
-    def __init__(self, document: Document | None = None, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        document: Document | None = None,
+        layouts: LayoutStore | None = None,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._layouts = layouts
+        self._stamp: Stamp | None = None
+        self._has_bom = False
+        self._saved = document or Document(source="")
         self._program = Program(graphs={})
         self._error: SourceError | None = None
         self._path: Path | None = None
         self._name = UNTITLED
         self._revision = 0
         self._last_label = ""
-        self._history = History(document or Document(source=""))
+        self._is_flushing = False
+        self._history = History(self._saved)
         self._read_program()
 
     @property
@@ -109,6 +86,13 @@ class Workspace(QObject):
         return self._history.is_dirty
 
     @property
+    def has_work_to_lose(self) -> bool:
+        """Whether closing would lose work; positions alone of a file are kept by `keep_layout`."""
+        if self._path is None:
+            return self._history.is_dirty
+        return self._history.is_dirty and self.document.source != self._saved.source
+
+    @property
     def revision(self) -> int:
         """Counts the sources that were shown; the worker's messages name it."""
         return self._revision
@@ -128,10 +112,14 @@ class Workspace(QObject):
         """What redo would do again, or None."""
         return self._history.redo_label
 
-    def execute(self, command: Command) -> bool:
-        """Apply a command; a refusal is told by `refused` and leaves everything as it was."""
+    def execute(self, command: Command, merge_key: str | None = None) -> bool:
+        """Apply a command; a refusal is told by `refused` and leaves everything as it was.
+
+        Commands with one ``merge_key`` that follow each other are one step of undo.
+        """
+        self.flush()
         try:
-            self._history.execute(command)
+            self._history.execute(command, merge_key)
         except CommandRefused as refusal:
             self.refused.emit(refusal.reason, refusal.repair)
             return False
@@ -139,8 +127,13 @@ class Workspace(QObject):
         self._follow()
         return True
 
+    def end_merge(self) -> None:
+        """Let the next command begin a step of its own."""
+        self._history.end_merge()
+
     def undo(self) -> None:
         """Take the last command back."""
+        self.flush()
         label = self._history.undo_label
         if label is not None:
             self._history.undo()
@@ -149,17 +142,89 @@ class Workspace(QObject):
 
     def redo(self) -> None:
         """Do again what was taken back last."""
+        self.flush()
         label = self._history.redo_label
         if label is not None:
             self._history.redo()
             self._last_label = label
             self._follow()
 
+    def flush(self) -> None:
+        """Have the views hand over what was typed and is not in the document yet."""
+        if not self._is_flushing:
+            self._is_flushing = True
+            self.flush_requested.emit()
+            self._is_flushing = False
+
     def new(self, document: Document, name: str = UNTITLED) -> None:
         """Show a document that has no file yet."""
+        self.keep_layout()
+        self._stamp, self._has_bom = None, False
         self._show(document, None, name)
 
+    def open_file(self, path: Path) -> bool:
+        """Open a file without running it; what keeps it from opening is told by `file_failed`."""
+        try:
+            opened = open_file(path)
+        except FileError as error:
+            self.file_failed.emit(str(error))
+            return False
+        document = opened.document
+        if document.layout == Layout() and self._layouts is not None:
+            document = replace(document, layout=self._layouts.get(path) or Layout())
+        self.keep_layout()
+        self._stamp, self._has_bom = opened.stamp, opened.has_bom
+        self._show(document, path, path.name)
+        for notice in opened.notices:
+            self.file_failed.emit(notice.message)
+        return True
+
+    def save(self, path: Path | None = None) -> bool:
+        """Save to ``path`` or to the document's own file; a failure is told by `file_failed`."""
+        self.flush()
+        target = path or self._path
+        if target is None:
+            return False
+        try:
+            self._stamp = save_file(target, self.document, self._has_bom)
+        except FileError as error:
+            self.file_failed.emit(str(error))
+            return False
+        self._path = target
+        self._history.mark_saved()
+        self._saved = self.document
+        if self._layouts is not None:
+            self._layouts.drop(target)
+        self.saved.emit()
+        self.document_changed.emit()
+        return True
+
+    def has_changed_outside(self) -> bool:
+        """Whether another program has changed the file since it was read or written."""
+        if self._path is None or self._stamp is None:
+            return False
+        return changed_outside(self._path, self._stamp)
+
+    def keep_mine(self) -> None:
+        """Take note that the file differs, and that the document is to stay as it is."""
+        if self._path is not None:
+            try:
+                self._stamp = open_file(self._path).stamp
+            except FileError:
+                self._stamp = None  # it is gone; the next save writes it anew
+            self._history.mark_unsaved()
+            self._saved = Document(source="")
+            self.document_changed.emit()
+
+    def keep_layout(self) -> None:
+        """Keep positions that were moved in a file whose text was not changed nor saved."""
+        if self._path is None or self._layouts is None:
+            return
+        if self.document.layout != self._saved.layout and not self.has_changed_outside():
+            self._layouts.put(self._path, self.document.layout)
+
     def _show(self, document: Document, path: Path | None, name: str) -> None:
+        self._saved = document
         self._history = History(document)
         self._path, self._name = path, name
         self._last_label = ""

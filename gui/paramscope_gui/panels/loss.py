@@ -1,0 +1,329 @@
+"""The curves: the loss and the metrics as they grow, with every intervention marked.
+
+Imports pyqtgraph, so the window imports this module only after its first paint.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pyqtgraph
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+
+from paramscope_gui.bridge.live import Curve, Live
+from paramscope_gui.bridge.pyramid import MinMaxPyramid
+from paramscope_gui.theme import GRID, ThemeModel
+from paramscope_gui.widgets import EmptyState, ThemedLabel, button, number
+
+Array = NDArray[Any]
+FRAME_MILLISECONDS = 50
+MOST_POINTS = 2000
+MOST_MARKERS = 30
+MOST_CROSSES = 200
+METRIC_ROLES = ("green", "amber", "purple", "sky")
+SPIKE = 20.0  # a maximum so many times the bulk of the curve is cut off
+SPARE_ROOM = 1.25  # the step axis grows by a quarter at a time, so that it rarely moves
+
+
+class Line:
+    """One curve of the plot with its pyramid."""
+
+    def __init__(self, item: pyqtgraph.PlotCurveItem) -> None:
+        self.item = item
+        self.pyramid = MinMaxPyramid()
+        self.generation = -1
+
+    def outline(self, curve: Curve, first: float, last: float) -> tuple[Array, Array]:
+        """Return the points that draw the curve between two steps."""
+        if curve.generation != self.generation:
+            self.pyramid.clear()
+            self.generation = curve.generation
+        self.pyramid.update(curve.values)
+        return self.pyramid.outline(curve.steps, curve.values, first, last, MOST_POINTS)
+
+    def show(self, curve: Curve, first: float, last: float, *, logarithmic: bool) -> None:
+        """Draw the curve between two steps."""
+        steps, values = self.outline(curve, first, last)
+        self.item.setData(steps, to_scale(values, logarithmic), connect="finite")
+
+
+class LossPanel(QWidget):
+    """The plot with the current numbers above it. It follows the run until the user zooms."""
+
+    def __init__(self, themes: ThemeModel, live: Live, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._themes, self._live = themes, live
+        self._metrics: dict[str, Line] = {}
+        self._metric_labels: dict[str, ThemedLabel] = {}
+        self._marker_items: list[Any] = []
+        self._markers_shown: object = None
+        self._is_following = True
+        self._span = (0.0, 10.0)
+        self._range = (0.0, 1.0)
+        self._build_plot()
+        self._arrange()
+        self._tick = QTimer(self)
+        self._tick.setSingleShot(True)
+        self._tick.setInterval(FRAME_MILLISECONDS)
+        self._tick.timeout.connect(self.refresh)
+        live.snapshot_arrived.connect(self._on_live_snapshot_arrived)
+        live.state_changed.connect(self._on_live_snapshot_arrived)
+        themes.changed.connect(self._dress)
+        self._dress()
+        self.refresh()
+
+    @property
+    def loss_line(self) -> pyqtgraph.PlotCurveItem:
+        """The item that draws the loss."""
+        return self._loss.item
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the axes grow with the run."""
+        return self._is_following
+
+    def follow(self) -> None:
+        """Let the axes grow with the run again."""
+        self._is_following = True
+        self._follow_button.hide()
+        self._range = (0.0, 1e-12)
+        self.refresh()
+
+    def close_timers(self) -> None:
+        """Stop drawing; called once, when the window closes."""
+        self._tick.stop()
+
+    def _build_plot(self) -> None:
+        self.plot = pyqtgraph.PlotWidget()
+        self.plot.setObjectName("loss_plot")
+        self.plot.setAccessibleName("Loss and metrics over the steps")
+        item = self.plot.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setClipToView(False)
+        item.getViewBox().disableAutoRange()
+        item.getViewBox().sigRangeChangedManually.connect(self._on_view_changed_by_hand)
+        item.getViewBox().sigXRangeChanged.connect(self._on_view_moved)
+        self._loss = Line(pyqtgraph.PlotCurveItem())
+        item.addItem(self._loss.item)
+        self._crosses = pyqtgraph.ScatterPlotItem(symbol="x", size=11)
+        item.addItem(self._crosses)
+        self._metric_view = pyqtgraph.ViewBox(enableMouse=False, enableMenu=False)
+        item.showAxis("right")
+        item.scene().addItem(self._metric_view)
+        item.getAxis("right").linkToView(self._metric_view)
+        self._metric_view.setXLink(item)
+        self._metric_view.setYRange(0.0, 1.02, padding=0)
+        item.getViewBox().sigResized.connect(self._fit_metric_view)
+        for side in ("left", "bottom", "right"):
+            item.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=False)
+        item.getAxis("left").setWidth(52)
+        item.getAxis("right").setWidth(36)
+
+    def _arrange(self) -> None:
+        self._number = ThemedLabel(self._themes, "–", "text", "big", bold=True)
+        self._number.setObjectName("loss_number")
+        self._caption = ThemedLabel(self._themes, "loss", "blue", bold=True)
+        self.logarithmic = QCheckBox("log scale")
+        self.logarithmic.setObjectName("loss_logarithmic")
+        self.logarithmic.setAccessibleName("Logarithmic loss axis")
+        self.logarithmic.toggled.connect(self._on_logarithmic_toggled)
+        self._follow_button = button("Follow the run", "loss_follow", self.follow)
+        self._follow_button.hide()
+        self._head = QHBoxLayout()
+        self._head.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID + GRID // 2, 0)
+        self._head.setSpacing(GRID)
+        self._head.addWidget(self._caption)
+        self._head.addWidget(self._number)
+        self._head.addStretch(1)
+        self._head.addWidget(self._follow_button)
+        self._head.addWidget(self.logarithmic)
+        plotted = QWidget()
+        plotted.setObjectName("loss_page")
+        column = QVBoxLayout(plotted)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(self._head)
+        column.addWidget(self.plot, 1)
+        empty = EmptyState(
+            self._themes,
+            "loss",
+            "The loss is drawn here step by step, with every change you make while it runs.",
+            "Play",
+            self._live.play,
+        )
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(plotted)
+        self._stack.addWidget(empty)
+
+    def _dress(self) -> None:
+        theme = self._themes.theme
+        self.plot.setBackground(theme.panel)
+        for side in ("left", "bottom", "right"):
+            axis = self.plot.getPlotItem().getAxis(side)
+            axis.setPen(theme.hairline)
+            axis.setTextPen(theme.quiet)
+            axis.setTickFont(theme.font("small"))
+        self.plot.getPlotItem().showGrid(x=False, y=True, alpha=0.12)
+        self._loss.item.setPen(pyqtgraph.mkPen(theme.glyphs["blue"], width=2))
+        self._crosses.setPen(pyqtgraph.mkPen(theme.glyphs["purple"], width=2))
+        for (_, line), role in zip(self._metrics.items(), _cycled(METRIC_ROLES), strict=False):
+            line.item.setPen(pyqtgraph.mkPen(theme.glyphs[role], width=2))
+        self._markers_shown = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what the run has reached."""
+        live = self._live
+        self._stack.setCurrentIndex(0 if len(live.losses) or live.is_busy else 1)
+        logarithmic = self.logarithmic.isChecked()
+        if self._is_following:
+            self._follow_run(logarithmic)
+        first, last = self._span
+        self._loss.show(live.losses, first, last, logarithmic=logarithmic)
+        self._show_metrics(first, last)
+        self._show_crosses(logarithmic)
+        self._show_markers()
+        self._number.setText("–" if live.loss is None else number(live.loss))
+        self._number.set_role(
+            "purple" if live.loss is not None and not math.isfinite(live.loss) else "text"
+        )
+
+    def _follow_run(self, logarithmic: bool) -> None:
+        steps = self._live.losses.steps
+        end = float(steps[-1]) if len(steps) else 1.0
+        if end > self._span[1] or end < self._span[1] / 4 or self._span[0] != 0:
+            self._span = (0.0, max(10.0, end * SPARE_ROOM))
+        low, high = _extremes(self._loss, self._live.losses, logarithmic)
+        bottom, top = self._range
+        room = max(high - low, 1e-9)
+        outside = low < bottom or high > top
+        if outside or room < 0.5 * (top - bottom):
+            margin = 0.08 * room
+            self._range = (low - margin, high + 2 * margin)
+        view = self.plot.getPlotItem().getViewBox()
+        view.setRange(xRange=self._span, yRange=self._range, padding=0)
+
+    def _show_metrics(self, first: float, last: float) -> None:
+        theme = self._themes.theme
+        for name in [name for name in self._metrics if name not in self._live.metrics]:
+            self._metric_view.removeItem(self._metrics.pop(name).item)
+            label = self._metric_labels.pop(name)
+            label.hide()
+            label.deleteLater()
+        for name, curve in self._live.metrics.items():
+            line = self._metrics.get(name)
+            if line is None:
+                role = METRIC_ROLES[len(self._metrics) % len(METRIC_ROLES)]
+                line = Line(
+                    pyqtgraph.PlotCurveItem(pen=pyqtgraph.mkPen(theme.glyphs[role], width=2))
+                )
+                self._metric_view.addItem(line.item)
+                self._metrics[name] = line
+                label = ThemedLabel(self._themes, "", role, bold=True)
+                self._metric_labels[name] = label
+                self._head.insertWidget(2 + len(self._metrics) - 1, label)
+            line.show(curve, first, last, logarithmic=False)
+            if len(curve):
+                text = f"{name.replace('_', ' ')} {number(float(curve.values[-1]))}"
+                self._metric_labels[name].setText(text)
+        self.plot.getPlotItem().getAxis("right").setVisible(bool(self._metrics))
+        if self._metrics:
+            highest = max(
+                (float(np.nanmax(c.values)) for c in self._live.metrics.values() if len(c)),
+                default=1.0,
+            )
+            top = 1.02 if highest <= 1.0 else highest * 1.1
+            if math.isfinite(top):
+                self._metric_view.setYRange(0.0, top, padding=0)
+
+    def _show_crosses(self, logarithmic: bool) -> None:
+        """Mark steps whose loss is no number, at the bottom of the picture."""
+        values = self._live.losses.values
+        bad = np.flatnonzero(~np.isfinite(values))[-MOST_CROSSES:]
+        if not len(bad) and not len(self._crosses.data):
+            return
+        level = self._range[0] + 0.06 * (self._range[1] - self._range[0])
+        self._crosses.setData(self._live.losses.steps[bad], np.full(len(bad), level))
+
+    def _show_markers(self) -> None:
+        markers = self._live.markers[-MOST_MARKERS:]
+        if markers == self._markers_shown:
+            return
+        self._markers_shown = markers
+        item = self.plot.getPlotItem()
+        theme = self._themes.theme
+        for old in self._marker_items:
+            item.removeItem(old)
+        self._marker_items = []
+        for place, marker in enumerate(markers):
+            line = pyqtgraph.InfiniteLine(
+                marker.step,
+                angle=90,
+                pen=pyqtgraph.mkPen(theme.quiet, width=1, style=Qt.PenStyle.DashLine),
+                label=marker.text,
+                labelOpts={
+                    "position": 0.92 - 0.14 * (place % 4),
+                    "color": theme.text,
+                    "fill": theme.panel,
+                    "anchors": [(0, 0.5), (0, 0.5)],
+                },
+            )
+            line.label.setFont(theme.font("small"))
+            item.addItem(line, ignoreBounds=True)
+            self._marker_items.append(line)
+
+    def _fit_metric_view(self) -> None:
+        view = self.plot.getPlotItem().getViewBox()
+        self._metric_view.setGeometry(view.sceneBoundingRect())
+        self._metric_view.linkedViewChanged(view, self._metric_view.XAxis)
+
+    def _on_live_snapshot_arrived(self) -> None:
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def _on_view_changed_by_hand(self, *_: object) -> None:
+        self._is_following = False
+        self._follow_button.show()
+
+    def _on_view_moved(self, _: object, span: tuple[float, float]) -> None:
+        if not self._is_following:
+            self._span = (float(span[0]), float(span[1]))
+            self._on_live_snapshot_arrived()
+
+    def _on_logarithmic_toggled(self, checked: bool) -> None:
+        self.plot.getPlotItem().getAxis("left").setLogMode(False, checked)
+        self.follow()
+
+
+def to_scale(values: Array, logarithmic: bool) -> Array:
+    """Return values as they are drawn; what has no logarithm is left out of the line."""
+    if not logarithmic:
+        return np.where(np.isfinite(values), values, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scaled = np.log10(values)
+    return np.where(np.isfinite(scaled), scaled, np.nan)
+
+
+def _extremes(line: Line, curve: Curve, logarithmic: bool) -> tuple[float, float]:
+    if not len(curve):
+        return 0.0, 1.0
+    _, outline = line.outline(curve, -1.0, math.inf)
+    values = to_scale(outline, logarithmic)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return 0.0, 1.0
+    high = float(values.max())
+    bulk = float(np.quantile(values, 0.98))
+    if not logarithmic and high > SPIKE * max(abs(bulk), 1e-12):
+        high = bulk  # one spike would flatten all the rest
+    low = float(values.min())
+    if not logarithmic and low >= 0 and low < 0.5 * high:
+        low = 0.0
+    return low, max(high, low + 1e-9)
+
+
+def _cycled(roles: tuple[str, ...]) -> tuple[str, ...]:
+    return roles * 16

@@ -1,0 +1,372 @@
+"""The tree of tensors: what each one is, what its gradient does and who steps it."""
+
+import math
+
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QStackedLayout,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from paramscope.census.rows import Gradient, Kind, TensorRow
+from paramscope.code.commands import Register, Unregister
+from paramscope_gui.bridge.live import Live
+from paramscope_gui.bridge.selection import Selection
+from paramscope_gui.bridge.workspace import Workspace
+from paramscope_gui.panels.tensor_model import (
+    GROUP_ROLE,
+    ROW_ROLE,
+    Column,
+    Group,
+    Index,
+    TensorModel,
+    stepped_by,
+)
+from paramscope_gui.theme import FORGOTTEN, GRID, ThemeModel, glyph
+from paramscope_gui.widgets import EmptyState, shape_text
+
+TENTH_OF_A_SECOND = 100
+GLYPH = 14
+BAR_DECADES = (-8.0, 2.0)  # a gradient norm of 1e-8 draws nothing, of 100 a full bar
+MANY_ROWS = 2000  # above this, groups stay closed until they are opened
+
+
+class TreePanel(QWidget):
+    """The tree with its filter. It follows the run at 10 Hz and shares the selection."""
+
+    line_requested = Signal(int)
+
+    def __init__(
+        self,
+        themes: ThemeModel,
+        workspace: Workspace,
+        selection: Selection,
+        live: Live,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._themes, self._workspace = themes, workspace
+        self._selection, self._live = selection, live
+        self.model = TensorModel(self)
+        self.filter = QLineEdit()
+        self.filter.setObjectName("tensor_filter")
+        self.filter.setAccessibleName("Filter tensors")
+        self.filter.setPlaceholderText("Filter: name, state:unused, kind:buffer")
+        self.filter.setClearButtonEnabled(True)
+        self.view = _TensorView(self.model, themes)
+        self._empty = EmptyState(
+            themes,
+            "tensors",
+            "Every tensor of the model appears here: what it is, whether a gradient reaches it"
+            " and who steps it.",
+            "Build the model",
+            live.step,
+        )
+        self._arrange()
+        self._tick = QTimer(self)
+        self._tick.setSingleShot(True)
+        self._tick.setInterval(TENTH_OF_A_SECOND)
+        self._tick.timeout.connect(self._show_snapshot)
+        self.filter.textChanged.connect(self._on_filter_changed)
+        self.view.selectionModel().currentChanged.connect(self._on_view_current_changed)
+        self.view.customContextMenuRequested.connect(self._on_view_menu_requested)
+        selection.changed.connect(self._follow_selection)
+        live.snapshot_arrived.connect(self._on_live_snapshot_arrived)
+        themes.changed.connect(self._dress)
+        self._dress()
+        self._show_snapshot()
+
+    def close_timers(self) -> None:
+        """Stop following the run; called once, when the window closes."""
+        self._tick.stop()
+
+    def _arrange(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        row = QVBoxLayout()
+        row.setContentsMargins(GRID, GRID // 2, GRID, GRID // 2)
+        row.addWidget(self.filter)
+        column.addLayout(row)
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.view)
+        self._stack.addWidget(self._empty)
+        column.addLayout(self._stack, 1)
+
+    def _dress(self) -> None:
+        self.view.dress()
+
+    def _on_live_snapshot_arrived(self) -> None:
+        if not self._tick.isActive():
+            self._tick.start()
+
+    def _show_snapshot(self) -> None:
+        rows = self._live.rows
+        self._stack.setCurrentIndex(0 if rows else 1)
+        closed = self.view.closed_groups()
+        if self.model.show_rows(rows):
+            self.view.open_groups(closed)
+            self._follow_selection()
+        else:
+            self.model.signal_rows(self.view.visible_indices())
+
+    def _on_filter_changed(self, text: str) -> None:
+        closed = self.view.closed_groups()
+        self.model.set_filter(text)
+        self.view.open_groups(frozenset() if text else closed)
+        self._follow_selection()
+
+    def _on_view_current_changed(self, current: QModelIndex) -> None:
+        path = self.model.path_at(current)
+        if path is not None and path != self._selection.tensor:
+            self._selection.select_tensor(path)
+
+    def _follow_selection(self) -> None:
+        path = self._selection.tensor
+        current = self.view.currentIndex()
+        if path is None:
+            self.view.clearSelection()
+        elif self.model.path_at(current) != path:
+            index = self.model.index_of(path)
+            if index.isValid():
+                self.view.setCurrentIndex(index)
+                self.view.scrollTo(index)
+
+    def _on_view_menu_requested(self, place: QPoint) -> None:
+        menu = self.menu_for(self.view.indexAt(place))
+        if menu is not None:
+            menu.popup(self.view.viewport().mapToGlobal(place))
+
+    def menu_for(self, index: QModelIndex) -> QMenu | None:
+        """Return the menu of the tensor at ``index``, or None on a group."""
+        row = self.model.row_at(index)
+        if row is None:
+            return None
+        menu = QMenu(self)
+        menu.setObjectName("tensor_menu")
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._add_edits(menu, row)
+        copy = menu.addAction("Copy path")
+        copy.setObjectName("tensor_copy_path")
+        copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(row.path))
+        go = menu.addAction("Go to line" if row.line is None else f"Go to line {row.line}")
+        go.setObjectName("tensor_go_to_line")
+        go.setEnabled(row.line is not None)
+        go.triggered.connect(lambda: self.line_requested.emit(row.line or 1))
+        return menu
+
+    def _add_edits(self, menu: QMenu, row: TensorRow) -> None:
+        attribute = row.path[len(row.owner) + 1 :] if row.owner else row.path
+        held = bool(row.owner_class) and attribute.isidentifier()
+        in_document = row.owner_class in self._workspace.program.graphs
+        plain = row.kind in (Kind.TENSOR, Kind.FORGOTTEN_TENSOR, Kind.NON_LEAF)
+        registered = row.kind in (Kind.PARAMETER, Kind.BUFFER, Kind.BUFFER_NOT_SAVED)
+        register = menu.addAction("Register as Parameter")
+        register.setObjectName("tensor_register")
+        register.setEnabled(held and in_document and plain)
+        register.triggered.connect(
+            lambda: self._workspace.execute(Register(row.owner_class, attribute))
+        )
+        unregister = menu.addAction("Unregister (make it a plain tensor)")
+        unregister.setObjectName("tensor_unregister")
+        unregister.setEnabled(held and in_document and registered)
+        unregister.triggered.connect(
+            lambda: self._workspace.execute(Unregister(row.owner_class, attribute))
+        )
+        menu.addSeparator()
+
+
+class _TensorView(QTreeView):
+    """The view: uniform rows, columns that fit, only visible rows repainted."""
+
+    def __init__(self, model: TensorModel, themes: ThemeModel) -> None:
+        super().__init__()
+        self._tensors, self._themes = model, themes
+        self.setObjectName("tensor_tree")
+        self.setAccessibleName("Tensors")
+        self.setModel(model)
+        self.setUniformRowHeights(True)
+        self.setItemDelegate(_TensorDelegate(themes, self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setIndentation(GRID)
+        self.setAllColumnsShowFocus(True)
+        self.setMouseTracking(True)
+        header = self.header()
+        header.setObjectName("tensor_header")
+        header.setStretchLastSection(False)
+        header.setSectionsMovable(False)
+        header.setMinimumSectionSize(3 * GRID)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        for column in (Column.STATE, Column.SHAPE, Column.GRADIENT, Column.STEPPED_BY):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
+
+    def dress(self) -> None:
+        """Fit columns to the words they hold in the theme's type."""
+        theme = self._themes.theme
+        bold = QFontMetrics(theme.font("small", bold=True))
+        plain = QFontMetrics(theme.font("small"))
+        width = bold.horizontalAdvance
+        self.header().setFont(theme.font("small"))
+        self.setColumnWidth(Column.STATE, width("PARAMETER") + 2 * GRID)
+        self.setColumnWidth(Column.SHAPE, plain.horizontalAdvance("64 × 784") + 2 * GRID)
+        self.setColumnWidth(Column.GRADIENT, plain.horizontalAdvance("vanishing") + 2 * GRID)
+        self.setColumnWidth(Column.STEPPED_BY, plain.horizontalAdvance("not stepped") + 2 * GRID)
+        self.scheduleDelayedItemsLayout()
+
+    def closed_groups(self) -> frozenset[str]:
+        """Paths of the groups that the user closed."""
+        groups = self._tensors.groups
+        return frozenset(
+            group.path
+            for position, group in enumerate(groups)
+            if not self.isExpanded(self._tensors.index(position, 0))
+        )
+
+    def open_groups(self, closed: frozenset[str]) -> None:
+        """Open all groups but ``closed``; in a very large model only the first ones."""
+        shown = 0
+        for position, group in enumerate(self._tensors.groups):
+            shown += len(group.rows)
+            if shown > MANY_ROWS:
+                break
+            if group.path not in closed:
+                self.setExpanded(self._tensors.index(position, 0), True)
+
+    def visible_indices(self) -> list[QModelIndex]:
+        """Indices of the rows that are on the screen."""
+        bottom = self.viewport().height()
+        found: list[QModelIndex] = []
+        index = self.indexAt(QPoint(0, 0))
+        while index.isValid() and self.visualRect(index).top() <= bottom:
+            if index.parent().isValid():
+                found.append(index)
+            index = self.indexBelow(index)
+        return found
+
+    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        """Draw nothing: the delegate draws the opening sign of a group itself."""
+
+
+class _TensorDelegate(QStyledItemDelegate):
+    def __init__(self, themes: ThemeModel, view: QTreeView) -> None:
+        super().__init__(view)
+        self._themes, self._view = themes, view
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(8 * GRID, round(3 * GRID * max(1.0, self._themes.theme.scale)))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        rect: QRect = option.rect
+        state = option.state
+        theme = self._themes.theme
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, theme.selection)
+        elif state & QStyle.StateFlag.State_MouseOver:
+            painter.fillRect(rect, theme.hover)
+        group = index.data(GROUP_ROLE)
+        if isinstance(group, Group):
+            if index.column() == Column.NAME:
+                self._paint_group(painter, rect, group, index)
+            return
+        row = index.data(ROW_ROLE)
+        if isinstance(row, TensorRow):
+            self._paint_cell(painter, rect, row, index.column())
+
+    def _paint_group(self, painter: QPainter, rect: QRect, group: Group, index: Index) -> None:
+        theme = self._themes.theme
+        opened = self._view.isExpanded(QModelIndex(index))  # type: ignore[arg-type]  # takes both
+        sign = glyph("chevron_down" if opened else "chevron_right", theme.quiet, 12)
+        painter.drawPixmap(rect.left(), rect.center().y() - 5, sign)
+        whole = QRect(rect)
+        whole.setRight(self._view.viewport().width() - GRID)
+        whole.setLeft(rect.left() + 2 * GRID)
+        painter.setClipping(False)
+        font = theme.font("small", bold=True)
+        painter.setFont(font)
+        painter.setPen(theme.text)
+        metrics = QFontMetrics(font)
+        title = metrics.elidedText(group.title, Qt.TextElideMode.ElideMiddle, whole.width())
+        painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), title)
+        used = metrics.horizontalAdvance(title) + GRID
+        if group.path and group.class_name:
+            painter.setFont(theme.font("small"))
+            painter.setPen(theme.quiet)
+            whole.setLeft(whole.left() + used)
+            painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), group.class_name)
+
+    def _paint_cell(self, painter: QPainter, rect: QRect, row: TensorRow, column: int) -> None:
+        theme = self._themes.theme
+        cell = rect.adjusted(GRID // 2, 0, -GRID // 2, 0)
+        if column == Column.NAME:
+            painter.drawPixmap(cell.left(), cell.center().y() - GLYPH // 2 + 1, self._sign(row))
+            cell.setLeft(cell.left() + GLYPH + GRID // 2)
+            name = row.path[len(row.owner) + 1 :] if row.owner else row.path
+            self._text(painter, cell, name, row.kind in FORGOTTEN)
+        elif column == Column.STATE:
+            kind = theme.kind(row.kind)
+            self._word(painter, cell, kind.word, kind.text, row.kind in FORGOTTEN)
+        elif column == Column.SHAPE:
+            self._word(painter, cell, shape_text(row.shape), theme.quiet, False)
+        elif column == Column.GRADIENT:
+            self._paint_gradient(painter, cell, row)
+        else:
+            style = theme.stepping(row.stepping)
+            self._word(painter, cell, stepped_by(row), style.text, False)
+
+    def _paint_gradient(self, painter: QPainter, cell: QRect, row: TensorRow) -> None:
+        """Write the gradient's state, above a thin bar of its norm on a logarithmic scale."""
+        theme = self._themes.theme
+        style = theme.gradient(row.gradient)
+        word = style.word if row.gradient is Gradient.NON_FINITE else style.word.lower()
+        self._word(painter, cell.adjusted(0, -2, 0, -2), word or "–", style.text, False)
+        if row.gradient_statistics is None:
+            return
+        track = QRect(cell.left(), cell.bottom() - 4, cell.width() - GRID // 2, 3)
+        painter.fillRect(track, theme.hairline)
+        track.setWidth(round(track.width() * bar_share(row.gradient_statistics.norm)))
+        painter.fillRect(track, style.color)
+
+    def _text(self, painter: QPainter, cell: QRect, text: str, bold: bool) -> None:
+        font = self._themes.theme.font("body", bold=bold)
+        painter.setFont(font)
+        painter.setPen(self._themes.theme.text)
+        elided = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideMiddle, cell.width())
+        painter.drawText(cell, int(Qt.AlignmentFlag.AlignVCenter), elided)
+
+    def _word(self, painter: QPainter, cell: QRect, text: str, color: QColor, bold: bool) -> None:
+        font = self._themes.theme.font("small", bold=bold)
+        painter.setFont(font)
+        painter.setPen(color)
+        elided = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, cell.width())
+        painter.drawText(cell, int(Qt.AlignmentFlag.AlignVCenter), elided)
+
+    def _sign(self, row: TensorRow) -> QPixmap:
+        theme = self._themes.theme
+        state = theme.state(row)
+        if row.tied_with and state.word == theme.kind(row.kind).word:
+            state = theme.tied()
+        return glyph(state.glyph, state.color, GLYPH, self._view.devicePixelRatioF())
+
+
+def bar_share(norm: float) -> float:
+    """Return how much of the bar a gradient norm fills, 0 to 1, on a logarithmic scale."""
+    if not norm > 0:
+        return 0.0
+    if math.isinf(norm):
+        return 1.0
+    low, high = BAR_DECADES
+    return min(1.0, max(0.0, (math.log10(norm) - low) / (high - low)))
