@@ -1,5 +1,27 @@
 """The operations, one file a family. Importing this package fills the tables of ``registry``."""
 
-from gradcore.ops import elementwise, indexing, matrix, reduction, shape
+from gradcore.ops import (
+    arranging,
+    elementwise,
+    indexing,
+    matrix,
+    ordering,
+    products,
+    reduction,
+    selection,
+    shape,
+    special,
+)
 
-__all__ = ["elementwise", "indexing", "matrix", "reduction", "shape"]
+__all__ = [
+    "arranging",
+    "elementwise",
+    "indexing",
+    "matrix",
+    "ordering",
+    "products",
+    "reduction",
+    "selection",
+    "shape",
+    "special",
+]

@@ -91,6 +91,7 @@ class Operation:
         self.parity: str | None = None
         self.gradcheck = True
         self.doc = ""
+        self.family = ""
         self.call: Any = None
 
     def name_inputs(self, names: tuple[str, ...]) -> None:

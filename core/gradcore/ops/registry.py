@@ -22,6 +22,7 @@ tensors (``create_graph=True``). What broadcasting or promotion did to an input 
 engine: a gradient may be larger than its input, or of another dtype.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,16 +83,23 @@ class S:
 class Composite:
     """A public function that calls several operations."""
 
-    __slots__ = ("name", "function", "samples", "parity", "gradcheck")
+    __slots__ = ("name", "function", "samples", "parity", "gradcheck", "family")
 
     def __init__(
-        self, name: str, function: Any, samples: Any, parity: str | None, gradcheck: bool
+        self,
+        name: str,
+        function: Any,
+        samples: Any,
+        parity: str | None,
+        gradcheck: bool,
+        family: str,
     ) -> None:
         self.name = name
         self.function = function
         self.samples = samples
         self.parity = parity
         self.gradcheck = gradcheck
+        self.family = family
 
 
 def as_sample(sample: Any) -> S:
@@ -137,6 +145,8 @@ def operation(
     None: nowhere). Returns the public function; its entry is ``.operation``.
     """
 
+    family = _family()
+
     def enter(kernel: Callable[..., Any]) -> Any:
         op = Operation(name, kernel, inputs, outputs, visible)
         if kind != "general":
@@ -151,6 +161,7 @@ def operation(
         op.parity = parity
         op.gradcheck = gradcheck
         op.doc = doc or kernel.__doc__ or ""
+        op.family = family
         makers = {
             "unary": make_unary,
             "binary": make_binary,
@@ -161,6 +172,12 @@ def operation(
         return call
 
     return enter
+
+
+def _family() -> str:
+    """Return the name of the file that is entering an operation."""
+    name: str = sys._getframe(2).f_globals["__name__"]
+    return name.rpartition(".")[2]
 
 
 def _names(given: bool | Sequence[str], own: str) -> Sequence[str]:
@@ -202,8 +219,10 @@ def composite(
 ) -> Callable[[Callable[..., Any]], Any]:
     """Enter a function that is made of other operations into the tables."""
 
+    family = _family()
+
     def enter(function: Callable[..., Any]) -> Any:
-        COMPOSITES[name] = Composite(name, function, samples, parity, gradcheck)
+        COMPOSITES[name] = Composite(name, function, samples, parity, gradcheck, family)
         for public in _names(functions, name):
             FUNCTIONS[public] = function
         for public in _names(methods, name):

@@ -15,7 +15,8 @@ def array_of(sample: T, generator: np.random.Generator, kind: str = "float64") -
     Floats keep some distance from 0 and from each other, where many functions have a kink.
     """
     if sample.values is not None:
-        return np.array(sample.values)
+        given = np.array(sample.values)
+        return given.astype(kind) if given.dtype.kind == "f" else given
     shape = sample.shape
     if sample.kind == "bool":
         return np.asarray(generator.integers(0, 2, shape)).astype(bool)
