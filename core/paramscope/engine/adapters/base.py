@@ -136,13 +136,8 @@ class SharedAdapter:
         """Return the values as NumPy sees them, None where it cannot."""
         if self.is_uninitialized(tensor):
             return None
-        try:
-            detached = tensor.detach()
-            if self.dtype(tensor) == "bfloat16":
-                detached = detached.float()
-            return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
-        except (RuntimeError, TypeError, NotImplementedError, AttributeError):
-            return None
+        array: NDArray[Any] = tensor.detach().numpy()
+        return array
 
     def mute(self) -> None:
         """Have operations go untold until `unmute`."""

@@ -1,10 +1,10 @@
 """gradcore as an engine: recording by its own hook, and ``import torch`` meaning gradcore."""
 
+import importlib.util
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-
-import gradcore.compat
 
 import gradcore
 import gradcore.graph
@@ -27,17 +27,25 @@ class GradcoreAdapter(SharedAdapter):
 
     def __init__(self) -> None:
         super().__init__(gradcore)
-        self.version = str(gradcore.__version__)
+        self.version = str(getattr(gradcore, "__version__", ""))
 
     def activate(self) -> None:
         """Put gradcore under the name ``torch`` for every import from now on."""
-        gradcore.compat.install()
+        if importlib.util.find_spec("gradcore.compat") is not None:
+            importlib.import_module("gradcore.compat").install()
+        else:
+            for name in [n for n in sys.modules if n.split(".")[0] == "gradcore"]:
+                sys.modules["torch" + name.removeprefix("gradcore")] = sys.modules[name]
         self.spy_on_backward()
 
     def deactivate(self) -> None:
         """Give the name ``torch`` back."""
         self.stop_spying()
-        gradcore.compat.uninstall()
+        if importlib.util.find_spec("gradcore.compat") is not None:
+            importlib.import_module("gradcore.compat").uninstall()
+        else:
+            for name in [n for n in sys.modules if n.split(".")[0] == "torch"]:
+                del sys.modules[name]
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
@@ -61,13 +69,14 @@ class _Recorder:
         outputs: tuple[Any, ...],
         recorded: bool,
     ) -> None:
+        """Pass one operation on, under the name both engines share."""
         if self._adapter.is_muted or name in LOOKS:
             return
         given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
         self._listener.operation(plain_name(name), given, tuple(outputs))
 
     def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:
-        """The tracer hooks the tensors it wants, alike on both engines."""
+        """Nothing: the tracer hooks the tensors it wants, alike on both engines."""
 
     def accumulated(self, leaf: Any, gradient: Any) -> None:
-        """Read from ``grad`` after the backward, alike on both engines."""
+        """Nothing: ``grad`` is read after the backward, alike on both engines."""

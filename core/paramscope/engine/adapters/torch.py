@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 
 from paramscope.engine.adapters.base import (
@@ -35,6 +37,18 @@ class TorchAdapter(SharedAdapter):
     def deactivate(self) -> None:
         """Put PyTorch's own ``backward`` back."""
         self.stop_spying()
+
+    def array(self, tensor: Any) -> NDArray[Any] | None:
+        """Return the values as NumPy sees them; None for sparse, quantised and meta tensors."""
+        if self.is_uninitialized(tensor):
+            return None
+        try:
+            detached = tensor.detach()
+            if detached.dtype is torch.bfloat16:
+                detached = detached.float()
+            return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
+        except (RuntimeError, TypeError, NotImplementedError):
+            return None
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
