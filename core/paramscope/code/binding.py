@@ -109,7 +109,7 @@ def bound_arguments(call: ast.Call, signature: Signature, context: Context) -> l
     """All arguments of a call as fields, those left at their default last."""
     fields = []
     given = set()
-    for name, value in named_arguments(call, signature):
+    for name, value in named_arguments(call, signature, first="argument"):
         given.add(name)
         text = context.text.text(value)
         fields.append(Argument(name, text, span_of(value), signature.default(name)))
@@ -120,11 +120,11 @@ def bound_arguments(call: ast.Call, signature: Signature, context: Context) -> l
 
 
 def named_arguments(
-    call: ast.Call, signature: Signature, has_receiver: bool = False
+    call: ast.Call, signature: Signature, first: str = "input"
 ) -> list[tuple[str, ast.expr]]:
     """The arguments of a call with the names of its signature, as they stand in the source."""
     named = []
-    names = positional_names(signature, len(call.args), has_receiver)
+    names = positional_names(signature, len(call.args), first)
     for name, value in zip(names, call.args, strict=True):
         named.append((f"*{name}" if isinstance(value, ast.Starred) else name, value))
     for keyword in call.keywords:
@@ -132,7 +132,7 @@ def named_arguments(
     return named
 
 
-def positional_names(signature: Signature, count: int, has_receiver: bool = False) -> Sequence[str]:
+def positional_names(signature: Signature, count: int, first: str) -> Sequence[str]:
     """Names for ``count`` arguments given by place."""
     names = list(signature.names[:count])
     if names and len(names) < count:
@@ -140,7 +140,6 @@ def positional_names(signature: Signature, count: int, has_receiver: bool = Fals
         last = names[-1]
         if len(signature.names) == 1:
             return [f"{last}{number + 1}" for number in range(count)]
-    first = "other" if has_receiver else "input"
     for number in range(len(names), count):
         name = first if number == 0 else f"{first}{number + 1}"
         while name in names:
@@ -152,11 +151,13 @@ def positional_names(signature: Signature, count: int, has_receiver: bool = Fals
 def _constructor_signature(dotted: str) -> Signature:
     entry = module_entry(dotted)
     if entry is not None:
-        names = tuple(argument.name for argument in entry.arguments)
+        # `*args` (of Sequential, of Tanh) has no name that a field could show.
+        names = tuple(argument.name for argument in entry.arguments if argument.name != "args")
         defaults = tuple(
             (argument.name, repr(argument.default))
             for argument in entry.arguments
-            if isinstance(argument.default, str | int | float | bool | tuple | None)
+            if argument.name in names
+            and isinstance(argument.default, str | int | float | bool | tuple | None)
         )
         return Signature(names, (), defaults)
     if dotted.startswith("torch.optim."):

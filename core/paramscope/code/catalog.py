@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 @cache
 def modules() -> "Mapping[str, ModuleEntry]":
     """The entries of `gradcore.nn.catalog` by class name."""
-    try:
-        importlib.import_module("gradcore.nn")  # enters the classes
-        catalog = importlib.import_module("gradcore.nn.catalog")
-    except ImportError:
-        return {}
+    importlib.import_module("gradcore.nn")  # enters the classes
+    catalog = importlib.import_module("gradcore.nn.catalog")
     return cast("Mapping[str, ModuleEntry]", catalog.MODULES)
 
 

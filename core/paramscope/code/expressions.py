@@ -296,7 +296,7 @@ class Expressions(DrawingState):
 
     def _bind(self, node: Draft, call: ast.Call, signature: Signature, depth: int) -> None:
         """Sort the arguments of a call into wires and texts, by the names of its signature."""
-        named = named_arguments(call, signature, bool(node.inputs))
+        named = named_arguments(call, signature, "other" if node.inputs else "input")
         for name, argument in named:
             self._bind_one(node, name, argument, signature, depth)
         given = {name for name, _ in named}

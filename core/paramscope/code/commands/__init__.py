@@ -5,17 +5,18 @@ Edits replace stretches of the source; what a command does not touch stays byte 
 
 from paramscope.code.commands.add import AddModule, AddOperation, AddTensor
 from paramscope.code.commands.arguments import SetArgument
-from paramscope.code.commands.edit import MoveNodes, ReplaceText
-from paramscope.code.commands.tensors import Register, RegisterBuffer, Unregister
+from paramscope.code.commands.edit import MoveNodes, ReplaceText, Together
 from paramscope.code.commands.remove import Delete
 from paramscope.code.commands.rename import Rename
-from paramscope.code.commands.wires import Connect, Disconnect, InsertOnWire
+from paramscope.code.commands.tensors import Register, RegisterBuffer, Unregister
+from paramscope.code.commands.wires import Connect, ConnectThrough, Disconnect, InsertOnWire
 
 __all__ = [
     "AddModule",
     "AddOperation",
     "AddTensor",
     "Connect",
+    "ConnectThrough",
     "Delete",
     "Disconnect",
     "InsertOnWire",
@@ -25,5 +26,6 @@ __all__ = [
     "Rename",
     "ReplaceText",
     "SetArgument",
+    "Together",
     "Unregister",
 ]

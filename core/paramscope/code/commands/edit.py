@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from paramscope.code.commands.workspace import carried, follow
 from paramscope.code.parse import SourceError, analyze
 from paramscope.code.text_edit import difference
-from paramscope.document.document import Document, Point
+from paramscope.document.document import Command, Document, Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,20 @@ class MoveNodes:
         placed = {f"{self.graph}/{node}": Point(*at) for node, at in self.positions.items()}
         positions = {**document.layout.positions, **placed}
         return replace(document, layout=replace(document.layout, positions=positions))
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several commands as one step; the first refusal refuses all."""
+
+    label: str
+    commands: tuple[Command, ...]
+
+    def apply(self, document: Document) -> Document:
+        """Apply one after the other."""
+        for command in self.commands:
+            document = command.apply(document)
+        return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,33 @@ class InsertOnWire:
         return space.document()
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectThrough:
+    """Lay a wire from an output to an input with a new node in it."""
+
+    graph: str
+    source: PortRef
+    target: PortRef
+    expression: str
+    position: Point | None = None
+
+    @property
+    def label(self) -> str:
+        return f"Insert {self.expression.partition('(')[0].rpartition('.')[2]}"
+
+    def apply(self, document: Document) -> Document:
+        """Connect, then insert into the new wire."""
+        space = Workspace(document)
+        target = space.handle(self.graph, self.target.node)
+        source = space.handle(self.graph, self.source.node)
+        connect(space, self.graph, self.source, self.target)
+        if source.id is None or target.id is None:
+            refuse("The wire cannot be laid.")
+        wire = Wire(PortRef(source.id, self.source.port), PortRef(target.id, self.target.port))
+        insertion = InsertOnWire(self.graph, wire, self.expression, self.position)
+        return insertion.apply(space.document())
+
+
 def connect(space: Workspace, graph: str, source: PortRef, target: PortRef) -> None:
     """Lay one wire; the steps are those of `Connect`."""
     function_of(space, graph)
