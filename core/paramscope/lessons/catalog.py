@@ -7,7 +7,7 @@ from functools import cache
 import paramscope.lessons
 from paramscope.lessons.lesson import Lesson
 
-FIRST = ("forgotten_tensor", "plain_bias", "bad_model", "four_phases")
+FIRST = ("forgotten_tensor", "plain_bias", "bad_model", "four_phases", "two_layers")
 """The order for a newcomer; any other lesson follows by name."""
 
 

@@ -78,7 +78,13 @@ class Player:
 
 
 def test_the_first_lesson_is_the_forgotten_tensor() -> None:
-    assert list(lessons()) == ["forgotten_tensor", "plain_bias", "bad_model", "four_phases"]
+    assert list(lessons()) == [
+        "forgotten_tensor",
+        "plain_bias",
+        "bad_model",
+        "four_phases",
+        "two_layers",
+    ]
 
 
 @every_lesson
