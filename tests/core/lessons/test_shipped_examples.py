@@ -121,11 +121,11 @@ def test_the_forgotten_tensor_holds_the_loss_up_and_its_registration_lets_it_fal
         loaded(session, source, seed)
         losses = run(session, 250)
         assert losses[0] > 3
-        assert 1.67 < losses[-1] < 1.72  # flat, and far above zero
-        assert losses[-50] - losses[-1] < 0.05
+        assert 1.65 < mean(losses[-20:]) < 1.75  # far above zero
+        assert mean(losses[-70:-50]) - mean(losses[-20:]) < 0.05  # and flat
         loaded(session, mended, seed, keep_weights=True)
         losses = run(session, 500)
-        assert losses[0] < 1.72  # it went on from where it was
+        assert losses[0] < 2  # it went on from where it was
         assert mean(losses[-20:]) < 0.05
 
 
@@ -145,4 +145,4 @@ def test_a_plain_bias_holds_the_loss_at_two(session: Session) -> None:
     assert 1.5 < mean(run(session, 200)[-100:]) < 2.5
     mended = source.replace("torch.zeros(3)", "nn.Parameter(torch.zeros(3))")
     loaded(session, mended, keep_weights=True)
-    assert run(session, 200)[-1] < 0.01
+    assert mean(run(session, 200)[-20:]) < 0.02
