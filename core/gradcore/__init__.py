@@ -1,8 +1,11 @@
-"""gradcore: tensors that remember where they came from, on NumPy, under PyTorch's names."""
+"""gradcore: tensors that remember where they came from, on NumPy, under PyTorch's names.
+
+The operations come from the tables of ``gradcore.ops``; what stands here by name is the rest.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-from gradcore import autograd
+from gradcore import autograd, dtypes, linalg, nn, optim
 from gradcore.creation import (
     arange,
     as_tensor,
@@ -32,7 +35,9 @@ from gradcore.creation import (
     zeros,
     zeros_like,
 )
-from gradcore.device import device
+from gradcore.device import (
+    device,
+)
 from gradcore.dtypes import (
     complex64,
     complex128,
@@ -59,8 +64,12 @@ from gradcore.modes import (
     no_grad,
     set_grad_enabled,
 )
-from gradcore.ops.registry import FUNCTIONS
-from gradcore.printing import set_printoptions
+from gradcore.ops.registry import (
+    FUNCTIONS,
+)
+from gradcore.printing import (
+    set_printoptions,
+)
 from gradcore.random import (
     Generator,
     default_generator,
@@ -71,18 +80,176 @@ from gradcore.random import (
     seed,
     set_rng_state,
 )
-from gradcore.size import Size
-from gradcore.tensor import Tensor
+from gradcore.size import (
+    Size,
+)
+from gradcore.tensor import (
+    Tensor,
+)
+from gradcore.various import (
+    TYPED,
+    are_deterministic_algorithms_enabled,
+    blackman_window,
+    broadcast_shapes,
+    can_cast,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    detach,
+    e,
+    get_num_threads,
+    hamming_window,
+    hann_window,
+    inf,
+    is_complex,
+    is_floating_point,
+    is_inference,
+    is_nonzero,
+    is_tensor,
+    memory_format,
+    nan,
+    newaxis,
+    numel,
+    pi,
+    preserve_format,
+    result_type,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_num_threads,
+    strided,
+    tril_indices,
+    triu_indices,
+    typename,
+    use_deterministic_algorithms,
+)
 
-globals().update({name: f for name, f in FUNCTIONS.items() if name not in globals()})
+__version__ = "0.1.0"
+
+globals().update({name: call for name, call in FUNCTIONS.items() if name not in globals()})
+globals().update(TYPED, **dtypes.ALIASES, bool=dtypes.bool_)
 
 if TYPE_CHECKING:
-    # The operations, which come from the tables.
+    # What the two lines above put here.
     def __getattr__(name: str) -> Any: ...
+else:
 
-from gradcore.dtypes import ALIASES, bool_
+    def __getattr__(name):
+        """Say of a name that is not here whether PyTorch has it and gradcore has not."""
+        if name in _ABSENT:
+            raise AttributeError(
+                f"gradcore has no `torch.{name}`\n  {_ABSENT[name]}", name=name, obj=None
+            )
+        raise AttributeError(f"module 'torch' has no attribute {name!r}", name=name)
 
-globals().update(ALIASES)
-globals()["bool"] = bool_
 
-from gradcore import nn, optim  # noqa: F401, E402
+_ABSENT = {
+    "bfloat16": "NumPy has no such dtype. Use torch.float32 or torch.float16.",
+    "compile": "There is nothing to compile. Call the model as it is.",
+    "jit": "There is nothing to compile. Call the model as it is.",
+    "distributed": "gradcore computes in one process. Run this file on PyTorch.",
+    "fft": "Use numpy.fft on tensor.detach().numpy(), or run this file on PyTorch.",
+    "sparse": "Tensors are dense here. Use to_dense() where it was made.",
+    "load": "It would run code from the file. Read weights as safetensors or NPZ.",
+    "save": "It would write a pickle. Write weights as safetensors or NPZ.",
+}
+
+__all__ = [
+    "Generator",
+    "Size",
+    "Tensor",
+    "arange",
+    "are_deterministic_algorithms_enabled",
+    "as_tensor",
+    "asarray",
+    "autograd",
+    "bernoulli",
+    "blackman_window",
+    "broadcast_shapes",
+    "can_cast",
+    "channels_last",
+    "channels_last_3d",
+    "complex128",
+    "complex64",
+    "contiguous_format",
+    "default_generator",
+    "detach",
+    "device",
+    "dtype",
+    "e",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "eye",
+    "finfo",
+    "float16",
+    "float32",
+    "float64",
+    "fork_rng",
+    "from_numpy",
+    "full",
+    "full_like",
+    "get_default_dtype",
+    "get_num_threads",
+    "get_rng_state",
+    "hamming_window",
+    "hann_window",
+    "iinfo",
+    "inf",
+    "inference_mode",
+    "initial_seed",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "is_complex",
+    "is_floating_point",
+    "is_grad_enabled",
+    "is_inference",
+    "is_inference_mode_enabled",
+    "is_nonzero",
+    "is_tensor",
+    "linalg",
+    "linspace",
+    "logspace",
+    "manual_seed",
+    "memory_format",
+    "multinomial",
+    "nan",
+    "newaxis",
+    "nn",
+    "no_grad",
+    "normal",
+    "numel",
+    "ones",
+    "ones_like",
+    "optim",
+    "pi",
+    "preserve_format",
+    "promote_types",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "result_type",
+    "scalar_tensor",
+    "seed",
+    "set_default_dtype",
+    "set_float32_matmul_precision",
+    "set_grad_enabled",
+    "set_num_interop_threads",
+    "set_num_threads",
+    "set_printoptions",
+    "set_rng_state",
+    "strided",
+    "tensor",
+    "tril_indices",
+    "triu_indices",
+    "typename",
+    "uint8",
+    "use_deterministic_algorithms",
+    "zeros",
+    "zeros_like",
+]

@@ -97,9 +97,7 @@ def array_from(data: Any, kind: Any = None) -> Array:
             "Turn names and texts into numbers first.",
         )
     if kind is None:
-        if made.size == 0 and made.dtype == np.float64:
-            kind = dtypes.default_float()
-        elif made.dtype.kind == "f" and not _is_numpy_inside(data):
+        if (made.size == 0 and made.dtype == np.float64) or (made.dtype.kind == "f" and not _is_numpy_inside(data)):
             kind = dtypes.default_float()
         elif made.dtype.kind == "c":
             kind = dtypes.default_complex()
@@ -258,8 +256,9 @@ def randn(*size: Any, generator: Any = None, **options: Any) -> Any:
     return _made("randn", random.normal_array(shape, _kind(options), generator), options)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Any = None,
-            **options: Any) -> Any:
+def randint(
+    low: int, high: Any = None, size: Any = None, *, generator: Any = None, **options: Any
+) -> Any:
     """Return whole numbers drawn evenly from [low, high)."""
     if size is None and not isinstance(high, int):
         low, high, size = 0, low, high
@@ -283,8 +282,9 @@ def randperm(n: int, *, generator: Any = None, **options: Any) -> Any:
     return _made("randperm", values, options)
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None,
-           **options: Any) -> Any:
+def normal(
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, **options: Any
+) -> Any:
     """Return normal values with the given mean and standard deviation (numbers or tensors)."""
     if size is not None:
         shape = shape_of((size,))
@@ -309,8 +309,9 @@ def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
     return (draws < chance).astype(kind)
 
 
-def multinomial(input: Any, num_samples: int, replacement: bool = False, *,
-                generator: Any = None) -> Any:
+def multinomial(
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
+) -> Any:
     """Return positions drawn with the given weights, row by row."""
     weights = input._a
     if weights.ndim not in (1, 2):
@@ -332,9 +333,12 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *,
     else:
         total = np.cumsum(rows / rows.sum(-1, keepdims=True), -1)
         draws = random.uniform_array((rows.shape[0], num_samples), np.float64, generator)
-        picked = np.stack([
-            np.searchsorted(row, draw, side="right") for row, draw in zip(total, draws, strict=True)
-        ])
+        picked = np.stack(
+            [
+                np.searchsorted(row, draw, side="right")
+                for row, draw in zip(total, draws, strict=True)
+            ]
+        )
     picked = np.minimum(picked, rows.shape[-1] - 1).astype(np.int64)
     return _made("multinomial", picked.reshape((*weights.shape[:-1], num_samples)), {})
 
@@ -343,8 +347,9 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *,
 
 
 def _random_methods() -> None:
-    def uniform_(self: Any, from_: float = 0, to: float = 1, *, generator: Any = None,
-                 **more: Any) -> Any:
+    def uniform_(
+        self: Any, from_: float = 0, to: float = 1, *, generator: Any = None, **more: Any
+    ) -> Any:
         """Overwrite with values drawn evenly from [from, to)."""
         low = more.get("a", more.get("from", from_))
         high = more.get("b", to)

@@ -7,7 +7,7 @@ from gradcore.errors import UnsupportedError, ValueRangeError
 _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:
     """Where a tensor lies. ``device("cuda")`` can be named, but nothing can be put there."""
 
     __slots__ = ("type", "index")
@@ -36,9 +36,7 @@ class device:  # noqa: N801 - PyTorch's name
         return f"device(type='{self.type}'{index})"
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, device) and self.type == other.type and self.index == other.index
-        )
+        return isinstance(other, device) and self.type == other.type and self.index == other.index
 
     def __hash__(self) -> int:
         return hash((self.type, self.index))

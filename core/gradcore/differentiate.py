@@ -41,9 +41,7 @@ def _first_gradient(t: TensorBase, g: Any) -> Any:
     return g
 
 
-def _start(
-    run: Pass, tensors: Sequence[TensorBase], gradients: Sequence[Any]
-) -> None:
+def _start(run: Pass, tensors: Sequence[TensorBase], gradients: Sequence[Any]) -> None:
     for t, g in zip(tensors, gradients, strict=True):
         edge = leads_to(t)
         if edge is None:

@@ -13,7 +13,7 @@ from gradcore.errors import DtypeTypeError
 Array = NDArray[Any]
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """An element type, printed as ``torch.float32``. One object each: compare with ``is``."""
 
     __slots__ = ("_name", "numpy", "itemsize", "is_floating_point", "is_complex", "is_signed")
@@ -176,9 +176,7 @@ def common(x: Array, y: Array) -> "np.dtype[Any]":
     return found
 
 
-def _common(
-    a: "np.dtype[Any]", b: "np.dtype[Any]", a_weak: bool, b_weak: bool
-) -> "np.dtype[Any]":
+def _common(a: "np.dtype[Any]", b: "np.dtype[Any]", a_weak: bool, b_weak: bool) -> "np.dtype[Any]":
     if a_weak == b_weak:
         return promote(a, b)
     strong, weak = (b, a) if a_weak else (a, b)
@@ -187,7 +185,7 @@ def _common(
     return promote(strong, weak)
 
 
-class finfo:  # noqa: N801 - PyTorch's name
+class finfo:
     """Limits of a floating-point dtype."""
 
     def __init__(self, type: dtype | None = None) -> None:
@@ -214,7 +212,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         )
 
 
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """Limits of an integer dtype."""
 
     def __init__(self, type: dtype) -> None:

@@ -243,8 +243,7 @@ def call_hooks(hooks: dict[int, Callable[[Any], Any]], g: Any, as_tensors: bool)
         if returned is not None:
             if not isinstance(returned, TensorBase):
                 raise AutogradError(
-                    "a tensor's hook must return None or a tensor, "
-                    f"not {type(returned).__name__}",
+                    f"a tensor's hook must return None or a tensor, not {type(returned).__name__}",
                     "",
                     "Return the changed gradient, or nothing.",
                 )

@@ -58,7 +58,7 @@ class _Mode:
         return call
 
 
-class no_grad(_Mode):  # noqa: N801 - PyTorch's name
+class no_grad(_Mode):
     """Record nothing inside."""
 
     def __new__(cls, function: Any = None) -> Any:
@@ -73,7 +73,7 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
         state.grad = self._before
 
 
-class enable_grad(no_grad):  # noqa: N801 - PyTorch's name
+class enable_grad(no_grad):
     """Record inside, also within ``no_grad``."""
 
     def __enter__(self) -> None:
@@ -81,7 +81,7 @@ class enable_grad(no_grad):  # noqa: N801 - PyTorch's name
         state.grad = True
 
 
-class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
+class set_grad_enabled(_Mode):
     """Set at once whether operations are recorded; as a context manager, for the block only."""
 
     def __init__(self, mode: bool) -> None:
@@ -103,7 +103,7 @@ class set_grad_enabled(_Mode):  # noqa: N801 - PyTorch's name
         state.grad = self._before
 
 
-class inference_mode(_Mode):  # noqa: N801 - PyTorch's name
+class inference_mode(_Mode):
     """Record nothing, and let nothing made inside be recorded later."""
 
     def __new__(cls, mode: Any = True) -> Any:

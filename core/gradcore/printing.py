@@ -72,9 +72,7 @@ class Formatter:
             # Whole numbers print without decimals, unless they span too wide a range.
             self.scientific = largest / smallest > 1000.0 or largest > 1.0e8
         else:
-            self.scientific = (
-                largest / smallest > 1000.0 or largest > 1.0e8 or smallest < 1.0e-4
-            )
+            self.scientific = largest / smallest > 1000.0 or largest > 1.0e8 or smallest < 1.0e-4
         if Options.sci_mode is not None:
             self.scientific = Options.sci_mode
         digits = Options.precision

@@ -190,8 +190,10 @@ def source(generator: Generator | None) -> Generator:
 
 def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     """Return the shape from ``f(2, 3)`` or ``f((2, 3))``."""
-    if len(size) == 1 and not isinstance(size[0], (int, np.integer)) and not (
-        isinstance(size[0], TensorBase)
+    if (
+        len(size) == 1
+        and not isinstance(size[0], (int, np.integer))
+        and not (isinstance(size[0], TensorBase))
     ):
         size = tuple(size[0])
     shape = tuple(int(n) for n in size)

@@ -114,9 +114,7 @@ class Tensor(TensorBase):
 
     def size(self, dim: int | None = None) -> Any:
         """Return its shape, or the size of one dimension."""
-        return Size(self._a.shape) if dim is None else self._a.shape[
-            shape.axis(dim, self._a.ndim)
-        ]
+        return Size(self._a.shape) if dim is None else self._a.shape[shape.axis(dim, self._a.ndim)]
 
     @property
     def dtype(self) -> dtype:
@@ -330,9 +328,7 @@ class Tensor(TensorBase):
     @data.setter
     def data(self, value: Any) -> None:
         if not isinstance(value, TensorBase):
-            raise ArgumentError(
-                f"Variable data has to be a tensor, but got {type(value).__name__}"
-            )
+            raise ArgumentError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         self._a = value._a
         if graph.recorder is not None:
             tell("set_data", (value,), {}, (self,))
@@ -558,8 +554,12 @@ class Tensor(TensorBase):
                 f"This one has shape {self._a.shape} and comes from {self.grad_fn}.",
                 "Call detach() first.",
             )
-        return _rebuild, (type(self), np.ascontiguousarray(self._a).reshape(self._a.shape),
-                          self._rg, dict(self.__dict__))
+        return _rebuild, (
+            type(self),
+            np.ascontiguousarray(self._a).reshape(self._a.shape),
+            self._rg,
+            dict(self.__dict__),
+        )
 
     # --- indexing
 
@@ -589,7 +589,12 @@ class Tensor(TensorBase):
         if a.dtype.kind == "c" and self._a.dtype.kind != "c":
             a = a.real
         finish_write(
-            shape.copy.operation, "copy_", self, a.astype(self._a.dtype, copy=False), (self, src), ()
+            shape.copy.operation,
+            "copy_",
+            self,
+            a.astype(self._a.dtype, copy=False),
+            (self, src),
+            (),
         )
         return self
 
@@ -672,12 +677,12 @@ class Tensor(TensorBase):
         return self
 
     @property
-    def T(self) -> Any:  # noqa: N802 - PyTorch's name
+    def T(self) -> Any:
         """The tensor with its dimensions in reverse order."""
         return shape.permute(self, tuple(range(self._a.ndim - 1, -1, -1)))
 
     @property
-    def mT(self) -> Any:  # noqa: N802 - PyTorch's name
+    def mT(self) -> Any:
         """The matrix (or stack of matrices) transposed."""
         if self._a.ndim < 2:
             raise ShapeError(
@@ -687,7 +692,7 @@ class Tensor(TensorBase):
         return shape.transpose(self, -2, -1)
 
     @property
-    def H(self) -> Any:  # noqa: N802 - PyTorch's name
+    def H(self) -> Any:
         """The conjugate transpose of a matrix."""
         return elementwise.conj(shape.transpose(self, -2, -1))
 
@@ -895,7 +900,7 @@ def _install() -> None:
         setattr(Tensor, f"__{name}__", METHODS[name])
     for operator, name in (("neg", "neg"), ("pos", "positive"), ("abs", "abs")):
         setattr(Tensor, f"__{operator}__", METHODS[name])
-    setattr(Tensor, "__invert__", METHODS["bitwise_not"])
+    Tensor.__invert__ = METHODS["bitwise_not"]
     for name, kind in {**dtypes.ALIASES, "bool": dtypes.bool_}.items():
         setattr(Tensor, name, _conversion(kind))
     graph.use_tensor_class(Tensor)

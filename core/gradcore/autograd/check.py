@@ -137,7 +137,7 @@ def gradgradcheck(
             grad_outputs.append(seed)
     seeds = _as_tuple(grad_outputs)
     targets = [
-        i for i, x in enumerate(given) if isinstance(x, TensorBase) and getattr(x, "requires_grad")
+        i for i, x in enumerate(given) if isinstance(x, TensorBase) and x.requires_grad
     ]
     if not outputs:
         return True
@@ -145,9 +145,7 @@ def gradgradcheck(
     def slope(*arguments: Any) -> Any:
         own, ends = arguments[: len(given)], arguments[len(given) :]
         outs = [out for out in _outputs(func, own) if out._node is not None]
-        found = grad(
-            outs, [own[i] for i in targets], ends, create_graph=True, allow_unused=True
-        )
+        found = grad(outs, [own[i] for i in targets], ends, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(

@@ -89,9 +89,7 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     return split(input, max(math.ceil(size / chunks), 1), dim)
 
 
-@composite(
-    "tensor_split", methods=True, samples=[(T(5, 2), 3), (T(5, 2), (1, 3)), (T(2, 5), 2, 1)]
-)
+@composite("tensor_split", methods=True, samples=[(T(5, 2), 3), (T(5, 2), (1, 3)), (T(2, 5), 2, 1)])
 def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return views, divided as evenly as can be or at the positions given."""
     where = axis(dim, len(input.shape))
@@ -191,7 +189,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 
 
 @composite(
-    "repeat", functions=False, methods=True, parity="method",
+    "repeat",
+    functions=False,
+    methods=True,
+    parity="method",
     samples=[(T(2, 3), 2, 1), (T(3), (2, 2)), (T(2, 1), 1, 2, 3)],
 )
 def repeat(input: Any, *repeats: Any) -> Any:
@@ -347,9 +348,7 @@ def put_diagonal(input: Array, shape: Sequence[int], offset: int, dim1: int, dim
     return out
 
 
-@composite(
-    "diag_embed", methods=True, samples=[(T(2, 3),), (T(3), 1), S(T(2, 3), dim1=0, dim2=2)]
-)
+@composite("diag_embed", methods=True, samples=[(T(2, 3),), (T(3), 1), S(T(2, 3), dim1=0, dim2=2)])
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
     """Return matrices with the last dimension as their diagonal."""
     size = input.shape[-1] + abs(offset)
@@ -410,9 +409,7 @@ def unfold(input: Array, dimension: int, size: int, step: int) -> Any:
         )
     shape, strides = list(input.shape), list(input.strides)
     shape[where], strides[where] = count, strides[where] * step
-    return np.lib.stride_tricks.as_strided(
-        input, (*shape, size), (*strides, input.strides[where])
-    )
+    return np.lib.stride_tricks.as_strided(input, (*shape, size), (*strides, input.strides[where]))
 
 
 @operation(

@@ -240,8 +240,6 @@ def _truncated(x: Any, y: Any) -> Any:
     return np.trunc(np.true_divide(x, y))
 
 
-
-
 def _div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
     """Return ``input / other``; with ``rounding_mode`` "floor" or "trunc", rounded."""
     if rounding_mode is None:
@@ -654,9 +652,7 @@ sgn = unary(
     gradcheck=False,
 )
 unary("signbit", np.signbit, None, "Tell whether the sign bit is set.", floats=False, inplace=False)
-frac = unary(
-    "frac", lambda x: x - np.trunc(x), lambda g: g, "Return the fraction.", floats=False
-)
+frac = unary("frac", lambda x: x - np.trunc(x), lambda g: g, "Return the fraction.", floats=False)
 
 
 @operation(

@@ -203,9 +203,7 @@ def _check_index(name: str, index: Array) -> None:
 def _cut(input: Array, index: Array, where: int) -> Array:
     """Return the input cut to the index's size in the other dimensions, as torch reads it."""
     return input[
-        tuple(
-            slice(None) if i == where else slice(0, n) for i, n in enumerate(index.shape)
-        )
+        tuple(slice(None) if i == where else slice(0, n) for i, n in enumerate(index.shape))
     ]
 
 
@@ -500,14 +498,21 @@ def _stack_back(g: Any, needs: Any, dim: int) -> Any:
     inputs="list",
     joint=_stack_back,
     adapt=_meet_all,
-    samples=[([T(2, 3), T(2, 3)],), ([T(2, 3), T(2, 3), T(2, 3)], 1), S([T(2), T(2)], dim=-1),
-             ([T(), T()],)],
+    samples=[
+        ([T(2, 3), T(2, 3)],),
+        ([T(2, 3), T(2, 3), T(2, 3)], 1),
+        S([T(2), T(2)], dim=-1),
+        ([T(), T()],),
+    ],
 )
 def stack(tensors: Sequence[Array], dim: int = 0) -> Any:
     """Join tensors of one shape along a new dimension."""
     shapes = {item.shape for item in tensors}
     if len(shapes) > 1:
-        first, other = tensors[0].shape, next(x.shape for x in tensors if x.shape != tensors[0].shape)
+        first, other = (
+            tensors[0].shape,
+            next(x.shape for x in tensors if x.shape != tensors[0].shape),
+        )
         raise ShapeError(
             f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
             f"{list(other)} at entry {next(i for i, x in enumerate(tensors) if x.shape == other)}",

@@ -95,9 +95,9 @@ def det(input: Array) -> Any:
 @operation(
     "slogdet",
     gradient={
-        "input": lambda g, input: None
-        if g[1] is None
-        else g[1][..., None, None] * swapped(inverse(input))
+        "input": lambda g, input: (
+            None if g[1] is None else g[1][..., None, None] * swapped(inverse(input))
+        )
     },
     outputs=("sign", "logabsdet"),
     methods=True,
@@ -118,7 +118,7 @@ def logdet(input: Any) -> Any:
     return size + sign.detach().log()
 
 
-def _solve_left(g: Any, A: Any, y: Any) -> Any:  # noqa: N803 - the field's name
+def _solve_left(g: Any, A: Any, y: Any) -> Any:
     back = solve_of(swapped(A), g)
     if len(y.shape) == len(A.shape) - 1:
         return -back[..., None] * conj(y)[..., None, :]
@@ -134,7 +134,7 @@ def _solve_left(g: Any, A: Any, y: Any) -> Any:  # noqa: N803 - the field's name
     grad_name="LinalgSolveEx",
     samples=[(SQUARE, T(3, 2)), (STACK, T(2, 3, 2)), (SQUARE, T(3))],
 )
-def solve_of(A: Array, B: Array) -> Any:  # noqa: N803 - the field's name
+def solve_of(A: Array, B: Array) -> Any:
     """Return X with ``A @ X = B``."""
     square("linalg.solve", A)
     if B.ndim == A.ndim - 1:
@@ -186,19 +186,19 @@ def cholesky(input: Any, upper: bool = False) -> Any:
 
 
 @_enter("cholesky")
-def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:  # noqa: N803 - as torch
+def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     """Return the lower triangle L with ``L @ L.T = A``."""
     return cholesky(A, upper)
 
 
 @composite("cholesky_solve", methods=True, samples=[], gradcheck=False)
-def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:  # noqa: N803 - as torch
+def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
     """Return X with ``L @ L.T @ X = input``."""
     lower = L.mT if upper else L
     return solve_of(lower.mT, solve_of(lower, input))
 
 
-def _qr_back(g: Any, Q: Any, R: Any) -> Any:  # noqa: N803 - the field's names
+def _qr_back(g: Any, Q: Any, R: Any) -> Any:
     first, second = g
     inner = None
     if second is not None:
@@ -268,19 +268,19 @@ def _eigh_back(g: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
     gradcheck=False,
     pack=return_type("linalg_eigh", "eigenvalues", "eigenvectors"),
 )
-def eigh(input: Array, UPLO: str = "L") -> Any:  # noqa: N803 - as torch
+def eigh(input: Array, UPLO: str = "L") -> Any:
     """Return eigenvalues, smallest first, and eigenvectors of a symmetric matrix."""
     square("linalg.eigh", input)
     return _numpy("linalg.eigh", np.linalg.eigh, input)
 
 
 @_enter("eigvalsh")
-def eigvalsh(A: Any, UPLO: str = "L") -> Any:  # noqa: N803 - as torch
+def eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """Return the eigenvalues, smallest first, of a symmetric matrix."""
     return eigh(A)[0]
 
 
-def _svd_back(g: Any, U: Any, S: Any, Vh: Any) -> Any:  # noqa: N803 - the field's names
+def _svd_back(g: Any, U: Any, S: Any, Vh: Any) -> Any:
     left, values, right = g
     gap = None
     squares = S * S
@@ -320,7 +320,7 @@ def svd_of(input: Array) -> Any:
 
 
 @_enter("svd")
-def linalg_svd(A: Any, full_matrices: bool = True) -> Any:  # noqa: N803 - as torch
+def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
     """Return U, the singular values and V transposed."""
     if full_matrices and A.shape[-1] != A.shape[-2]:
         pack = svd_of.operation.pack
@@ -336,7 +336,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
 
 
 @_enter("svdvals")
-def svdvals(A: Any) -> Any:  # noqa: N803 - as torch
+def svdvals(A: Any) -> Any:
     """Return the singular values, largest first."""
     return svd_of(A)[1]
 
@@ -400,7 +400,7 @@ def vector_norm(
 
 
 @_enter("matrix_norm")
-def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False) -> Any:  # noqa: N803
+def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False) -> Any:
     """Return a norm of matrices: "fro", "nuc", 1, 2, inf and their negatives."""
     rows, columns = axes(tuple(dim), len(A.shape))
     if ord == "fro":
@@ -417,11 +417,16 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 
 @_enter("norm")
 def linalg_norm(
-    A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None  # noqa: N803
+    A: Any,
+    ord: Any = None,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
 ) -> Any:
     """Return a vector's norm, or a matrix's where two dimensions and an order are given."""
     if dtype is not None:
-        A = A.to(dtype)  # noqa: N806 - as torch
+        A = A.to(dtype)
     if ord is None:
         return norm(A, 2, dim, keepdim)
     is_pair = isinstance(dim, (tuple, list)) and len(dim) == 2
@@ -431,7 +436,7 @@ def linalg_norm(
 
 
 @_enter("cond")
-def cond(A: Any, p: Any = None) -> Any:  # noqa: N803 - as torch
+def cond(A: Any, p: Any = None) -> Any:
     """Return how much a matrix can stretch errors: its norm times that of its inverse."""
     if p is None or p == 2:
         values = svdvals(A)
@@ -440,7 +445,7 @@ def cond(A: Any, p: Any = None) -> Any:  # noqa: N803 - as torch
 
 
 @_enter("matrix_rank")
-def matrix_rank(A: Any, *, tol: float | None = None) -> Any:  # noqa: N803 - as torch
+def matrix_rank(A: Any, *, tol: float | None = None) -> Any:
     """Return how many singular values are not 0."""
     values = svdvals(A.detach())
     limit = max(A.shape[-2:]) * float(np.finfo(A._a.dtype).eps)
@@ -449,7 +454,7 @@ def matrix_rank(A: Any, *, tol: float | None = None) -> Any:  # noqa: N803 - as 
 
 
 @_enter("lstsq")
-def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:  # noqa: N803
+def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
     """Return the least-squares solution of ``A @ X = B``, residuals, rank and singular values."""
     pack = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
     solution = pinverse(A) @ B
@@ -466,7 +471,12 @@ def multi_dot(tensors: Any) -> Any:
 
 @_enter("solve_triangular")
 def solve_triangular(
-    A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False  # noqa: N803
+    A: Any,
+    B: Any,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
 ) -> Any:
     """Return X with ``A @ X = B`` (``X @ A = B`` without ``left``), reading one triangle."""
     triangle = _triangle("triu" if upper else "tril")(A)

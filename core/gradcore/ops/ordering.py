@@ -63,20 +63,16 @@ def msort(input: Any) -> Any:
 @operation(
     "topk",
     gradient={
-        "input": lambda g, indices, input_shape, dim: put_along(
-            g[0], indices, tuple(input_shape), dim
+        "input": lambda g, indices, input_shape, dim: (
+            put_along(g[0], indices, tuple(input_shape), dim) if len(input_shape) else g[0]
         )
-        if len(input_shape)
-        else g[0]
     },
     outputs=("values", "indices"),
     methods=True,
     pack=return_type("topk", "values", "indices"),
     samples=[(T(2, 5), 2), S(T(2, 5), 3, largest=False), S(T(5, 2), 2, dim=0)],
 )
-def topk(
-    input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """Return (values, indices) of the ``k`` largest along a dimension."""
     if input.ndim == 0:
         return input.copy(), np.zeros((), np.int64)
@@ -149,8 +145,13 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     return _gathered(input, where, wrap(indices), keepdim, "mode")
 
 
-QUANTILES = [(T(7), 0.3), (T(2, 5), 0.5), S(T(2, 5), 0.25, dim=1), S(T(5, 2), 0.6, 0, True),
-             S(T(2, 5), T(values=[0.1, 0.9]), dim=1)]
+QUANTILES = [
+    (T(7), 0.3),
+    (T(2, 5), 0.5),
+    S(T(2, 5), 0.25, dim=1),
+    S(T(5, 2), 0.6, 0, True),
+    S(T(2, 5), T(values=[0.1, 0.9]), dim=1),
+]
 
 
 @composite("quantile", methods=True, samples=QUANTILES)
@@ -235,9 +236,7 @@ def logcumsumexp(input: Any, dim: int) -> Any:
 
 
 @composite("diff", methods=True, samples=[(T(2, 4),), (T(4, 2), 2, 0)])
-def diff(
-    input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
-) -> Any:
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return the differences of neighbours, ``n`` times."""
     where = axis(dim, len(input.shape))
     ends = [item for item in (prepend, input, append) if item is not None]
@@ -254,9 +253,13 @@ REPEATED = T(values=[3, 1, 1, 2, 3, 3])
 
 
 @composite(
-    "unique", methods=True,
-    samples=[(REPEATED,), S(REPEATED, return_inverse=True, return_counts=True),
-             S(T(values=[[1, 2], [3, 4], [1, 2]]), dim=0)],
+    "unique",
+    methods=True,
+    samples=[
+        (REPEATED,),
+        S(REPEATED, return_inverse=True, return_counts=True),
+        S(T(values=[[1, 2], [3, 4], [1, 2]]), dim=0),
+    ],
 )
 def unique(
     input: Any,
@@ -266,9 +269,7 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """Return the distinct values in order, and where asked for their places and counts."""
-    values, inverse, counts = np.unique(
-        input._a, return_inverse=True, return_counts=True, axis=dim
-    )
+    values, inverse, counts = np.unique(input._a, return_inverse=True, return_counts=True, axis=dim)
     inverse = inverse.reshape(input._a.shape if dim is None else (-1,))
     chosen = [values] + [inverse] * return_inverse + [counts] * return_counts
     made = tuple(wrap(item) for item in chosen)
@@ -276,7 +277,8 @@ def unique(
 
 
 @composite(
-    "unique_consecutive", methods=True,
+    "unique_consecutive",
+    methods=True,
     samples=[(REPEATED,), S(REPEATED, return_inverse=True, return_counts=True)],
 )
 def unique_consecutive(
@@ -292,9 +294,13 @@ def unique_consecutive(
     return made[0] if len(made) == 1 else made
 
 
-@composite("bincount", methods=True,
-           samples=[(REPEATED,), S(REPEATED, minlength=6), (REPEATED, T(6))], gradcheck=False,
-           parity=None)
+@composite(
+    "bincount",
+    methods=True,
+    samples=[(REPEATED,), S(REPEATED, minlength=6), (REPEATED, T(6))],
+    gradcheck=False,
+    parity=None,
+)
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Return how often each whole number occurs (or the sum of its weights)."""
     if input._a.size and input._a.min() < 0:
@@ -307,8 +313,9 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
     return wrap(out if factors is None else out.astype(factors.dtype))
 
 
-@composite("histc", methods=True, samples=[(T(9), 4), (T(9), 4, -1, 1)], gradcheck=False,
-           parity=None)
+@composite(
+    "histc", methods=True, samples=[(T(9), 4), (T(9), 4, -1, 1)], gradcheck=False, parity=None
+)
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """Return how many values fall into each of ``bins`` equal ranges."""
     a = input._a
@@ -321,11 +328,17 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
 SORTED = T(values=[0.1, 0.5, 0.5, 0.9])
 
 
-@composite("searchsorted", samples=[(SORTED, T(2, 3, low=0, high=1)),
-                                    S(SORTED, T(values=[0.5, 0.2]), right=True)])
+@composite(
+    "searchsorted",
+    samples=[(SORTED, T(2, 3, low=0, high=1)), S(SORTED, T(values=[0.5, 0.2]), right=True)],
+)
 def searchsorted(
-    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False,
-    side: str | None = None
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
 ) -> Any:
     """Return where values would have to be put in to keep a sequence in order."""
     way = side or ("right" if right else "left")
@@ -335,7 +348,8 @@ def searchsorted(
         found = np.searchsorted(sequence, values, way)
     else:
         rows = zip(
-            sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1]),
+            sequence.reshape(-1, sequence.shape[-1]),
+            values.reshape(-1, values.shape[-1]),
             strict=True,
         )
         found = np.stack([np.searchsorted(a, b, way) for a, b in rows]).reshape(values.shape)
@@ -343,9 +357,7 @@ def searchsorted(
 
 
 @composite("bucketize", methods=True, samples=[(T(2, 3, low=0, high=1), SORTED)])
-def bucketize(
-    input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False
-) -> Any:
+def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
     """Return the number of the range between boundaries that each value falls in."""
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
@@ -369,8 +381,11 @@ def corrcoef(input: Any) -> Any:
     return spread / scale.unsqueeze(1) / scale.unsqueeze(0)
 
 
-@composite("trapezoid", functions=("trapezoid", "trapz"),
-           samples=[(T(2, 4),), (T(2, 4), T(4)), S(T(2, 4), dx=0.5)])
+@composite(
+    "trapezoid",
+    functions=("trapezoid", "trapz"),
+    samples=[(T(2, 4),), (T(2, 4), T(4)), S(T(2, 4), dx=0.5)],
+)
 def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
     """Return the area under points joined by straight lines."""
     where = axis(dim, len(y.shape))

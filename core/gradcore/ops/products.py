@@ -217,17 +217,30 @@ def _add_product(name: str, product: Any, samples: Sequence[Any], doc: str) -> N
     METHODS[name + "_"] = call_
 
 
-_add_product("addmm", matmul, [(T(4), T(2, 3), T(3, 4)),
-                               S(T(2, 4), T(2, 3), T(3, 4), beta=0.5, alpha=2)],
-             "Return ``beta * input + alpha * (mat1 @ mat2)``.")
-_add_product("addmv", matmul, [(T(2), T(2, 3), T(3))],
-             "Return ``beta * input + alpha * (mat @ vec)``.")
-_add_product("addr", outer, [(T(2, 3), T(2), T(3))],
-             "Return ``beta * input + alpha * outer(vec1, vec2)``.")
-_add_product("baddbmm", matmul, [(T(2, 2, 4), T(2, 2, 3), T(2, 3, 4))],
-             "Return ``beta * input + alpha * (batch1 @ batch2)``.")
-_add_product("addbmm", lambda a, b: matmul(a, b).sum(0), [(T(2, 4), T(2, 2, 3), T(2, 3, 4))],
-             "Return ``beta * input + alpha * sum(batch1 @ batch2)``.")
+_add_product(
+    "addmm",
+    matmul,
+    [(T(4), T(2, 3), T(3, 4)), S(T(2, 4), T(2, 3), T(3, 4), beta=0.5, alpha=2)],
+    "Return ``beta * input + alpha * (mat1 @ mat2)``.",
+)
+_add_product(
+    "addmv", matmul, [(T(2), T(2, 3), T(3))], "Return ``beta * input + alpha * (mat @ vec)``."
+)
+_add_product(
+    "addr", outer, [(T(2, 3), T(2), T(3))], "Return ``beta * input + alpha * outer(vec1, vec2)``."
+)
+_add_product(
+    "baddbmm",
+    matmul,
+    [(T(2, 2, 4), T(2, 2, 3), T(2, 3, 4))],
+    "Return ``beta * input + alpha * (batch1 @ batch2)``.",
+)
+_add_product(
+    "addbmm",
+    lambda a, b: matmul(a, b).sum(0),
+    [(T(2, 4), T(2, 2, 3), T(2, 3, 4))],
+    "Return ``beta * input + alpha * sum(batch1 @ batch2)``.",
+)
 
 # --- geometry
 
@@ -279,7 +292,7 @@ def chain_matmul(*matrices: Any) -> Any:
 
 
 @composite("vander", samples=[(T(3),), (T(3), 4), S(T(3), increasing=True)], parity=None)
-def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N803 - as torch
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     """Return the powers of each value, one column each."""
     count = x.shape[0] if N is None else N
     powers = range(count) if increasing else range(count - 1, -1, -1)

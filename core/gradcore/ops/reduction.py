@@ -9,7 +9,7 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError
 from gradcore.ops.elementwise import conj, sgn
-from gradcore.ops.registry import FUNCTIONS, METHODS, OPERATIONS, S, T, composite, operation
+from gradcore.ops.registry import FUNCTIONS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, kept, reshape, spread, to_dtype
 
 REDUCED = [
@@ -41,9 +41,7 @@ def _sum_name(node: Any) -> str:
 
 @operation(
     "sum",
-    gradient={
-        "input": lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim)
-    },
+    gradient={"input": lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim)},
     functions=False,
     samples=[],
     parity=None,
@@ -158,9 +156,7 @@ for _name, _ufunc, _doc in (
 
     operation(
         _name,
-        gradient={
-            "input": lambda g, input, y, dim, keepdim: _shared(g, input, y, dim, keepdim)
-        },
+        gradient={"input": lambda g, input, y, dim, keepdim: _shared(g, input, y, dim, keepdim)},
         methods=True,
         samples=REDUCED,
         doc=_doc,
@@ -340,11 +336,11 @@ prod = _with_dtype("prod", prod_of, prod_of.__doc__, [(T(2, 3),), (T(2, 3), 1), 
 @operation(
     "cumsum",
     gradient={
-        "input": lambda g, dim: FUNCTIONS["flip"](
-            cumsum_of(FUNCTIONS["flip"](g, (dim,)), dim), (dim,)
+        "input": lambda g, dim: (
+            FUNCTIONS["flip"](cumsum_of(FUNCTIONS["flip"](g, (dim,)), dim), (dim,))
+            if len(g.shape)
+            else g
         )
-        if len(g.shape)
-        else g
     },
     functions=False,
     parity=None,
@@ -382,9 +378,7 @@ def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
     cat = FUNCTIONS["cat"]
     parts = []
     for k in range(n):
-        before = (
-            prod_of(input[(*head, slice(0, k))], where, True) if k else None
-        )
+        before = prod_of(input[(*head, slice(0, k))], where, True) if k else None
         rest = input[(*head, slice(k + 1, n))]
         first = g[(*head, slice(k, k + 1))]
         total = first
@@ -424,9 +418,7 @@ def softmax_array(x: Array, dim: int) -> Any:
 @operation(
     "softmax",
     gradient={
-        "input": lambda g, y, dim: (g - sum_of(g * y, dim, True)) * y
-        if len(y.shape)
-        else g * 0.0
+        "input": lambda g, y, dim: (g - sum_of(g * y, dim, True)) * y if len(y.shape) else g * 0.0
     },
     functions=False,
     parity=None,
@@ -440,7 +432,7 @@ def softmax_of(input: Array, dim: int) -> Any:
 def _need_float(name: str, input: Array) -> None:
     if input.dtype.kind in "iub":
         raise DtypeError(
-            f'"{name}_lastdim_kernel_impl" not implemented for \'{dtypes.of(input)}\'',
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{dtypes.of(input)}'",
             f"The input has shape {input.shape}.",
             "Convert it first, for instance with .float().",
         )
@@ -449,9 +441,9 @@ def _need_float(name: str, input: Array) -> None:
 @operation(
     "log_softmax",
     gradient={
-        "input": lambda g, y, dim: g - FUNCTIONS["exp"](y) * sum_of(g, dim, True)
-        if len(y.shape)
-        else g * 0.0
+        "input": lambda g, y, dim: (
+            g - FUNCTIONS["exp"](y) * sum_of(g, dim, True) if len(y.shape) else g * 0.0
+        )
     },
     functions=False,
     parity=None,
@@ -488,8 +480,10 @@ log_softmax = _soft("log_softmax", log_softmax_of)
 @operation(
     "logsumexp",
     gradient={
-        "input": lambda g, input, y, dim, keepdim: spread(g, input.shape, dim, keepdim)
-        * FUNCTIONS["exp"](input - spread(y, input.shape, dim, keepdim))
+        "input": lambda g, input, y, dim, keepdim: (
+            spread(g, input.shape, dim, keepdim)
+            * FUNCTIONS["exp"](input - spread(y, input.shape, dim, keepdim))
+        )
     },
     methods=True,
     samples=[(T(2, 3), 1), (T(2, 3, 4), (0, 2)), S(T(2, 3), dim=0, keepdim=True)],
@@ -520,8 +514,9 @@ def _correction(unbiased: Any, correction: Any) -> Any:
 def _var_back(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
     n = count(input.shape, dim)
     centred = input - mean_of(input, dim, True)
-    return spread(g, input.shape, dim, keepdim) * (centred * (2.0 / max(n - correction, 0)
-                                                             if n > correction else math.nan))
+    return spread(g, input.shape, dim, keepdim) * (
+        centred * (2.0 / max(n - correction, 0) if n > correction else math.nan)
+    )
 
 
 @operation("var", gradient={"input": _var_back}, functions=False, parity=None)
@@ -613,8 +608,13 @@ def _norm_back(g: Any, input: Any, y: Any, p: float, dim: Any, keepdim: bool) ->
     return where(y == 0, 0.0, g * slope)
 
 
-@operation("vector_norm", gradient={"input": _norm_back}, functions=False, parity=None,
-           grad_name="LinalgVectorNorm")
+@operation(
+    "vector_norm",
+    gradient={"input": _norm_back},
+    functions=False,
+    parity=None,
+    grad_name="LinalgVectorNorm",
+)
 def norm_of(input: Array, p: float, dim: Any, keepdim: bool) -> Any:
     """Return the p-norm of the values."""
     where = along(dim, input.ndim)
@@ -637,11 +637,17 @@ def norm_of(input: Array, p: float, dim: Any, keepdim: bool) -> Any:
 @composite(
     "norm",
     methods=True,
-    samples=[(T(2, 3),), S(T(2, 3), dim=1), S(T(2, 3), p=1, dim=0), S(T(2, 3), p=3, dim=1),
-             S(T(2, 3), p=float("inf"), dim=1, keepdim=True)],
+    samples=[
+        (T(2, 3),),
+        S(T(2, 3), dim=1),
+        S(T(2, 3), p=1, dim=0),
+        S(T(2, 3), p=3, dim=1),
+        S(T(2, 3), p=float("inf"), dim=1, keepdim=True),
+    ],
 )
-def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False,
-         dtype: Any = None) -> Any:
+def norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """Return the p-norm of all values, or along dimensions."""
     if dtype is not None:
         input = input.to(dtype)
@@ -666,7 +672,3 @@ def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """Return (smallest, largest)."""
     pack = return_type("aminmax", "min", "max")
     return pack(amin(input, dim, keepdim), amax(input, dim, keepdim))
-
-
-
-

@@ -94,8 +94,11 @@ _scatter_write = scatter_of.operation.make_inplace("scatter_")
 METHODS["scatter_"] = _scatter_
 
 
-@composite("index_select", methods=True, samples=[(T(3, 4), 0, T(values=[2, 0, 2])),
-                                                  (T(3, 4), 1, T(values=[1]))])
+@composite(
+    "index_select",
+    methods=True,
+    samples=[(T(3, 4), 0, T(values=[2, 0, 2])), (T(3, 4), 1, T(values=[1]))],
+)
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """Return the positions ``index`` along a dimension."""
     if not len(input.shape):
@@ -133,8 +136,9 @@ _TWO = T(values=[2, 0])
 
 
 @composite(
-    "index_add", methods=True, samples=[(T(3, 4), 0, T(values=[2, 2]), T(2, 4)),
-                                        S(T(3, 4), 1, _TWO, T(3, 2), alpha=2)]
+    "index_add",
+    methods=True,
+    samples=[(T(3, 4), 0, T(values=[2, 2]), T(2, 4)), S(T(3, 4), 1, _TWO, T(3, 2), alpha=2)],
 )
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
     """Return a copy with ``source`` added at ``index`` along a dimension."""
@@ -155,9 +159,12 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
 
 
 @composite(
-    "index_put", methods=True,
-    samples=[(T(3, 4), (T(values=[0, 2]),), T(2, 4)),
-             (T(3, 4), (T(values=[0, 0]), T(values=[1, 1])), T(2), True)],
+    "index_put",
+    methods=True,
+    samples=[
+        (T(3, 4), (T(values=[0, 2]),), T(2, 4)),
+        (T(3, 4), (T(values=[0, 0]), T(values=[1, 1])), T(2), True),
+    ],
 )
 def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
     """Return a copy with ``values`` at the places that tensors of positions name."""
@@ -181,8 +188,11 @@ def _overwriting(name: str) -> None:
 # --- by mask or flat position
 
 
-@composite("masked_select", methods=True,
-           samples=[(T(2, 3), T(values=[[True, False, True], [False, True, False]]))])
+@composite(
+    "masked_select",
+    methods=True,
+    samples=[(T(2, 3), T(values=[[True, False, True], [False, True, False]]))],
+)
 def masked_select(input: Any, mask: Any) -> Any:
     """Return the values where the mask is true, in one dimension."""
     shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
@@ -190,8 +200,11 @@ def masked_select(input: Any, mask: Any) -> Any:
     return index_of(expand(input, shape), key)
 
 
-@composite("masked_scatter", methods=True,
-           samples=[(T(2, 3), T(values=[[True, False, True], [False, True, False]]), T(4))])
+@composite(
+    "masked_scatter",
+    methods=True,
+    samples=[(T(2, 3), T(values=[[True, False, True], [False, True, False]]), T(4))],
+)
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     """Return a copy with the values of ``source`` written, in order, where the mask is true."""
     key = np.broadcast_to(mask._a, input._a.shape)
@@ -248,8 +261,12 @@ def _clamp_kinds(input: Any, min: Any, max: Any) -> Any:
     methods=("clamp", "clip"),
     inplace=("clamp_", "clip_"),
     adapt=_clamp_kinds,
-    samples=[(T(2, 3), -0.5, 0.5), S(T(2, 3), min=0.1), S(T(2, 3), max=0.2),
-             (T(2, 3), T(3, low=-1, high=0), T(3, low=0.2, high=1))],
+    samples=[
+        (T(2, 3), -0.5, 0.5),
+        S(T(2, 3), min=0.1),
+        S(T(2, 3), max=0.2),
+        (T(2, 3), T(3, low=-1, high=0), T(3, low=0.2, high=1)),
+    ],
 )
 def clamp(input: Array, min: Any = None, max: Any = None) -> Any:
     """Return values moved to the nearest that lies between ``min`` and ``max``."""
@@ -282,9 +299,15 @@ def clamp_max(input: Any, max: Any) -> Any:
     return clamp(input, None, max)
 
 
-@composite("nan_to_num", methods=True,
-           samples=[(T(2, 3),), (T(values=[1.0, math.nan, math.inf, -math.inf]),),
-                    (T(values=[1.0, math.nan, math.inf]), 0.5, 7.0)])
+@composite(
+    "nan_to_num",
+    methods=True,
+    samples=[
+        (T(2, 3),),
+        (T(values=[1.0, math.nan, math.inf, -math.inf]),),
+        (T(values=[1.0, math.nan, math.inf]), 0.5, 7.0),
+    ],
+)
 def nan_to_num(input: Any, nan: float | None = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Return nan as 0 and infinities as the largest numbers (or as given)."""
     if not input.dtype.is_floating_point:
@@ -298,8 +321,11 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: Any = None, neginf: 
 # --- between tensors
 
 
-@composite("lerp", methods=True, samples=[(T(2, 3), T(2, 3), 0.3), (T(2, 3), T(2, 3), T(3)),
-                                          (T(2, 3), T(2, 3), 0.8)])
+@composite(
+    "lerp",
+    methods=True,
+    samples=[(T(2, 3), T(2, 3), 0.3), (T(2, 3), T(2, 3), T(3)), (T(2, 3), T(2, 3), 0.8)],
+)
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """Return ``input + weight * (end - input)``."""
     return input + weight * (end - input)
@@ -319,8 +345,20 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
     return input + (quotient if value == 1 else quotient * value)
 
 
-for _name in ("index_add", "index_copy", "index_fill", "index_put", "masked_scatter", "clamp_min",
-              "clamp_max", "nan_to_num", "lerp", "addcmul", "addcdiv", "float_power"):
+for _name in (
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "masked_scatter",
+    "clamp_min",
+    "clamp_max",
+    "nan_to_num",
+    "lerp",
+    "addcmul",
+    "addcdiv",
+    "float_power",
+):
     _overwriting(_name)
 
 
@@ -347,15 +385,20 @@ def equal(input: Any, other: Any) -> bool:
 
 
 @composite("isin", samples=[(T(2, 3, kind="int"), T(2, kind="int"))])
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False,
-         invert: bool = False) -> Any:
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Any:
     """Tell which values occur in ``test_elements``."""
     first, second = (x._a if isinstance(x, TensorBase) else x for x in (elements, test_elements))
     return wrap(np.isin(first, second, invert=invert))
 
 
-@composite("cosine_similarity", functions=True, methods=False, samples=[
-    (T(2, 3), T(2, 3)), S(T(2, 3), T(3), dim=-1), (T(2, 3), T(2, 3), 0)])
+@composite(
+    "cosine_similarity",
+    functions=True,
+    methods=False,
+    samples=[(T(2, 3), T(2, 3)), S(T(2, 3), T(3), dim=-1), (T(2, 3), T(2, 3), 0)],
+)
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """Return the cosine of the angle between vectors along a dimension."""
     norm = FUNCTIONS["norm"]
@@ -364,9 +407,11 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     return ((x1 / first) * (x2 / second)).sum(dim)
 
 
-@composite("pairwise_distance", samples=[(T(2, 3), T(2, 3)), (T(2, 3), T(2, 3), 1.0)],
-           parity="torch")
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6,
-                      keepdim: bool = False) -> Any:
+@composite(
+    "pairwise_distance", samples=[(T(2, 3), T(2, 3)), (T(2, 3), T(2, 3), 1.0)], parity="torch"
+)
+def pairwise_distance(
+    x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Any:
     """Return the p-norm of the differences along the last dimension."""
     return FUNCTIONS["norm"](x1 - x2 + eps, p, -1, keepdim)

@@ -295,8 +295,12 @@ _register_as("reshape_as", reshape)
 _register_as("expand_as", expand)
 
 
-@composite("movedim", functions=("movedim", "moveaxis"), methods=("movedim", "moveaxis"),
-           samples=[(T(2, 3, 4), 0, 2), (T(2, 3, 4), (0, 1), (1, 2))])
+@composite(
+    "movedim",
+    functions=("movedim", "moveaxis"),
+    methods=("movedim", "moveaxis"),
+    samples=[(T(2, 3, 4), 0, 2), (T(2, 3, 4), (0, 1), (1, 2))],
+)
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """Return a view with some dimensions moved; the others keep their order."""
     ndim = len(input.shape)

@@ -55,7 +55,9 @@ def test_linalg_values_and_gradients_equal_torch(name):
     x = gradcore.from_numpy(array.copy()).requires_grad_()
     y = torch.from_numpy(array.copy()).requires_grad_()
     ours, theirs = function(gradcore, linalg, x), function(torch, torch.linalg, y)
-    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-12
+    )
     if theirs.requires_grad:
         weights = RNG.uniform(0.5, 1.5, tuple(ours.shape))
         (ours * gradcore.from_numpy(np.asarray(weights))).sum().backward()

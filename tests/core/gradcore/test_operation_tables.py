@@ -96,7 +96,9 @@ def test_float32_stays_float32(function, sample, checked):
 @pytest.mark.parametrize(("function", "sample", "checked"), CASES)
 def test_memory_layout_does_not_change_the_result(function, sample, checked):
     def scattered(array):
-        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]) if array.ndim else (2,), array.dtype)
+        wide = np.zeros(
+            (*array.shape[:-1], 2 * array.shape[-1]) if array.ndim else (2,), array.dtype
+        )
         cut = wide[..., ::2] if array.ndim else wide[0:1].reshape(())
         cut[...] = array
         return gradcore.from_numpy(cut)

@@ -63,7 +63,10 @@ def compare(ours, theirs, tolerance):
             assert str(a.dtype) == str(b.dtype)
             assert tuple(a.shape) == tuple(b.shape)
             np.testing.assert_allclose(
-                a.detach().numpy(), b.detach().resolve_conj().numpy(force=True), rtol=tolerance, atol=tolerance
+                a.detach().numpy(),
+                b.detach().resolve_conj().numpy(force=True),
+                rtol=tolerance,
+                atol=tolerance,
             )
         else:
             assert a == b
