@@ -301,6 +301,9 @@ class Expressions(DrawingState):
             self._bind_one(node, name, argument, signature, depth)
         given = {name for name, _ in named}
         for name, required in signature.ports:
+            for item in node.inputs:
+                if item.name == name:
+                    item.required = required
             if name not in given and not any(name in key for key in given if key[:1] == "*"):
                 if not any(item.name == name for item in node.inputs):
                     node.inputs.append(Input(name, None, required=required))

@@ -248,7 +248,10 @@ def _module_call(
     positional = [filled[name] for name in required]
     later = [name for name in names if name not in required]
     extra = [f"{name}={text}" for name, text in zip(later, rest, strict=False)]
-    written = ", ".join([*positional, *extra, *keywords])
+    shown = extra
+    if not positional:  # nn.Dropout(0.2)
+        shown = [text.partition("=")[2] for text in extra[:1]] + extra[1:]
+    written = ", ".join([*positional, *shown, *keywords])
     known: dict[str, object] = {}
     pairs = [*filled.items(), *named.items(), *(item.split("=", 1) for item in extra)]
     for name, text in pairs:
@@ -286,14 +289,11 @@ def _completed_operation(entry: Entry, given: Sequence[str], shape: Shape | None
             operation_shape(operation.name, [shape], arguments)
         except Misfit as misfit:
             return Match(entry, expression, False, str(misfit))
-        axes = [
-            arguments[name] for name in ("dim", "start_dim", "dim0", "dim1") if name in arguments
-        ]
-        if any(
-            not -len(shape) <= axis < len(shape) + (operation.name == "unsqueeze") for axis in axes
-        ):
-            reason = f"{shape_text(shape)} has no axis {axes[0]}"
-            return Match(entry, expression, False, reason)
+        length = len(shape) + (operation.name == "unsqueeze")
+        for name in ("dim", "start_dim", "dim0", "dim1"):
+            if not -length <= arguments.get(name, 0) < max(length, 1):
+                reason = f"{shape_text(shape)} has no axis {arguments[name]}"
+                return Match(entry, expression, False, reason)
     return Match(entry, expression)
 
 

@@ -100,7 +100,7 @@ def _checked(text: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         call = None
     if isinstance(call, ast.Call) and len(call.args) == 1 and not call.keywords:
-        if not isinstance(call.args[0], ast.Starred):
+        if not isinstance(call.args[0], ast.Starred | ast.GeneratorExp):
             return expression_tree(f"(\n{text}\n)")
     refuse(f"`{text}` cannot be an argument: write one Python value.")
 
