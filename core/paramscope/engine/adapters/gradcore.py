@@ -1,12 +1,11 @@
 """gradcore as an engine: recording by its own hook, and ``import torch`` meaning gradcore."""
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gradcore
+import gradcore.compat
 import gradcore.graph
 import gradcore.nn
 import gradcore.optim
@@ -31,21 +30,13 @@ class GradcoreAdapter(SharedAdapter):
 
     def activate(self) -> None:
         """Put gradcore under the name ``torch`` for every import from now on."""
-        if importlib.util.find_spec("gradcore.compat") is not None:
-            importlib.import_module("gradcore.compat").install()
-        else:
-            for name in [n for n in sys.modules if n.split(".")[0] == "gradcore"]:
-                sys.modules["torch" + name.removeprefix("gradcore")] = sys.modules[name]
+        gradcore.compat.install()
         self.spy_on_backward()
 
     def deactivate(self) -> None:
         """Give the name ``torch`` back."""
         self.stop_spying()
-        if importlib.util.find_spec("gradcore.compat") is not None:
-            importlib.import_module("gradcore.compat").uninstall()
-        else:
-            for name in [n for n in sys.modules if n.split(".")[0] == "torch"]:
-                del sys.modules[name]
+        gradcore.compat.uninstall()
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
