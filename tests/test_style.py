@@ -24,7 +24,7 @@ LONG_FILES: dict[str, str] = {}
 # file:function -> why it is better longer than `LONGEST_FUNCTION`.
 LONG_FUNCTIONS: dict[str, str] = {}
 # Methods whose contract is told once, by the class they override.
-TOLD_BY_THE_BASE = {"forward", "extra_repr", "apply", "label", "check"}
+TOLD_BY_THE_BASE = {"forward", "extra_repr", "step", "apply", "label", "check"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Finding = tuple[int, str]
@@ -85,6 +85,7 @@ def missing_docstrings(name: str, text: str) -> Iterator[Finding]:
     module = ast.parse(text)
     if not ast.get_docstring(module) and module.body:
         yield 1, "the module has no docstring"
+    in_gui = name.startswith("gui/")
     scopes: list[ast.Module | ast.ClassDef] = [module]
     while scopes:
         for node in scopes.pop().body:
@@ -92,15 +93,15 @@ def missing_docstrings(name: str, text: str) -> Iterator[Finding]:
                 continue
             if isinstance(node, ast.ClassDef):
                 scopes.append(node)
-            elif speaks_for_itself(node):
+            elif speaks_for_itself(node, in_gui and node not in module.body):
                 continue
             if not ast.get_docstring(node):
                 yield node.lineno, f"{node.name} has no docstring"
 
 
-def speaks_for_itself(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def speaks_for_itself(node: ast.FunctionDef | ast.AsyncFunctionDef, may_be_of_qt: bool) -> bool:
     """Tell whether a function needs no docstring: an override, a setter, a signature only."""
-    is_override = not node.name.islower() or node.name in TOLD_BY_THE_BASE
+    is_override = node.name in TOLD_BY_THE_BASE or (may_be_of_qt and node.name in qt_names())
     is_signature = ast.unparse(node.body[-1]) == "..."
     words = {ast.unparse(decorator).rpartition(".")[2] for decorator in node.decorator_list}
     return is_override or is_signature or bool(words & {"setter", "overload", "override"})
@@ -122,7 +123,9 @@ def qt_names() -> frozenset[str]:
     modules = [f"PySide6.{part}" for part in ("QtCore", "QtGui", "QtWidgets", "QtSvg")]
     names: set[str] = set()
     for module in [*modules, "pyqtgraph"]:
-        for value in vars(importlib.import_module(module)).values():
+        library = importlib.import_module(module)
+        for name in dir(library):  # Qt's classes are made when they are first asked for
+            value = getattr(library, name)
             names.update(dir(value) if isinstance(value, type) else ())
     return frozenset(names)
 
@@ -141,7 +144,7 @@ def forbidden_words(name: str, text: str) -> Iterator[Finding]:
         r"/(work|root|home)/\w+": "a path of one machine",
         r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b": "a note to oneself; do it or file it",
         r"# type: ignore(?!\[[\w, -]+\]\s+(#|-) ?\w)": "type: ignore without code and reason",
-        r"# noqa(?!: \w+(, \w+)*\s+(#|-) ?\w)": "noqa without code and reason",
+        r"# noqa(?!: \w+(, \w+)*\s+(#|-|\() ?\w)": "noqa without code and reason",
         r"^(<{7}|>{7}) ": "a mark of a merge",
     }
     if name != "tests/test_style.py":
