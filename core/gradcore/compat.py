@@ -1,0 +1,142 @@
+"""Makes `import torch` mean gradcore, as the runner `python -m gradcore FILE.py` does.
+
+`install()` enters gradcore and its parts under PyTorch's names into `sys.modules`;
+`uninstall()` takes them out again. What gradcore lacks is said by name, with what to do
+about it.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+PARTS = {
+    "torch": "gradcore",
+    "torch.autograd": "gradcore.autograd",
+    #    "torch.autograd.functional": "gradcore.autograd.functional",
+    "torch.autograd.function": "gradcore.autograd",
+    "torch.backends": "gradcore.backends",
+    "torch.backends.cudnn": "gradcore.backends",
+    "torch.backends.cuda": "gradcore.backends",
+    "torch.backends.mps": "gradcore.backends",
+    "torch.cuda": "gradcore.cuda",
+    #    "torch.linalg": "gradcore.linalg",
+    "torch.nn": "gradcore.nn",
+    "torch.nn.functional": "gradcore.nn.functional",
+    "torch.nn.init": "gradcore.nn.init",
+    "torch.nn.parameter": "gradcore.nn.parameter",
+    "torch.nn.utils": "gradcore.nn.utils",
+    "torch.nn.utils.clip_grad": "gradcore.nn.utils",
+    "torch.nn.modules": "gradcore.nn",
+    "torch.nn.modules.activation": "gradcore.nn.activation",
+    "torch.nn.modules.batchnorm": "gradcore.nn.normalization",
+    "torch.nn.modules.container": "gradcore.nn.containers",
+    "torch.nn.modules.conv": "gradcore.nn.convolution",
+    "torch.nn.modules.dropout": "gradcore.nn.dropout",
+    "torch.nn.modules.linear": "gradcore.nn.linear",
+    "torch.nn.modules.loss": "gradcore.nn.loss",
+    "torch.nn.modules.module": "gradcore.nn.module",
+    "torch.nn.modules.normalization": "gradcore.nn.normalization",
+    "torch.nn.modules.pooling": "gradcore.nn.pooling",
+    "torch.nn.modules.rnn": "gradcore.nn.recurrent",
+    "torch.nn.modules.sparse": "gradcore.nn.sparse",
+    #    "torch.nn.modules.transformer": "gradcore.nn.transformer",
+    "torch.nn.modules.utils": "gradcore.nn.tuples",
+    "torch.optim": "gradcore.optim",
+    "torch.optim.adam": "gradcore.optim.adam",
+    #    "torch.optim.lr_scheduler": "gradcore.optim.lr_scheduler",
+    "torch.optim.optimizer": "gradcore.optim.optimizer",
+    "torch.optim.sgd": "gradcore.optim.sgd",
+    "torch.random": "gradcore.random",
+    "torch.types": "gradcore.types",
+    "torch.utils": "gradcore.utils",
+    "torch.utils.data": "gradcore.utils.data",
+    "torch.utils.data.dataset": "gradcore.utils.data",
+    "torch.utils.data.dataloader": "gradcore.utils.data",
+    "torch.utils.data.sampler": "gradcore.utils.data",
+}
+"""Each module of PyTorch that scripts import, and the module of gradcore that stands for it."""
+
+_CURES = {
+    "bfloat16": "Use torch.float32: gradcore computes with NumPy, which has no bfloat16.",
+    "distributed": "Leave it out: gradcore trains in one process.",
+    "distributions": "Draw with torch.randn, torch.bernoulli or torch.multinomial instead.",
+    "fft": "Run the script with PyTorch for this part.",
+    "hub": "Load the model's own code and its weights yourself.",
+    "jit": "Leave it out: the model runs as it is.",
+    "load": "Keep weights in memory with state_dict(), or run this script with PyTorch.",
+    "multiprocessing": "Leave it out: gradcore trains in one process.",
+    "onnx": "Run the script with PyTorch to export it.",
+    "save": "Keep weights in memory with state_dict(): gradcore writes no pickles.",
+    "sparse": "Use dense tensors.",
+    "vmap": "Write the batch axis out, or loop over it.",
+}
+_OTHER_CURE = "Do it by other operations, or run the script with PyTorch."
+
+_FINDER: "list[_Finder]" = []
+_REPLACED: dict[str, ModuleType] = {}
+
+
+def install() -> None:
+    """Make `import torch` and imports of its parts mean gradcore, in this process."""
+    if _FINDER:
+        return
+    for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
+        _REPLACED[name] = sys.modules.pop(name)
+    for name, own in PARTS.items():
+        sys.modules[name] = importlib.import_module(own)
+    finder = _Finder()
+    _FINDER.append(finder)
+    sys.meta_path.insert(0, finder)
+
+
+def uninstall() -> None:
+    """Undo `install`: `torch` is again whatever it was before."""
+    if not _FINDER:
+        return
+    sys.meta_path.remove(_FINDER.pop())
+    for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
+        del sys.modules[name]
+    sys.modules.update(_REPLACED)
+    _REPLACED.clear()
+
+
+def is_installed() -> bool:
+    """Tell whether `import torch` means gradcore now."""
+    return bool(_FINDER)
+
+
+class _Finder(MetaPathFinder):
+    """Answers for every part of torch that gradcore has no module for."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith("torch."):
+            return None
+        part = fullname.split(".")[1]
+        raise ModuleNotFoundError(
+            f"gradcore has no module '{fullname}'\n  {_CURES.get(part, _OTHER_CURE)}",
+            name=fullname,
+        )
+
+
+def missing(module: str, name: str) -> AttributeError:
+    """Return the error to raise where PyTorch has a name that gradcore lacks."""
+    if name.startswith("__"):
+        return AttributeError(f"module '{module}' has no attribute '{name}'")
+    cure = _CURES.get(name, _OTHER_CURE)
+    return AttributeError(f"gradcore has no '{module}.{name}'\n  {cure}", name=name)
+
+
+def give_name(namespace: dict[str, Any], module: str) -> Any:
+    """Return a module-level `__getattr__` that says what is missing from `module`."""
+
+    def __getattr__(name: str) -> Any:
+        raise missing(module, name)
+
+    namespace["__getattr__"] = __getattr__
+    return __getattr__

@@ -1,0 +1,98 @@
+"""Helpers over many Parameters: clipping of gradients, and one vector of all values."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gradcore.creation import zeros
+from gradcore.graph import wrap, written
+from gradcore.ops.registry import FUNCTIONS
+from gradcore.tensor import Tensor
+
+
+def _gradients(parameters: Any) -> list[Tensor]:
+    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return [tensor._grad for tensor in tensors if tensor._grad is not None]
+
+
+def _norm(array: Any, norm_type: float) -> Any:
+    flat = array.ravel()
+    if norm_type == 2.0:
+        return np.sqrt(np.dot(flat, flat))
+    if norm_type == float("inf"):
+        return np.abs(flat).max(initial=0)
+    return np.power(np.power(np.abs(flat), norm_type).sum(), 1.0 / norm_type)
+
+
+def get_total_norm(
+    tensors: Any,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Return the norm of all values of all tensors together."""
+    arrays = [tensor._a for tensor in ([tensors] if isinstance(tensors, Tensor) else tensors)]
+    if not arrays:
+        result: Tensor = zeros(())
+        return result
+    total = _norm(np.array([_norm(array, float(norm_type)) for array in arrays]), float(norm_type))
+    if error_if_nonfinite and not np.isfinite(total):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, "
+            "so it cannot be clipped. To disable this error and scale the gradients by the "
+            "non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    result = wrap(np.asarray(total, arrays[0].dtype))
+    return result
+
+
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients so that their joint norm is at most `max_norm`.
+
+    One common factor is used, so the step keeps its direction. Parameters whose `grad` is None
+    are left out: nothing has flowed to them yet.
+
+    Returns: the norm before scaling, so that it can be plotted.
+    Source:  Pascanu et al. 2013, https://arxiv.org/abs/1211.5063
+    """
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    factor = float(max_norm) / (float(total._a) + 1e-6)
+    # "not >=" lets nan spread to every gradient, as torch.
+    if not factor >= 1.0:
+        for gradient in gradients:
+            gradient._a *= gradient._a.dtype.type(factor)
+            written(gradient, "clip_grad_norm_", False)
+    return total
+
+
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit every value of every gradient to `-clip_value` .. `clip_value`."""
+    limit = float(clip_value)
+    for gradient in _gradients(parameters):
+        np.clip(gradient._a, -limit, limit, out=gradient._a)
+        written(gradient, "clip_grad_value_", False)
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """Return all values of all parameters as one vector."""
+    result: Tensor = FUNCTIONS["cat"]([parameter.reshape(-1) for parameter in parameters])
+    return result
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Give all parameters their values from one vector."""
+    if not isinstance(vec, Tensor):
+        raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
+    place = 0
+    for parameter in parameters:
+        count = parameter.numel()
+        parameter.data = vec[place : place + count].view_as(parameter).data
+        place += count
