@@ -21,10 +21,9 @@ def table(name: str, header_lines: int) -> NDArray[np.float64]:
 
     Raises: `DataError` if the file is missing or damaged.
     """
-    source = files("paramscope_assets") / "data" / name
     try:
-        packed = source.read_bytes()
-    except OSError as error:
+        packed = (files("paramscope_assets") / "data" / name).read_bytes()
+    except (OSError, ModuleNotFoundError) as error:
         raise DataError(
             f"the data file {name} that ships with Paramscope cannot be read: {error}\n"
             "  It belongs to the package `paramscope_assets`. Install Paramscope again."

@@ -63,17 +63,21 @@ def read_npz(path: str | Path) -> dict[str, NDArray[Any]]:
     _check_size(source)
     try:
         with zipfile.ZipFile(source) as archive:
-            _check_total(source, sum(entry.file_size for entry in archive.infolist()), LARGEST_FILE)
+            size = sum(entry.file_size for entry in archive.infolist())
+            _check_total(source, size, LARGEST_FILE)
         with np.load(source, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, MemoryError) as error:
+    except DataError:
+        raise
+    # Damage makes zipfile and NumPy raise errors of a dozen unrelated classes.
+    except Exception as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"{path} holds Python objects, not only arrays of numbers.\n"
+                "  Save plain arrays; objects are never read, because reading them runs code."
+            ) from error
         raise DataError(
-            f"{path} is no NPZ file, or is damaged: {error}\n  Save it with np.savez."
-        ) from error
-    except ValueError as error:
-        raise DataError(
-            f"{path} holds something that is no plain array: {error}\n"
-            "  Save plain number arrays; objects are never read, because reading them runs code."
+            f"{path} is no NPZ file, or is damaged: {error}\n  Save it again with np.savez."
         ) from error
 
 

@@ -1,12 +1,16 @@
 """Readers of the user's own files: what they make of them, and how they refuse."""
 
+import contextlib
 import gzip
+import io
 import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from paramscope.data import readers
 from paramscope.data.description import DataError
@@ -97,13 +101,15 @@ def test_npz_arrays_come_by_name(tmp_path: Path) -> None:
 
 def test_an_npz_with_objects_is_refused_because_reading_them_runs_code(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", x=np.array([{}], dtype=object))
-    with pytest.raises(DataError, match=r"no plain array.*\n.*never read, because reading them"):
+    with pytest.raises(
+        DataError, match=r"holds Python objects.*\n.*never read, because"
+    ):
         read_npz(tmp_path / "objects.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
 def test_a_damaged_npz_is_refused(tmp_path: Path, content: bytes) -> None:
-    with pytest.raises(DataError, match=r"is no NPZ file, or is damaged: .*\n  Save it with"):
+    with pytest.raises(DataError, match=r"is no NPZ file, or is damaged: .*\n  Save it again with"):
         read_npz(written(tmp_path, content, "broken.npz"))
 
 
@@ -114,6 +120,15 @@ def test_an_npz_whose_header_promises_more_than_there_is_is_refused(tmp_path: Pa
         archive.writestr("x.npy", array)
     with pytest.raises(DataError):
         read_npz(tmp_path / "lie.npz")
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "LARGEST_FILE", 2**20)
+    np.savez_compressed(tmp_path / "bomb.npz", x=np.zeros(2**18))
+    with pytest.raises(DataError, match=r"holds more than 1 MiB of data"):
+        read_npz(tmp_path / "bomb.npz")
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [(0x08, ">u1"), (0x0B, ">i2"), (0x0D, ">f4")])
@@ -166,3 +181,36 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path, read) -> None:
 
 def test_text_is_read_as_utf8(tmp_path: Path) -> None:
     assert read_text(written(tmp_path, "über\n", "poem.txt")) == "über\n"
+
+
+def sample_files() -> dict[str, bytes]:
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.arange(6.0).reshape(2, 3), y=np.arange(2))
+    pixels = idx(np.arange(12, dtype=">u1").reshape(3, 4), 0x08)
+    return {
+        "npz": buffer.getvalue(),
+        "idx": pixels,
+        "gz": gzip.compress(pixels),
+        "csv": b'a,b,c\n1,2,"x"\n3,4,y\n',
+    }
+
+
+SAMPLES = sample_files()
+changes = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6)
+
+
+@given(name=st.sampled_from(sorted(SAMPLES)), changed=changes, cut=st.integers(0, 600))
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    changed: list[tuple[int, int]],
+    cut: int,
+) -> None:
+    content = bytearray(SAMPLES[name])
+    for place, value in changed:
+        content[place % len(content)] = value
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(content[: len(content) - cut % len(content)])
+    for read in (read_csv, read_npz, read_idx, read_text):
+        with contextlib.suppress(DataError):
+            read(path)
