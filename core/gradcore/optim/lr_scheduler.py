@@ -520,7 +520,7 @@ class OneCycleLR(LRScheduler):
         if three_phase:
             return [
                 first,
-                (2 * up + 1, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+                (2 * up, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
                 (end, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
             ]
         return [first, (end, "max_lr", "min_lr", "base_momentum", "max_momentum")]
