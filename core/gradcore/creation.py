@@ -97,7 +97,9 @@ def array_from(data: Any, kind: Any = None) -> Array:
             "Turn names and texts into numbers first.",
         )
     if kind is None:
-        if (made.size == 0 and made.dtype == np.float64) or (made.dtype.kind == "f" and not _is_numpy_inside(data)):
+        if (made.size == 0 and made.dtype == np.float64) or (
+            made.dtype.kind == "f" and not _is_numpy_inside(data)
+        ):
             kind = dtypes.default_float()
         elif made.dtype.kind == "c":
             kind = dtypes.default_complex()

@@ -9,7 +9,7 @@ from gradcore import engine
 from gradcore.engine import Pass
 from gradcore.errors import AutogradError, ShapeError
 from gradcore.graph import TensorBase, state, wrap
-from gradcore.ops.dispatch import current_node, leads_to
+from gradcore.ops.tape import current_node, leads_to
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcore import graph
 from gradcore.errors import AutogradError, GraphFreedError
-from gradcore.graph import FREED, Node, SavedOutput, TensorBase, state, wrap
+from gradcore.graph import FREED, Node, SavedOutput, TensorBase, wrap
 
 Fit = Callable[[Any, tuple[int, ...], Any], Any]
 _fit_tensor: Fit
@@ -57,21 +57,23 @@ def unpack(node: Node, as_tensors: bool) -> list[Any]:
     if node.poison:
         graph.raise_modified(node, None, _first_shape(node), node.dtype)
     seq = node.seq
-    values = []
-    for item in saved:
+    plan = node.plan
+    values = list(saved)
+    for i in plan.tensors:
+        item = values[i]
         if isinstance(item, TensorBase):
             vc = item._vc
             if vc is not None and vc.stamp > seq:
                 graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
-            values.append(item if as_tensors else item._a)
-        elif type(item) is SavedOutput:
-            if item.vc.stamp > seq:
-                graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
-            values.append(_output(node, item) if as_tensors else item.array)
+            if not as_tensors:
+                values[i] = item._a
         elif type(item) is tuple:
-            values.append(_unpack_tuple(node, item, as_tensors))
-        else:
-            values.append(item)
+            values[i] = _unpack_tuple(node, item, as_tensors)
+    for i, _port in plan.outputs:
+        item = values[i]
+        if item.vc.stamp > seq:
+            graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
+        values[i] = _output(node, item) if as_tensors else item.array
     return values
 
 
@@ -125,7 +127,7 @@ class Pass:
             if key not in self.nodes:
                 self.nodes[key] = edge
                 heapq.heappush(self.heap, -key)
-            if type(edge.shape) is tuple and edge.plan is not None and edge.plan.many:
+            if edge.plan.many:
                 parts = self.grads.setdefault(key, [None] * len(edge.shape))
                 shape, dtype = edge.shape[port], edge.dtype[port]
                 g = self._fit(g, shape, dtype)
@@ -157,59 +159,90 @@ class Pass:
     def run(self, capture: dict[int, dict[int, Any]]) -> None:
         """Pass all nodes, newest first. ``capture[seq][port]`` is filled where asked for."""
         heap, nodes, grads, needed = self.heap, self.nodes, self.grads, self.needed
-        pop, push = heapq.heappop, heapq.heappush
+        leaves, owned, as_tensors = self.leaves, self.owned, self.as_tensors
+        pop, push, put, add = heapq.heappop, heapq.heappush, self.put, np.add
+        slow_pass = needed is not None or as_tensors
         while heap:
             key = -pop(heap)
             node = nodes.pop(key)
             g = grads.pop(key)
-            if node.hooks is not None:
-                g = _before(node, g, self.as_tensors)
-            if key in capture:
-                for port in capture[key]:
-                    capture[key][port] = g[port] if node.plan.many else g
-            edges = node.edges
             plan = node.plan
-            if needed is not None and not any(e is not None and _leads(e, needed) for e in edges):
+            if slow_pass or plan.calls is None or node.hooks is not None or graph.recorder:
+                self._pass_carefully(node, g, capture)
                 continue
-            values = unpack(node, self.as_tensors) if node.saved else ()
-            results: Any
-            if plan.calls is None or node.hooks is not None or graph.recorder is not None:
-                results = node.op.vjp(node, g, values, self.as_tensors)
-                if node.hooks is not None:
-                    results = _after(node, results, g, self.as_tensors)
-                if graph.recorder is not None:
-                    _tell_gradients(node, results)
-                for i, gi in enumerate(results):
-                    edge = edges[i]
-                    if gi is not None and edge is not None:
-                        if needed is not None and not _leads(edge, needed):
-                            continue
-                        self.put(edge, node.ports[i] if node.ports else 0, gi)
-            else:
-                for i, fn, wants in plan.calls:
-                    edge = edges[i]
-                    if needed is not None and not _leads(edge, needed):
-                        continue
-                    gi = fn(g, *[values[j] for j in wants]) if wants else fn(g)
-                    if gi is None:
-                        continue
-                    # The common case of ``put``, inline: a node met for the first time.
+            saved = node.saved
+            values = unpack(node, False) if saved else saved
+            edges = node.edges
+            ports = node.ports
+            for i, fn, count, first, second, wants in plan.calls:
+                if count == 0:
+                    gi = fn(g)
+                elif count == 1:
+                    gi = fn(g, values[first])
+                elif count == 2:
+                    gi = fn(g, values[first], values[second])
+                else:
+                    gi = fn(g, *[values[j] for j in wants])
+                if gi is None:
+                    continue
+                edge = edges[i]
+                # ``put``, inline for the two common cases: a node met for the first time, and a
+                # leaf that has been met before.
+                if type(edge) is Node:
+                    key = edge.seq
                     if (
-                        type(edge) is Node
-                        and node.ports is None
-                        and not self.as_tensors
-                        and edge.seq not in grads
+                        ports is None
+                        and key not in grads
                         and gi.shape == edge.shape
                         and gi.dtype is edge.dtype
                     ):
-                        key = edge.seq
                         grads[key] = gi
                         nodes[key] = edge
                         push(heap, -key)
+                        continue
+                elif gi.shape == edge._a.shape and gi.dtype is edge._a.dtype:
+                    key = -id(edge)
+                    if key in owned:
+                        held = grads[key]
+                        add(held, gi, held)
+                        continue
+                    held = grads.get(key)
+                    if held is None:
+                        leaves[key] = edge
+                        grads[key] = gi
                     else:
-                        self.put(edge, node.ports[i] if node.ports else 0, gi)
-            if not self.retain and node.saved:
+                        grads[key] = held + gi
+                        owned.add(key)
+                    continue
+                put(edge, ports[i] if ports else 0, gi)
+            if saved and not self.retain:
                 node.saved = FREED
+
+    def _pass_carefully(self, node: Node, g: Any, capture: dict[int, dict[int, Any]]) -> None:
+        """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""
+        as_tensors, needed = self.as_tensors, self.needed
+        if node.hooks is not None:
+            g = _before(node, g, as_tensors)
+        wanted = capture.get(node.seq)
+        if wanted is not None:
+            for port in wanted:
+                wanted[port] = g[port] if node.plan.many else g
+        edges, ports = node.edges, node.ports
+        if needed is not None and not any(e is not None and _leads(e, needed) for e in edges):
+            return
+        values = unpack(node, as_tensors) if node.saved else ()
+        results = node.op.vjp(node, g, values, as_tensors)
+        if node.hooks is not None:
+            results = _after(node, results, g, as_tensors)
+        if graph.recorder is not None:
+            _tell_gradients(node, results)
+        for i, gi in enumerate(results):
+            edge = edges[i]
+            if gi is None or edge is None or (needed is not None and not _leads(edge, needed)):
+                continue
+            self.put(edge, ports[i] if ports else 0, gi)
+        if node.saved and not self.retain:
+            node.saved = FREED
 
 
 def _leads(edge: Any, needed: set[int]) -> bool:
@@ -346,10 +379,3 @@ def reachable(roots: Sequence[Node], targets: set[int]) -> set[int]:
                 needed.add(key)
                 break
     return needed
-
-
-def set_modes(grad: bool) -> bool:
-    """Set whether operations are recorded; return what was set before."""
-    before = state.grad
-    state.grad = grad
-    return before

@@ -78,7 +78,8 @@ class enable_grad(no_grad):
 
     def __enter__(self) -> None:
         self._before = state.grad
-        state.grad = True
+        # Nothing made in inference mode can be recorded, whatever is asked for.
+        state.grad = not state.inference
 
 
 class set_grad_enabled(_Mode):

@@ -9,7 +9,7 @@ from gradcore import dtypes
 from gradcore.dtypes import dtype
 from gradcore.errors import ArgumentError, ShapeError
 from gradcore.graph import TensorBase, wrap
-from gradcore.ops.dispatch import promoted
+from gradcore.ops.numbers import promoted
 from gradcore.ops.indexing import where
 from gradcore.ops.registry import T, composite
 from gradcore.size import Size

@@ -136,9 +136,7 @@ def gradgradcheck(
             seed._rg = True
             grad_outputs.append(seed)
     seeds = _as_tuple(grad_outputs)
-    targets = [
-        i for i, x in enumerate(given) if isinstance(x, TensorBase) and x.requires_grad
-    ]
+    targets = [i for i, x in enumerate(given) if isinstance(x, TensorBase) and x.requires_grad]
     if not outputs:
         return True
 

@@ -1,5 +1,6 @@
 """Dividing, joining, repeating and turning tensors; triangles and diagonals."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -47,9 +48,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
 
 def _cut(input: Any, where: int, bounds: Sequence[int]) -> tuple[Any, ...]:
     head = (slice(None),) * where
-    return tuple(
-        [pick(input, (*head, slice(a, b))) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
-    )
+    return tuple([pick(input, (*head, slice(a, b))) for a, b in itertools.pairwise(bounds)])
 
 
 @composite(

@@ -10,12 +10,14 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import AutogradError, DtypeError
 from gradcore.graph import TensorBase
-from gradcore.ops.dispatch import promoted
+from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import FUNCTIONS, METHODS, OPERATIONS, S, T, composite, operation
 
 
 def conj(x: Any) -> Any:
     """Return the complex conjugate; a real array, tensor or number itself, untouched."""
+    if type(x) is np.ndarray:
+        return x.conj() if x.dtype.kind == "c" else x
     kind = getattr(x, "dtype", None)
     if kind is None:
         return x.conjugate() if type(x) is complex else x

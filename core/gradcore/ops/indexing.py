@@ -8,7 +8,7 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
-from gradcore.ops.dispatch import promoted
+from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import S, T, composite, operation
 from gradcore.ops.shape import axis
 

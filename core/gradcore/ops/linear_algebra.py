@@ -1,4 +1,4 @@
-"""``torch.linalg``: factorizations, inverses, determinants. Gradients are those of real matrices."""
+"""``torch.linalg``: factorizations, inverses, determinants; with gradients for real matrices."""
 
 import math
 from typing import Any

@@ -6,24 +6,20 @@ import numpy as np
 
 from gradcore.errors import ShapeError
 from gradcore.graph import TensorBase
-from gradcore.ops.dispatch import same_dtype
 from gradcore.ops.elementwise import conj
+from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
 
 
 def swapped(x: Any) -> Any:
     """Return the matrix (or stack of matrices) transposed, conjugated where complex."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return x.T if x.ndim == 2 else x.swapaxes(-1, -2)
     return conj(x.swapaxes(-1, -2))
 
 
-def _matmul(x: Any, y: Any) -> Any:
-    try:
-        return np.matmul(x, y)
-    except ValueError:
-        raise _mismatch("matmul", x, y) from None
-
-
-def _mismatch(name: str, x: Any, y: Any) -> ShapeError:
+def _mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
+    x, y = arrays
     if x.ndim == 0 or y.ndim == 0:
         return ShapeError(
             "both arguments to matmul need to be at least 1D, "
@@ -49,6 +45,8 @@ def _mismatch(name: str, x: Any, y: Any) -> ShapeError:
 
 
 def _left(g: Any, input_shape: Any, other: Any) -> Any:
+    if len(other.shape) == 2 and len(input_shape) > 1:
+        return matmul(g, swapped(other))
     if len(other.shape) == 1:
         # (..., n) @ (n): the outer product of what came back with the vector.
         return g[..., None] * conj(other) if len(g.shape) else g * conj(other)
@@ -59,6 +57,8 @@ def _left(g: Any, input_shape: Any, other: Any) -> Any:
 
 
 def _right(g: Any, input: Any, other_shape: Any) -> Any:
+    if len(input.shape) == 2 and len(other_shape) == 2:
+        return matmul(swapped(input), g)
     if len(input.shape) == 1:
         if len(other_shape) == 1:
             return g * conj(input)
@@ -100,6 +100,7 @@ matmul = operation(
     methods=("matmul", "mm", "bmm", "mv", "dot"),
     kind="binary",
     adapt=same_dtype,
+    failed=_mismatch,
     grad_name=_matmul_name,
     samples=[
         (T(2, 3), T(3, 4)),
@@ -114,4 +115,4 @@ matmul = operation(
         (T(3), T(5, 3, 4)),
     ],
     doc="Return the matrix product; stacks of matrices broadcast, vectors are rows or columns.",
-)(_matmul)
+)(np.matmul)

@@ -26,7 +26,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gradcore.ops.dispatch import Operation, make_binary, make_general, make_sequence, make_unary
+from gradcore.ops.calls import make_binary, make_general, make_sequence, make_unary
+from gradcore.ops.entry import Operation
+from gradcore.ops.inplace import make_inplace
 
 OPERATIONS: dict[str, Operation] = {}
 """Every operation by its name."""
@@ -124,6 +126,7 @@ def operation(
     view: bool = False,
     varargs: bool = False,
     adapt: Callable[..., Any] | None = None,
+    failed: Callable[..., Exception] | None = None,
     grad_name: str | Callable[..., str] | None = None,
     pack: Callable[..., Any] | None = None,
     samples: Sequence[Any] = (),
@@ -138,7 +141,9 @@ def operation(
     ``joint(g, needs, ...)`` for all of them at once (``needs``: one bool for each input; returns
     one gradient or None for each). ``outputs``: names of what the kernel returns; the first
     ``visible`` of them reach the user. ``adapt(*arrays)`` returns the arrays in the dtype the
-    kernel is to run in. ``pack`` makes the user's return value from several outputs.
+    kernel is to run in. ``failed(name, arrays, error)`` returns the error to raise where NumPy
+    refused the shapes (for ``kind="binary"``). ``pack`` makes the user's return value from several
+    outputs.
     ``functions``, ``methods``, ``inplace``: under which names it appears (True: its own).
     ``view``: the output shares the input's memory. ``varargs``: ``x.view(2, 3)`` means
     ``x.view((2, 3))``. ``parity``: where PyTorch has it (``"torch"``, ``"torch.nn.functional"``,
@@ -155,6 +160,7 @@ def operation(
         op.view = view
         op.varargs = varargs
         op.adapt = adapt
+        op.failed = failed
         op.pack = pack
         op.grad_name = grad_name
         op.samples = samples
@@ -203,7 +209,7 @@ def _publish(
     for public in _names(methods, op.name):
         METHODS[public] = call
     for public in _names(inplace, op.name + "_"):
-        written = op.make_inplace(public)
+        written = make_inplace(op, public)
         METHODS[public] = written
         FUNCTIONS.setdefault(public, written)
 

@@ -9,7 +9,6 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, IndexOutOfRangeError
 from gradcore.graph import TensorBase, wrap
-from gradcore.ops.dispatch import promoted
 from gradcore.ops.indexing import (
     gather_of,
     index_add_put,
@@ -20,6 +19,8 @@ from gradcore.ops.indexing import (
     scatter_add,
     scatter_of,
 )
+from gradcore.ops.inplace import make_inplace
+from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape
 
@@ -90,7 +91,7 @@ def _scatter_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return names.pop("dim"), names.pop("index"), names.pop("value", src), names
 
 
-_scatter_write = scatter_of.operation.make_inplace("scatter_")
+_scatter_write = make_inplace(scatter_of.operation, "scatter_")
 METHODS["scatter_"] = _scatter_
 
 

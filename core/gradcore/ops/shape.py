@@ -9,7 +9,7 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import DimensionError, ShapeError
 from gradcore.graph import TensorBase
-from gradcore.ops.dispatch import use_copy_slices
+from gradcore.ops.inplace import use_copy_slices
 from gradcore.ops.registry import METHODS, OPERATIONS, S, T, composite, operation
 
 

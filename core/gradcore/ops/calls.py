@@ -1,0 +1,315 @@
+"""From a call to its kernel: the public function of each operation, made once from its entry.
+
+Nothing is looked up by name, and no signature is inspected, while it is called. Called with arrays
+alone (as gradient functions do) it runs the kernel and nothing else.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcore import graph
+from gradcore.errors import ArgumentError, InplaceError
+from gradcore.graph import (
+    INFERENCE,
+    Node,
+    SavedOutput,
+    TensorBase,
+    counter,
+    new,
+    state,
+    tick,
+    wrap,
+    written,
+)
+from gradcore.ops.entry import Operation
+from gradcore.ops.numbers import broadcast_failed, promoted
+from gradcore.ops.tape import apply, current_node
+
+ndarray = np.ndarray
+
+
+def bind(op: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Return all arguments in the order of the kernel's parameters."""
+    names = op.parameters
+    count = len(op.inputs)
+    if op.varargs and len(args) > count:
+        first = args[count]
+        if not isinstance(first, (tuple, list)):
+            args = (*args[:count], args[count:])
+    if len(args) > len(names):
+        raise ArgumentError(
+            f"{op.name}() takes at most {len(names)} arguments, got {len(args)}",
+            f"Its parameters are: {', '.join(names)}.",
+            "Leave out what is too much.",
+            function=op.name,
+        )
+    if not kwargs:
+        missing = len(names) - len(args)
+        if missing <= len(op.defaults):
+            return args + op.defaults[len(op.defaults) - missing :] if missing else args
+    values = list(args)
+    left = dict(kwargs)
+    for i in range(len(args), len(names)):
+        name = names[i]
+        other = _ALIASES.get(name)
+        if name in left:
+            values.append(left.pop(name))
+        elif other is not None and other in left:
+            values.append(left.pop(other))
+        elif i >= op.required:
+            values.append(op.defaults[i - op.required])
+        else:
+            raise ArgumentError(
+                f"{op.name}() is missing its argument `{name}`",
+                f"Its parameters are: {', '.join(names)}.",
+                f"Give {name}=...",
+                function=op.name,
+            )
+    if left:
+        name = next(iter(left))
+        raise ArgumentError(
+            f"{op.name}() got an unexpected keyword argument '{name}'",
+            f"Its parameters are: {', '.join(names)}.",
+            "Check the spelling, or leave it out.",
+            function=op.name,
+        )
+    return tuple(values)
+
+
+_ALIASES = {"dim": "axis", "keepdim": "keepdims", "input": "self"}
+
+
+def put_out(out: Any, result: Any) -> Any:
+    """Write ``result`` into ``out=`` and return that."""
+    if state.grad and (out.requires_grad or result.requires_grad):
+        raise InplaceError(
+            "functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad.",
+            "",
+            "Leave out= away, or do it inside torch.no_grad().",
+        )
+    if out._a.shape != result._a.shape:
+        out._a = np.empty(result._a.shape, out._a.dtype)
+    np.copyto(out._a, result._a, casting="unsafe")
+    written(out, "out=", False)
+    return out
+
+
+def make_general(op: Operation) -> Callable[..., Any]:
+    """Return the public function of an operation with any arguments."""
+    kernel, total, count = op.kernel, len(op.parameters), len(op.inputs)
+    visible, many = op.visible, op.many
+    varargs = op.varargs
+
+    def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if kwargs or varargs or len(args) != total:
+            args = bind(op, args, kwargs)
+        for x in args[:count]:
+            if isinstance(x, TensorBase):
+                result = apply(op, args[:count], args[count:])
+                return result if out is None else put_out(out, result)
+        _need_array(op, args[:count])
+        result = kernel(*args)
+        if many:
+            return result[0] if visible == 1 else result[:visible]
+        return result
+
+    return call
+
+
+def _need_array(op: Operation, inputs: tuple[Any, ...]) -> None:
+    for x in inputs:
+        if isinstance(x, (ndarray, np.generic)):
+            return
+    first = inputs[0] if inputs else None
+    raise ArgumentError(
+        f"{op.name}(): argument '{op.inputs[0]}' (position 1) must be Tensor, "
+        f"not {type(first).__name__}",
+        "",
+        "Turn it into a tensor with torch.tensor(...) first.",
+        function=op.name,
+    )
+
+
+def make_sequence(op: Operation) -> Callable[..., Any]:
+    """Return the public function of an operation whose first argument is a list of tensors."""
+    kernel, total = op.kernel, len(op.parameters)
+
+    def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if kwargs or len(args) != total:
+            args = bind(op, args, kwargs)
+        members = args[0]
+        if isinstance(members, TensorBase):
+            members = tuple(members)  # type: ignore[arg-type] # Tensor is iterable; its base is not
+        for x in members:
+            if isinstance(x, TensorBase):
+                result = apply(op, (tuple(members),), args[1:])
+                return result if out is None else put_out(out, result)
+        return kernel(list(members), *args[1:])
+
+    return call
+
+
+def _note(
+    op: Operation, node: Node, plan: Any, inputs: tuple[Any, ...], out: Any, shapes: Any
+) -> None:
+    """Let ``node`` keep what its gradient asks for."""
+    saved = plan.pick((*inputs, out, *shapes))
+    if plan.outputs:
+        kept = list(saved)
+        for i, port in plan.outputs:
+            kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
+        saved = tuple(kept)
+    node.saved = saved
+
+
+def make_unary(op: Operation) -> Callable[..., Any]:
+    """Return the public function of an element-wise operation on one tensor."""
+    kernel, adapt = op.kernel, op.adapt
+    differentiable = op.differentiable
+
+    def call(input: Any, *, out: Any = None) -> Any:
+        if not isinstance(input, TensorBase):
+            if type(input) is not ndarray:
+                _need_array(op, (input,))
+            return kernel(input)
+        a = input._a
+        if adapt is not None and a.dtype.kind in "iub":
+            (a,) = adapt(a)
+        t = wrap(kernel(a))
+        recorded = False
+        if differentiable and state.grad:
+            edge: Any = input._node if input._view is None else current_node(input)
+            if edge is None and input._rg:
+                edge = input
+            if edge is not None and t._a.dtype.kind in "fc":
+                if input._vc is INFERENCE:
+                    graph.refuse_inference()
+                plan = op.plan(1)
+                t._node = node = new(Node)
+                node.op = op
+                node.plan = plan
+                node.edges = (edge,)
+                node.ports = (input._port,) if input._port else None
+                node.hooks = None
+                node.poison = ""
+                node.shape = t._a.shape
+                node.dtype = t._a.dtype
+                node.seq = tick()
+                if plan.pick is None:
+                    node.saved = ()
+                else:
+                    _note(op, node, plan, (input,), t, (a.shape,) if plan.shapes else ())
+                recorded = True
+        if graph.recorder is not None:
+            graph.tell(op.name, (input,), {}, (t,), recorded)
+        return t if out is None else put_out(out, t)
+
+    return call
+
+
+def make_binary(op: Operation) -> Callable[..., Any]:
+    """Return the public function of an element-wise or matrix operation on two tensors."""
+    kernel = op.kernel
+    meet = op.adapt or promoted
+    name = op.name
+    differentiable = op.differentiable
+    failed = op.failed or broadcast_failed
+    plans: list[Any] = [None] * 4
+
+    def call(input: Any, other: Any, *, out: Any = None) -> Any:
+        # Written out, not divided up: this is the path that small networks spend their time in.
+        if isinstance(input, TensorBase):
+            x = input._a
+            if isinstance(other, TensorBase):
+                y = other._a
+                if x.dtype is not y.dtype:
+                    x, y = meet(x, y)
+            elif type(other) is float and x.dtype.kind == "f":
+                y = other
+            else:
+                x, y = meet(x, other)
+        elif isinstance(other, TensorBase):
+            x, y = meet(input, other._a)
+        else:
+            if type(input) is not ndarray and type(other) is not ndarray:
+                _need_array(op, (input, other))
+            return kernel(input, other)
+        try:
+            a = kernel(x, y)
+        except ValueError as error:
+            raise failed(name, (x, y), error) from None
+        t = new(graph.TENSOR)
+        t._a = a if type(a) is ndarray else np.asarray(a)
+        t._node = t._grad = t._view = t._more = None
+        t._port = 0
+        t._rg = False
+        recorded = False
+        if state.grad:
+            t._vc = None
+            if differentiable:
+                mask = 0
+                first: Any = None
+                second: Any = None
+                ports = 0
+                if isinstance(input, TensorBase):
+                    first = input._node if input._view is None else current_node(input)
+                    if first is not None:
+                        mask = 1
+                        ports = input._port
+                    elif input._rg:
+                        first = input
+                        mask = 1
+                if isinstance(other, TensorBase):
+                    second = other._node if other._view is None else current_node(other)
+                    if second is not None:
+                        mask += 2
+                        ports += other._port
+                    elif other._rg:
+                        second = other
+                        mask += 2
+                if mask:
+                    plan = plans[mask]
+                    if plan is None:
+                        plan = plans[mask] = op.plan(mask)
+                    if plan.calls:
+                        t._node = node = new(Node)
+                        node.op = op
+                        node.plan = plan
+                        node.edges = (first, second)
+                        node.ports = (
+                            (getattr(input, "_port", 0), getattr(other, "_port", 0))
+                            if ports
+                            else None
+                        )
+                        node.hooks = None
+                        node.poison = ""
+                        node.shape = t._a.shape
+                        node.dtype = t._a.dtype
+                        node.seq = tick()
+                        if plan.pick is None:
+                            node.saved = ()
+                        elif plan.outputs or plan.shapes:
+                            shapes = [_shape(input), _shape(other)]
+                            shapes = [shapes[i] for i in plan.shapes]
+                            _note(op, node, plan, (input, other), t, shapes)
+                        else:
+                            node.saved = plan.pick((input, other))
+                        if (isinstance(input, TensorBase) and input._vc is INFERENCE) or (
+                            isinstance(other, TensorBase) and other._vc is INFERENCE
+                        ):
+                            graph.refuse_inference()
+                        recorded = True
+        else:
+            t._vc = INFERENCE if state.inference else None
+        if graph.recorder is not None:
+            graph.tell(name, (input, other), {}, (t,), recorded)
+        return t if out is None else put_out(out, t)
+
+    return call
+
+
+def _shape(x: Any) -> Any:
+    return x._a.shape if isinstance(x, TensorBase) else ()

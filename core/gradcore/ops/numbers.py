@@ -1,0 +1,108 @@
+"""How dtypes meet in an operation: tensors with numbers, tensors with each other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore import dtypes
+from gradcore.dtypes import Array
+from gradcore.errors import ArgumentError, DtypeError, ShapeError
+
+ndarray = np.ndarray
+
+
+def number(value: Any, x: Array) -> tuple[Array, Any]:
+    """Return ``x`` and a Python number such that NumPy gives the dtype torch would.
+
+    NumPy makes float64 of an integer array and a float; torch the default dtype. A Python integer
+    beyond the array's integer dtype wraps around, as torch.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    kind = x.dtype.kind
+    if isinstance(value, float):
+        if kind in "iub":
+            x = x.astype(dtypes.default_float())
+    elif isinstance(value, int):
+        if kind in "iu" and type(value) is int:
+            info = np.iinfo(x.dtype)
+            if not info.min <= value <= info.max:
+                value = int(np.array(value & (2**64 - 1), np.uint64).astype(x.dtype))
+        elif kind == "b" and type(value) is int:
+            x = x.astype(np.int64)
+    elif isinstance(value, complex):
+        if kind in "iub":
+            x = x.astype(dtypes.default_complex())
+    else:
+        raise ArgumentError(
+            f"expected a tensor or a number, got {type(value).__name__}: {value!r:.60}",
+            "",
+            "Turn it into a tensor with torch.tensor(...) first.",
+        )
+    return x, value
+
+
+def promoted(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return two arrays (one of them may be a number) in their common dtype."""
+    if not isinstance(y, ndarray):
+        return number(y, x)
+    if not isinstance(x, ndarray):
+        y, x = number(x, y)
+        return x, y
+    kind = dtypes.common(x, y)
+    return x.astype(kind, copy=False), y.astype(kind, copy=False)
+
+
+def same_dtype(x: Any, y: Any) -> tuple[Any, Any]:
+    """Refuse two tensors of different dtypes, as torch's matrix products do."""
+    if not (isinstance(x, ndarray) and isinstance(y, ndarray)):
+        other = y if isinstance(x, ndarray) else x
+        raise ArgumentError(
+            f"a matrix product takes tensors, got {type(other).__name__}",
+            "",
+            "Use `*` to multiply by a number.",
+        )
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}",
+            f"The shapes are {x.shape} and {y.shape}.",
+            f"Convert one of them, for instance with .to({dtypes.of(x)}).",
+            dtypes=(dtypes.of(x), dtypes.of(y)),
+        )
+    return x, y
+
+
+_C_NAMES = {
+    "float32": "float",
+    "float64": "double",
+    "int64": "long long",
+    "int32": "int",
+    "float16": "c10::Half",
+    "bool": "bool",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short",
+}
+
+
+def _c_name(x: Array) -> str:
+    return _C_NAMES.get(str(x.dtype), str(x.dtype))
+
+
+def broadcast_failed(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
+    """Return the error to raise where NumPy refused the shapes of an element-wise operation."""
+    shapes = [item.shape for item in arrays if isinstance(item, ndarray)]
+    if len(shapes) >= 2:
+        a, b = shapes[0], shapes[1]
+        for dim in range(1, min(len(a), len(b)) + 1):
+            if a[-dim] != b[-dim] and 1 not in (a[-dim], b[-dim]):
+                place = max(len(a), len(b)) - dim
+                return ShapeError(
+                    f"The size of tensor a ({a[-dim]}) must match the size of tensor b "
+                    f"({b[-dim]}) at non-singleton dimension {place}",
+                    f"In `{name}` of shapes {a} and {b}.",
+                    "Reshape one of them so that each dimension is equal or 1.",
+                    shapes=(a, b),
+                )
+    return error

@@ -1,0 +1,167 @@
+"""Putting operations on the tape: nodes for results, views and their bases."""
+
+from typing import Any
+
+from gradcore import graph
+from gradcore.graph import (
+    INFERENCE,
+    Node,
+    SavedOutput,
+    TensorBase,
+    View,
+    counter,
+    new,
+    state,
+    tick,
+    wrap,
+)
+from gradcore.ops.entry import Operation
+
+
+def current_node(t: TensorBase) -> Node | None:
+    """Return the node ``t`` came from; a view's is made anew after its base was written to."""
+    view = t._view
+    if view is not None:
+        vc = view.base._vc
+        if vc is not None and vc.rebased > view.stamp:
+            _renew_view(t, view)
+    return t._node
+
+
+def _renew_view(t: TensorBase, view: View) -> None:
+    before, state.grad = state.grad, True
+    state.quiet += 1
+    try:
+        again: Any = view.base
+        for op, attrs in view.chain:
+            again = apply(op, (again,), attrs)
+        t._node, t._port = again._node, again._port
+        view.stamp = tick()
+    finally:
+        state.grad = before
+        state.quiet -= 1
+
+
+def leads_to(x: Any) -> Any:
+    """Return the edge to a tensor: its node, itself if it is a leaf to be trained, or None."""
+    node = x._node if x._view is None else current_node(x)
+    if node is not None:
+        return node
+    return x if x._rg else None
+
+
+def record(
+    op: Operation,
+    inputs: tuple[Any, ...],
+    outputs: tuple[Any, ...],
+    attrs: tuple[Any, ...],
+) -> bool:
+    """Put one operation on the tape if an input asks for it; return whether it was."""
+    mask = 0
+    bit = 1
+    edges = []
+    ports = None
+    members = inputs[0] if op.is_list else inputs
+    for i, x in enumerate(members):
+        edge = None
+        if isinstance(x, TensorBase):
+            edge = leads_to(x)
+            if edge is not None:
+                mask |= bit
+                if x._port:
+                    ports = ports or [0] * len(members)
+                    ports[i] = x._port
+        edges.append(edge)
+        bit <<= 1
+    if not mask:
+        return False
+    plan = op.plan(0 if op.is_list or op.joint is not None else mask)
+    if plan.calls == ():
+        return False
+    if any(isinstance(x, TensorBase) and x._vc is INFERENCE for x in members):
+        graph.refuse_inference()
+    kinds = [out._a.dtype.kind in "fc" for out in outputs]
+    if not any(kinds):
+        return False
+    node = new(Node)
+    node.op = op
+    node.plan = plan
+    node.edges = tuple(edges)
+    node.ports = ports and tuple(ports)
+    node.hooks = None
+    node.poison = ""
+    if op.many:
+        node.shape = tuple([out._a.shape for out in outputs])
+        node.dtype = tuple([out._a.dtype for out in outputs])
+    else:
+        node.shape = outputs[0]._a.shape
+        node.dtype = outputs[0]._a.dtype
+    node.seq = tick()
+    if plan.pick is None:
+        node.saved = ()
+    else:
+        if op.is_list:
+            inputs = (tuple(members),)
+        shapes: tuple[Any, ...] = ()
+        if plan.shapes:
+            shapes = tuple([_shape_of(inputs[i]) for i in plan.shapes])
+        saved = plan.pick(inputs + outputs + attrs + shapes)
+        if plan.outputs:
+            saved = list(saved)
+            for i, port in plan.outputs:
+                saved[i] = SavedOutput(saved[i]._a, counter(saved[i]), port)
+            saved = tuple(saved)
+        node.saved = saved
+    for port, out in enumerate(outputs):
+        if kinds[port]:
+            out._node = node
+            out._port = port
+    return True
+
+
+def _shape_of(x: Any) -> Any:
+    if isinstance(x, TensorBase):
+        return x._a.shape
+    if type(x) is tuple:
+        return tuple([_shape_of(item) for item in x])
+    return getattr(x, "shape", ())
+
+
+def apply(op: Operation, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+    """Run an operation on tensors and return its result."""
+    if op.is_list:
+        arrays: list[Any] = [[_array(x) for x in inputs[0]]]
+    else:
+        arrays = [x._a if isinstance(x, TensorBase) else x for x in inputs]
+    if op.adapt is not None:
+        arrays = op.adapt(*arrays)
+    result = op.kernel(*arrays, *attrs)
+    if op.many:
+        outputs = tuple([wrap(item) for item in result])
+    else:
+        outputs = (wrap(result),)
+    if op.view:
+        _share(op, inputs[0], outputs[0], attrs)
+    recorded = state.grad and op.differentiable and record(op, inputs, outputs, attrs)
+    if graph.recorder is not None:
+        named = dict(zip(op.attributes, attrs, strict=False))
+        members = tuple(inputs[0]) if op.is_list else inputs
+        graph.tell(op.name, members, named, outputs[: op.visible], recorded)
+    if op.pack is not None:
+        return op.pack(*outputs[: op.visible])
+    return outputs[0] if op.visible == 1 else outputs[: op.visible]
+
+
+def _array(x: Any) -> Any:
+    return x._a if isinstance(x, TensorBase) else x
+
+
+def _share(op: Operation, source: TensorBase, out: TensorBase, attrs: tuple[Any, ...]) -> None:
+    """Note that ``out`` is a view of ``source``."""
+    if source._vc is not INFERENCE:
+        out._vc = counter(source)
+    view = source._view
+    if view is None:
+        out._view = View(source, ((op, attrs),), tick())
+    else:
+        out._view = View(view.base, (*view.chain, (op, attrs)), tick())
