@@ -101,9 +101,7 @@ def test_npz_arrays_come_by_name(tmp_path: Path) -> None:
 
 def test_an_npz_with_objects_is_refused_because_reading_them_runs_code(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", x=np.array([{}], dtype=object))
-    with pytest.raises(
-        DataError, match=r"holds Python objects.*\n.*never read, because"
-    ):
+    with pytest.raises(DataError, match=r"holds Python objects.*\n.*never read, because"):
         read_npz(tmp_path / "objects.npz")
 
 
