@@ -6,14 +6,14 @@ lists. Colours are roles of the theme, so a change of scheme needs a repaint and
 
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, lru_cache
 from math import ceil
 from typing import NamedTuple
 
-from PySide6.QtCore import QPointF, QRectF, QSizeF
-from PySide6.QtGui import QFont, QFontMetricsF
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QFont, QFontMetricsF, QStaticText, QTransform
 
-from paramscope.census.rows import Gradient, TensorRow
+from paramscope.census.rows import Gradient, Kind, TensorRow
 from paramscope_gui.canvas.code_text import colored_parts
 from paramscope_gui.canvas.faces import NodeFace, TensorFace, shape_text
 from paramscope_gui.theme import FAMILY, GRID, LIGHT, MONOSPACE
@@ -113,8 +113,8 @@ def metrics(face: Face) -> QFontMetricsF:
 
 def forget_fonts() -> None:
     """Measure anew, after the shipped typefaces have been loaded."""
-    font.cache_clear()
-    metrics.cache_clear()
+    for kept in (font, metrics, static_text, ascent_of, _width):
+        kept.cache_clear()
 
 
 def width_of(text: str, face: Face) -> float:
@@ -122,12 +122,28 @@ def width_of(text: str, face: Face) -> float:
     return _width(text, face)
 
 
+@lru_cache(maxsize=20_000)
+def static_text(text: str, face: Face) -> QStaticText:
+    """Return a text whose glyphs are chosen already: shaping costs more than painting."""
+    result = QStaticText(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    result.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+    result.prepare(QTransform(), font(face))
+    return result
+
+
+@cache
+def ascent_of(face: Face) -> float:
+    """Return how far a typeface's baseline lies below the top of its text."""
+    return metrics(face).ascent()
+
+
 def draw_up(face: NodeFace) -> Drawing:
     """Measure ``face`` and place everything that is on it."""
     return _Measure(face).finish()
 
 
-@cache
+@lru_cache(maxsize=50_000)
 def _width(text: str, face: Face) -> float:
     return metrics(face).horizontalAdvance(text)
 
@@ -162,6 +178,8 @@ class _Measure:
         if self.face.more:
             self._line(self.face.more, Face.TEXT, "quiet")
         self._code()
+        if self.face.open_inputs:
+            self._line(self._open_text(), Face.TEXT, "word:amber")
         self._footer()
         return Drawing(
             size=QSizeF(self.width, self.y),
@@ -185,6 +203,8 @@ class _Measure:
         if face.problem:
             title += 8.0 + GLYPH_SIZE
         widths = [title, _width(face.caption, Face.TEXT), _width(face.more, Face.TEXT)]
+        if face.open_inputs:
+            widths.append(_width(self._open_text(), Face.TEXT))
         widths.extend(_row_width(row) for row in face.rows)
         widths.extend(
             _width(name, Face.TEXT) + 16.0 + _width(value, Face.SHAPE) for name, value in face.facts
@@ -199,6 +219,10 @@ class _Measure:
         wish = min(self.limit, max(MIN_WIDTH, max(widths) + 2 * PADDING))
         return ceil(wish / GRID) * float(GRID)
 
+    def _open_text(self) -> str:
+        names = [self.face.inputs[index] for index in sorted(self.face.open_inputs)]
+        return f"{', '.join(names)}: not connected"
+
     @property
     def _has_port_rows(self) -> bool:
         return len(self.face.inputs) > 1 or len(self.face.outputs) > 1
@@ -209,7 +233,7 @@ class _Measure:
         title = elided(face.title, Face.TITLE, room)
         texts = [Text(PADDING, _baseline(0.0, TITLE_HEIGHT, Face.TITLE), title, Face.TITLE, "text")]
         used = _width(title, Face.TITLE) + 8.0
-        if face.name and room - used > 24.0:
+        if face.name and room - used >= min(24.0, _width(face.name, Face.NAME)):
             name = elided(face.name, Face.NAME, room - used)
             baseline = _baseline(0.0, TITLE_HEIGHT, Face.TITLE)
             texts.append(Text(PADDING + used, baseline, name, Face.NAME, "quiet"))
@@ -253,7 +277,8 @@ class _Measure:
         value = elided(value, Face.SHAPE, room)
         x = self.width - PADDING - _width(value, Face.SHAPE)
         baseline = _baseline(self.y, ROW_HEIGHT, Face.TEXT)
-        self.texts.append(Text(PADDING, baseline, name, Face.TEXT, "quiet"))
+        role = "word:vermilion" if name == Kind.FORGOTTEN_TENSOR.partition(" ")[0] else "quiet"
+        self.texts.append(Text(PADDING, baseline, name, Face.TEXT, role))
         self.texts.append(Text(x, baseline, value, Face.SHAPE, "text"))
         self.y += ROW_HEIGHT
 

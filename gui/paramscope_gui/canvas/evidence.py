@@ -9,12 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from paramscope.census.rows import Kind, TensorRow
+from paramscope.code.arithmetic import Unknown, value_of
+from paramscope.code.batch_shapes import batch_shapes
 from paramscope.code.catalog import modules
 from paramscope.code.graph import Graph, Node, NodeKind, PortRef, Program, Span
 from paramscope.code.operations import OPERATIONS
+from paramscope.code.shapes import argument_values, infer_shapes
 from paramscope.engine.protocol import OperationRecord
 from paramscope.rules.finding import Finding
-from paramscope_gui.canvas.faces import Evidence, Shape, Traced
+from paramscope_gui.canvas.faces import Evidence, Shape, Traced, named_shape
 
 
 class Gatherer:
@@ -43,9 +46,22 @@ class Gatherer:
         )
         self._find_holes(program, graph)
 
-    def take_shapes(self, shapes: Mapping[PortRef, Shape]) -> None:
-        """Use these shapes where nothing has been traced."""
-        self.evidence.shapes = shapes
+    def infer(self, program: Program, source: str) -> None:
+        """Work out the shapes of what has not been traced from what is known of the inputs."""
+        evidence = self.evidence
+        graph = evidence.graph
+        if not graph.name or graph.name not in program.graphs:
+            evidence.shapes = {}
+            return
+        known: dict[PortRef, Shape] = dict(guessed_inputs(program, graph))
+        if graph.name == program.model and not evidence.instance:
+            inputs = [node for node in graph.nodes if node.kind is NodeKind.INPUT]
+            for node, shape in zip(inputs, batch_shapes(source), strict=False):
+                if shape:
+                    known[PortRef(node.id, 0)] = ("N", *shape[1:])
+        for port, traced in evidence.traced.items():
+            known[port] = named_shape(traced.shape, evidence.batch)
+        evidence.shapes = infer_shapes(program, graph.name, known)
 
     def take_rows(self, rows: Mapping[str, TensorRow]) -> None:
         """Use the run's tensors; the owners are worked out anew only if the paths differ."""
@@ -93,7 +109,7 @@ class Gatherer:
             for node in evidence.graph.nodes:
                 if node.kind is NodeKind.MODEL and evidence.rows:
                     count = sum(row.count for row in trained)
-                    lines = [("Parameters", f"{len(trained):,}"), ("values", f"{count:,}")]
+                    lines = [("Parameters", f"{len(trained):,}"), ("Values", f"{count:,}")]
                     if forgotten:
                         lines.append(("FORGOTTEN", f"{len(forgotten):,}"))
                     facts[node.id] = tuple(lines)
@@ -144,6 +160,38 @@ def batch_size(operations: Iterable[OperationRecord]) -> int | None:
     """Return the size that leads most of the traced shapes: the batch."""
     counts = Counter(record.shape[0] for record in operations if len(record.shape) > 1)
     return counts.most_common(1)[0][0] if counts else None
+
+
+def guessed_inputs(program: Program, graph: Graph) -> dict[PortRef, Shape]:
+    """Return what the inputs of a graph must be, by what the Modules that read them want."""
+    nodes = {node.id: node for node in graph.nodes}
+    names = argument_values(program, graph.name)
+    guessed: dict[PortRef, Shape] = {}
+    for wire in graph.wires:
+        source, target = nodes[wire.source.node], nodes[wire.target.node]
+        if source.kind is not NodeKind.INPUT or target.kind is not NodeKind.MODULE:
+            continue
+        entry = modules().get(target.title) if target.scope is None else None
+        contract = entry.shape if entry is not None else None
+        if contract is None or wire.target.port >= len(contract.inputs):
+            continue
+        values = {argument.name: argument.text for argument in target.arguments}
+        shape: list[int | str] = []
+        for axis in contract.inputs[wire.target.port]:
+            if axis.text in ("*", "N"):
+                shape.append("N")
+            else:
+                shape.append(_size(values.get(axis.text, axis.text), names))
+        guessed.setdefault(wire.source, tuple(shape))
+    return guessed
+
+
+def _size(text: str, names: Mapping[str, object]) -> int | str:
+    try:
+        value = value_of(text, names)
+    except Unknown:
+        return text
+    return value if isinstance(value, int) else text
 
 
 @cache

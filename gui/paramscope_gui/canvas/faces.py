@@ -197,6 +197,9 @@ def node_face(node: Node, evidence: Evidence) -> NodeFace:
         outputs = [
             f"{port.name}  {text}".strip() for port, text in zip(node.outputs, outputs, strict=True)
         ]
+    facts = tuple(evidence.facts.get(node.id, ()))
+    if node.kind in TENSOR_KINDS:
+        outputs = [""]  # its row has the shape already
     open_inputs = frozenset(
         index
         for index, port in enumerate(node.inputs)
@@ -206,8 +209,8 @@ def node_face(node: Node, evidence: Evidence) -> NodeFace:
         title=_title(node),
         name=_name(node),
         family=_family(node, evidence),
-        caption=_caption(node),
-        facts=tuple(evidence.facts.get(node.id, ())),
+        caption=_caption(node, frozenset(name for name, _ in facts)),
+        facts=facts,
         rows=rows,
         more=more,
         inputs=tuple(port.name for port in node.inputs),
@@ -288,9 +291,13 @@ def _family(node: Node, evidence: Evidence) -> str:
     return evidence.families.get(node.title, "")
 
 
-def _caption(node: Node) -> str:
-    """Return the written arguments in one line: ``8 → 16 · bias False``."""
-    written = {a.name: a for a in node.arguments if a.span is not None or a.default is None}
+def _caption(node: Node, said: frozenset[str]) -> str:
+    """Return the written arguments in one line, but those said elsewhere: ``8 → 16 · p 0.5``."""
+    written = {
+        argument.name: argument
+        for argument in node.arguments
+        if argument.name not in said and (argument.span is not None or argument.default is None)
+    }
     parts: list[str] = []
     for name in list(written):
         base = name.removeprefix("in_")
@@ -326,7 +333,7 @@ def _rows(node: Node, evidence: Evidence) -> tuple[tuple[TensorFace, ...], str]:
     if node.kind in TENSOR_KINDS:
         row = evidence.rows.get(path) if path else None
         if row is not None:
-            return (_live_row(node.name, row),), ""
+            return (_live_row("", row),), ""
         shape = evidence.shapes.get(PortRef(node.id, 0))
         return (TensorFace("", TENSOR_KINDS[node.kind], shape),), ""
     if path is None or node.kind is not NodeKind.MODULE:

@@ -57,7 +57,7 @@ class Ink:
         self._brushes.clear()
 
     def color(self, role: str) -> QColor:
-        """Return the colour of a role: ``text``, ``word:amber``, ``glyph:blue``, ``tint:linear``."""
+        """Return the colour of a role: ``text``, ``word:amber``, ``tint:linear``."""
         theme = self.theme
         table, _, name = role.partition(":")
         if table == "word":

@@ -4,10 +4,10 @@ What is drawn falls with the zoom: everything, then only colour and name; farthe
 scene hides all nodes and `FarLayer` paints them in one go.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QFont, QPainter, QPainterPath
+from PySide6.QtGui import QFont, QPainter, QPainterPath, QStaticText, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from paramscope_gui.canvas.drawing import (
@@ -19,14 +19,16 @@ from paramscope_gui.canvas.drawing import (
     Bar,
     Drawing,
     Face,
+    ascent_of,
     font,
+    static_text,
     width_of,
 )
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.theme import FAMILY, RADIUS, glyph
 
 FULL_DETAIL = 0.55
-HINT = "not connected"
+_ROUND_DETAIL = 0.35
 _MARGIN = 12.0
 
 
@@ -42,14 +44,17 @@ class NodeItem(QGraphicsItem):
         self._ink = ink
         self._outline = _rounded(drawing.rect)
         self._title = _title_path(drawing)
+        self._bounds = _bounds(drawing)
         self.setZValue(2.0)
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Show another drawing in the same place."""
         if drawing is self.drawing:
             return
-        if drawing.size != self.drawing.size:
+        bounds = _bounds(drawing)
+        if bounds != self._bounds:
             self.prepareGeometryChange()
+            self._bounds = bounds
             self._outline = _rounded(drawing.rect)
         self.drawing = drawing
         self._title = _title_path(drawing)
@@ -82,7 +87,12 @@ class NodeItem(QGraphicsItem):
         ink, drawing = self._ink, self.drawing
         painter.setBrush(ink.brush(f"tint:{drawing.face.family}"))
         painter.setPen(self._border())
-        painter.drawRoundedRect(drawing.rect, RADIUS, RADIUS)
+        if detail < _ROUND_DETAIL:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            painter.drawRect(drawing.rect)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        else:
+            painter.drawRoundedRect(drawing.rect, RADIUS, RADIUS)
         face = drawing.face
         lines = [face.title, face.name] if face.name else [face.title]
         height = drawing.size.height()
@@ -96,9 +106,10 @@ class NodeItem(QGraphicsItem):
             # Measured once at the title's size: widths grow with the size.
             wide = width_of(line, Face.TITLE) * size / 14.0
             fitted = size if wide <= room else max(size * room / wide, 8.0 / detail)
-            painter.setFont(_far_font(round(min(fitted, size)), index == 0))
-            area = QRectF(4.0, top + index * size * 1.25, room, size * 1.25)
-            painter.drawText(area, _FAR_FLAGS, line)
+            text, font_of = _far_text(line, round(min(fitted, size)), index == 0)
+            painter.setFont(font_of)
+            left = (drawing.size.width() - text.size().width()) / 2
+            painter.drawStaticText(QPointF(left, top + index * size * 1.25), text)
 
     def _paint_near(self, painter: QPainter) -> None:
         ink, drawing = self._ink, self.drawing
@@ -122,7 +133,7 @@ class NodeItem(QGraphicsItem):
                 painter.setFont(font(face))
                 current = face
             painter.setPen(ink.pen(role))
-            painter.drawText(QPointF(x, baseline), text)
+            painter.drawStaticText(QPointF(x, baseline - ascent_of(face)), static_text(text, face))
 
     def _paint_glyphs(self, painter: QPainter, detail: float) -> None:
         theme = self._ink.theme
@@ -156,13 +167,6 @@ class NodeItem(QGraphicsItem):
                 role = "glyph:amber" if is_open else "wire"
                 painter.setPen(ink.pen(role, 2.0 if is_open else 1.5, cosmetic=False))
                 painter.drawEllipse(place, PORT_RADIUS, PORT_RADIUS)
-        if drawing.face.open_inputs:
-            painter.setFont(font(Face.TEXT))
-            painter.setPen(ink.pen("word:amber"))
-            for index in drawing.face.open_inputs:
-                place = drawing.inputs[index]
-                x = place.x() - PORT_RADIUS - 6.0 - width_of(HINT, Face.TEXT)
-                painter.drawText(QPointF(x, place.y() + 4.0), HINT)
 
     def _border(self) -> object:
         ink = self._ink
@@ -175,10 +179,7 @@ class NodeItem(QGraphicsItem):
     # Overrides of Qt
 
     def boundingRect(self) -> QRectF:
-        left = _MARGIN
-        if self.drawing.face.open_inputs:
-            left += width_of(HINT, Face.TEXT) + PORT_RADIUS
-        return self.drawing.rect.adjusted(-left, -_MARGIN, _MARGIN, _MARGIN)
+        return self._bounds
 
     def shape(self) -> QPainterPath:
         path = QPainterPath()
@@ -200,7 +201,13 @@ class NodeItem(QGraphicsItem):
         self._paint_ports(painter)
 
 
-_FAR_FLAGS = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextSingleLine)
+@lru_cache(maxsize=20_000)
+def _far_text(text: str, size: int, bold: bool) -> tuple[QStaticText, QFont]:
+    result = QStaticText(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    result.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+    result.prepare(QTransform(), _far_font(size, bold))
+    return result, _far_font(size, bold)
 
 
 @cache
@@ -210,6 +217,10 @@ def _far_font(size: int, bold: bool) -> QFont:
     if bold:
         result.setWeight(QFont.Weight.DemiBold)
     return result
+
+
+def _bounds(drawing: Drawing) -> QRectF:
+    return drawing.rect.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
 
 
 def _rounded(rect: QRectF) -> QPainterPath:

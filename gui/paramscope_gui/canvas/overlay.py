@@ -1,7 +1,7 @@
 """What lies over nodes and wires for a while: the dragged wire, previews, lights that run."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
@@ -26,7 +26,7 @@ class Lit:
 
 @dataclass(slots=True)
 class Marks:
-    """Everything the overlay draws now. Tools fill it and call `Overlay.show_marks`."""
+    """Everything the overlay draws now. Tools fill it and call the scene's `show_marks`."""
 
     moving: Sequence[tuple[WirePath, WireFace]] = ()
     chosen: Sequence[tuple[WirePath, WireFace]] = ()
@@ -35,28 +35,24 @@ class Marks:
     draft_fits: bool = True
     cut: Sequence[WirePath] = ()
     knife: Sequence[QPointF] = ()
+    joined: Sequence[WirePath] = ()
     box: QRectF | None = None
-    ghosts: Mapping[str, QRectF] = field(default_factory=dict)
 
 
 class Overlay(QGraphicsItem):
-    """The topmost item; it is as large as the view needs it and takes no events."""
+    """Draws `Marks`, as large as they are. ``on_top`` draws over the nodes, else wires below."""
 
-    def __init__(self, ink: Ink) -> None:
+    def __init__(self, ink: Ink, marks: Marks, on_top: bool) -> None:
         super().__init__()
         self._ink = ink
-        self._marks = Marks()
+        self._marks = marks
+        self._on_top = on_top
         self._bounds = QRectF()
-        self.setZValue(10.0)
-
-    @property
-    def marks(self) -> Marks:
-        """What is drawn; change it and call `show_marks`."""
-        return self._marks
+        self.setZValue(10.0 if on_top else 1.5)
 
     def show_marks(self) -> None:
         """Draw the marks as they are now."""
-        bounds = _bounds(self._marks)
+        bounds = self._find_bounds()
         self.update()
         if bounds != self._bounds:
             self.prepareGeometryChange()
@@ -80,6 +76,58 @@ class Overlay(QGraphicsItem):
         painter.drawEllipse(points[reach - 1], 6.0, 6.0)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
+    def _paint_wires(self, painter: QPainter) -> None:
+        ink, marks = self._ink, self._marks
+        for path, face in marks.moving:
+            painter.setPen(wire_pen(ink, face))
+            painter.drawPath(path.path)
+        for path, face in marks.chosen:
+            painter.setPen(wire_pen(ink, face, "accent"))
+            painter.drawPath(path.path)
+            paint_label(painter, ink, path, face)
+        for lit in marks.lit:
+            self._paint_lit(painter, lit)
+            paint_label(painter, ink, lit.path, lit.face)
+
+    def _paint_tops(self, painter: QPainter) -> None:
+        ink, marks = self._ink, self._marks
+        if marks.draft is not None:
+            painter.setPen(ink.pen("accent" if marks.draft_fits else "glyph:vermilion", 2.5))
+            painter.drawPath(marks.draft.path)
+        for path in marks.cut:
+            painter.setPen(ink.pen("glyph:vermilion", 2.5, True))
+            painter.drawPath(path.path)
+        for path in marks.joined:
+            painter.setPen(ink.pen("accent", 3.0))
+            painter.drawPath(path.path)
+        if len(marks.knife) > 1:
+            painter.setPen(ink.pen("glyph:vermilion", 1.5, True))
+            painter.drawPolyline(QPolygonF(list(marks.knife)))
+        if marks.box is not None:
+            painter.setPen(ink.pen("accent"))
+            fill = QColor(ink.color("accent"))
+            fill.setAlpha(32)
+            painter.fillRect(marks.box, fill)
+            painter.drawRect(marks.box)
+
+    def _find_bounds(self) -> QRectF:
+        marks = self._marks
+        bounds = QRectF()
+        if self._on_top:
+            paths = [*marks.cut, *marks.joined]
+            if marks.draft is not None:
+                paths.append(marks.draft)
+            if marks.box is not None:
+                bounds = bounds.united(marks.box.normalized())
+            if marks.knife:
+                bounds = bounds.united(QPolygonF(list(marks.knife)).boundingRect())
+        else:
+            paths = [path for path, _ in (*marks.moving, *marks.chosen)]
+            paths.extend(lit.path for lit in marks.lit)
+        for path in paths:
+            bounds = bounds.united(path.bounds)
+        return bounds if bounds.isNull() else bounds.adjusted(-8.0, -8.0, 8.0, 8.0)
+
     # Overrides of Qt
 
     def boundingRect(self) -> QRectF:
@@ -94,51 +142,8 @@ class Overlay(QGraphicsItem):
         option: QStyleOptionGraphicsItem,
         widget: QWidget | None = None,
     ) -> None:
-        ink, marks = self._ink, self._marks
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for path, face in marks.moving:
-            painter.setPen(wire_pen(ink, face))
-            painter.drawPath(path.path)
-        for path, face in marks.chosen:
-            painter.setPen(wire_pen(ink, face, "accent"))
-            painter.drawPath(path.path)
-            paint_label(painter, ink, path, face)
-        for lit in marks.lit:
-            self._paint_lit(painter, lit)
-            paint_label(painter, ink, lit.path, lit.face)
-        if marks.draft is not None:
-            painter.setPen(ink.pen("accent" if marks.draft_fits else "glyph:vermilion", 2.5))
-            painter.drawPath(marks.draft.path)
-        for path in marks.cut:
-            painter.setPen(ink.pen("glyph:vermilion", 2.5, True))
-            painter.drawPath(path.path)
-        if len(marks.knife) > 1:
-            painter.setPen(ink.pen("glyph:vermilion", 1.5, True))
-            painter.drawPolyline(QPolygonF(list(marks.knife)))
-        for area in marks.ghosts.values():
-            painter.setPen(ink.pen("accent", 1.5, True))
-            painter.drawRoundedRect(area, 6.0, 6.0)
-        if marks.box is not None:
-            painter.setPen(ink.pen("accent"))
-            fill = QColor(ink.color("accent"))
-            fill.setAlpha(32)
-            painter.fillRect(marks.box, fill)
-            painter.drawRect(marks.box)
-
-
-def _bounds(marks: Marks) -> QRectF:
-    bounds = QRectF()
-    paths = [path for path, _ in (*marks.moving, *marks.chosen)]
-    paths.extend(lit.path for lit in marks.lit)
-    paths.extend(marks.cut)
-    if marks.draft is not None:
-        paths.append(marks.draft)
-    for path in paths:
-        bounds = bounds.united(path.bounds)
-    for area in marks.ghosts.values():
-        bounds = bounds.united(area)
-    if marks.box is not None:
-        bounds = bounds.united(marks.box.normalized())
-    if marks.knife:
-        bounds = bounds.united(QPolygonF(list(marks.knife)).boundingRect())
-    return bounds.adjusted(-8.0, -8.0, 8.0, 8.0)
+        if self._on_top:
+            self._paint_tops(painter)
+        else:
+            self._paint_wires(painter)

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QRectF, Signal
 from paramscope.code.graph import Graph
 from paramscope.code.layout import Edge, Size, layered, place_missing
 from paramscope.document.document import Point
+from paramscope.engine.protocol import OperationRecord
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Scope, Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -25,6 +26,7 @@ class Presenter(QObject):
 
     graph_shown = Signal()
     scope_shown = Signal()
+    settled = Signal()
 
     def __init__(
         self, scene: CanvasScene, workspace: Workspace, selection: Selection, live: Live
@@ -37,6 +39,7 @@ class Presenter(QObject):
         self._gatherer = Gatherer()
         self._shown: Scope | None = None
         self._visible = QRectF()
+        self._operations: tuple[OperationRecord, ...] | None = None
         # Places found for nodes that have none in the document, by graph.
         self._found: dict[str, dict[str, Point]] = {}
         self._given: dict[str, Point] = {}
@@ -69,6 +72,8 @@ class Presenter(QObject):
         graph = self._workspace.program.graphs.get(scope.graph) or Graph(name=scope.graph)
         gatherer = self._gatherer
         gatherer.show(self._workspace.program, graph, scope.instance)
+        gatherer.infer(self._workspace.program, self._workspace.document.source)
+        self._operations = None
         self._read_run()
         evidence = gatherer.evidence
         nodes = {node.id: node for node in graph.nodes}
@@ -123,7 +128,10 @@ class Presenter(QObject):
     def _read_run(self) -> None:
         live, gatherer = self._live, self._gatherer
         gatherer.take_rows(live.rows)
-        gatherer.take_operations(live.operations)
+        if live.operations is not self._operations:
+            self._operations = live.operations
+            gatherer.take_operations(live.operations)
+            gatherer.infer(self._workspace.program, self._workspace.document.source)
         gatherer.take_findings(self._workspace.program, live.findings)
         gatherer.take_facts(live.lr, live.optimizer)
 
@@ -146,6 +154,7 @@ class Presenter(QObject):
             scene.reroute()
         else:
             scene.move_nodes(self._place(scene.sizes(), scene.edges()))
+        self.settled.emit()
 
     def _on_workspace_program_changed(self) -> None:
         self.show()
@@ -169,4 +178,3 @@ class Presenter(QObject):
     def _on_live_snapshot_arrived(self) -> None:
         self._read_run()
         self._refresh()
-

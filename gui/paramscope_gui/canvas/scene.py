@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import hypot
 
-from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtWidgets import QGraphicsItem, QGraphicsScene, QGraphicsWidget
+from PySide6.QtCore import QPointF, QRectF, Signal
+from PySide6.QtWidgets import QGraphicsScene
 
 from paramscope.code.graph import Graph, Node, PortRef, Wire
 from paramscope.code.layout import Edge, Size
@@ -52,6 +52,8 @@ class Hit:
 class CanvasScene(QGraphicsScene):
     """Shows one graph; ids and wires are those of the graph."""
 
+    wires_chosen = Signal()
+
     def __init__(self, ink: Ink) -> None:
         super().__init__()
         self.ink = ink
@@ -65,15 +67,11 @@ class CanvasScene(QGraphicsScene):
         self._moving: frozenset[Wire] = frozenset()
         self._by_node: dict[str, list[Wire]] = {}
         self._is_far = False
-        # A parent hides all nodes with one call; it draws nothing itself.
-        self._parent = QGraphicsWidget()
-        self._parent.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
-        self._parent.setZValue(2.0)
-        self.addItem(self._parent)
         self._wires = WireLayer(ink)
         self._far = FarLayer(ink)
-        self._overlay = Overlay(ink)
-        for item in (self._wires, self._far, self._overlay):
+        self.marks = Marks()
+        self._overlays = (Overlay(ink, self.marks, False), Overlay(ink, self.marks, True))
+        for item in (self._wires, self._far, *self._overlays):
             self.addItem(item)
         self._far.setVisible(False)
 
@@ -95,7 +93,9 @@ class CanvasScene(QGraphicsScene):
             item = self.items_by_id.get(node.id)
             if item is None:
                 item = NodeItem(node.id, draw_up(faces[node.id]), self.ink)
-                item.setParentItem(self._parent)
+                # No parent for all nodes: the scene's index holds top-level items only.
+                self.addItem(item)
+                item.setVisible(not self._is_far)
                 self.items_by_id[node.id] = item
             elif item.drawing.face != faces[node.id]:
                 item.set_drawing(draw_up(faces[node.id]))
@@ -162,13 +162,15 @@ class CanvasScene(QGraphicsScene):
         """Show which wires are selected."""
         self._chosen_wires = frozenset(wires) & self.paths.keys()
         self._mark_chosen_wires()
+        self.wires_chosen.emit()
 
     def set_far(self, far: bool) -> None:
         """Draw all nodes by the far layer, or each by itself."""
         if far == self._is_far:
             return
         self._is_far = far
-        self._parent.setVisible(not far)
+        for item in self.items_by_id.values():
+            item.setVisible(not far)
         self._far.setVisible(far)
         self._refresh_far()
 
@@ -195,14 +197,10 @@ class CanvasScene(QGraphicsScene):
         """The selected wires."""
         return self._chosen_wires
 
-    @property
-    def marks(self) -> Marks:
-        """What the overlay draws; change it and call `show_marks`."""
-        return self._overlay.marks
-
     def show_marks(self) -> None:
-        """Draw the marks as they are now."""
-        self._overlay.show_marks()
+        """Draw `marks` as they are now; whoever changes them calls this."""
+        for overlay in self._overlays:
+            overlay.show_marks()
 
     def node_rect(self, identifier: str) -> QRectF:
         """Return the area of a node in the scene."""
@@ -293,7 +291,7 @@ class CanvasScene(QGraphicsScene):
         """Return the wire nearest to ``place`` within ``reach``."""
         best: tuple[float, Wire] | None = None
         for wire, path in self.paths.items():
-            if path.bounds.contains(place):
+            if path.bounds.adjusted(-reach, -reach, reach, reach).contains(place):
                 away = path.distance(place)
                 if away <= reach and (best is None or away < best[0]):
                     best = (away, wire)

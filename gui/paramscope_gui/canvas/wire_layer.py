@@ -6,6 +6,7 @@ the state of the painter are paid once here. What is dragged, selected or lit is
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
@@ -22,6 +23,8 @@ FAR_DETAIL = 0.2
 # More wires than this in view are drawn without antialiasing.
 SMOOTH_LIMIT = 400
 _LABEL_MARGIN = 40.0
+_SQUARE = 512.0
+_MOST_SQUARES = 64
 
 
 class WireLayer(QGraphicsItem):
@@ -34,6 +37,7 @@ class WireLayer(QGraphicsItem):
         self._paths: Mapping[Wire, WirePath] = {}
         self._faces: Mapping[Wire, WireFace] = {}
         self._hidden: frozenset[Wire] = frozenset()
+        self._index = _Index({})
         self.setZValue(1.0)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
@@ -46,6 +50,7 @@ class WireLayer(QGraphicsItem):
             self.prepareGeometryChange()
             self._bounds = bounds
         self._paths, self._faces = paths, faces
+        self._index = _Index(paths)
         self.update()
 
     def hide_wires(self, wires: Iterable[Wire]) -> None:
@@ -65,8 +70,8 @@ class WireLayer(QGraphicsItem):
         ink = self._ink
         shown = [
             (path, self._faces[wire])
-            for wire, path in self._paths.items()
-            if wire not in self._hidden and path.bounds.intersects(area)
+            for wire, path in self._index.near(area)
+            if wire not in self._hidden
         ]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(shown) < SMOOTH_LIMIT)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -79,8 +84,8 @@ class WireLayer(QGraphicsItem):
 
     def _paint_far(self, painter: QPainter, area: QRectF) -> None:
         lines: dict[str, list[QLineF]] = {}
-        for wire, path in self._paths.items():
-            if wire not in self._hidden and path.bounds.intersects(area):
+        for wire, path in self._index.near(area):
+            if wire not in self._hidden:
                 role = self._ink.wire_role(self._faces[wire].kind)
                 lines.setdefault(role, []).append(QLineF(path.start, path.end))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
@@ -100,11 +105,44 @@ class WireLayer(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
-        area = option.exposedRect  # type: ignore[attr-defined]  # missing in the stubs
+        area = option.exposedRect
         if detail < FAR_DETAIL:
             self._paint_far(painter, area)
         else:
             self._paint_near(painter, area, detail)
+
+
+class _Index:
+    """Wires by the squares that they pass through, so that a frame looks at few of them."""
+
+    def __init__(self, paths: Mapping[Wire, WirePath]) -> None:
+        self._squares: dict[tuple[int, int], list[tuple[Wire, WirePath]]] = {}
+        self._everywhere: list[tuple[Wire, WirePath]] = []
+        self._all = list(paths.items())
+        for entry in self._all:
+            squares = list(_squares(entry[1].bounds))
+            if len(squares) > _MOST_SQUARES:
+                self._everywhere.append(entry)
+                continue
+            for square in squares:
+                self._squares.setdefault(square, []).append(entry)
+
+    def near(self, area: QRectF) -> list[tuple[Wire, WirePath]]:
+        """Return the wires that may be seen in ``area``."""
+        squares = list(_squares(area))
+        if len(squares) > len(self._squares):
+            found = dict(self._all)
+        else:
+            found = dict(self._everywhere)
+            for square in squares:
+                found.update(self._squares.get(square, ()))
+        return [(wire, path) for wire, path in found.items() if path.bounds.intersects(area)]
+
+
+def _squares(area: QRectF) -> Iterable[tuple[int, int]]:
+    left, right = int(area.left() // _SQUARE), int(area.right() // _SQUARE)
+    top, bottom = int(area.top() // _SQUARE), int(area.bottom() // _SQUARE)
+    return product(range(left, right + 1), range(top, bottom + 1))
 
 
 class FarLayer(QGraphicsItem):
