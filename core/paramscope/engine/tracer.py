@@ -193,6 +193,7 @@ class StepTracer:
 
     def watching(self, optimizers: Sequence[Any]) -> AbstractContextManager[Any]:
         """Return the ``with`` block in which the step (or a part of it) is to run."""
+        self._adapter.unmute()  # a step that was broken off may have left it mute
         stack = ExitStack()
         stack.enter_context(self._adapter.record(self))
         stack.callback(self._adapter.unmute)

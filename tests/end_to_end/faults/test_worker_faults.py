@@ -313,6 +313,32 @@ def test_worker_without_its_pipes_is_replaced(desk: Desk, body: str) -> None:
     desk.heard.wait_state(RunState.READY)
 
 
+@posix
+@pytest.mark.parametrize("ending", ["close", "death"])
+def test_children_of_the_users_code_end_with_the_worker(ending: str) -> None:
+    desk = Desk()
+    body = (
+        "import subprocess\n"
+        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "print('child', child.pid, flush=True)"
+    )
+    if ending == "death":
+        body += "\nimport os, time\nos.write(1, b'')\ntime.sleep(0.5)\nos.abort()"
+    try:
+        desk.load(in_step(body))
+        desk.heard.wait_state(RunState.READY)
+        desk.client.send(Play(steps=2))
+        printed = desk.heard.wait(lambda e: isinstance(e, Output) and "child" in e.text)
+        assert isinstance(printed, Output)
+        child = int(printed.text.split()[1])
+        assert is_alive(child)
+        if ending == "death":
+            desk.heard.wait_state(RunState.STOPPED)
+    finally:
+        desk.client.close()
+    wait_for_end(child)
+
+
 def test_nan_loss_pauses_before_the_weights_are_ruined(desk: Desk) -> None:
     desk.load(in_step("return torch.full((4, 2), float('nan')), torch.ones(4, 1)"))
     desk.heard.wait_state(RunState.READY)
@@ -386,9 +412,14 @@ def test_worker_is_gone_two_seconds_after_its_window_was_killed(is_stopped: bool
         parent.kill()
         parent.wait()
         parent.stdout.close()
+    wait_for_end(pid)
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait the two seconds within which a process must be gone."""
     deadline = time.monotonic() + 2.0
     while is_alive(pid):
-        assert time.monotonic() < deadline, "the worker outlives its window"
+        assert time.monotonic() < deadline, f"process {pid} outlives its window"
         threading.Event().wait(0.02)
 
 

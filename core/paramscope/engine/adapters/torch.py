@@ -1,13 +1,16 @@
-"""Real PyTorch as an engine: recording by a ``TorchFunctionMode``. Imported only when asked for."""
+"""Real PyTorch as an engine: recording by a ``TorchFunctionMode``.
+
+PyTorch is imported when the adapter is made, never with this module: it is optional, and takes
+a second.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.overrides import TorchFunctionMode
 
 from paramscope.engine.adapters.base import (
     OperationListener,
@@ -27,8 +30,11 @@ class TorchAdapter(SharedAdapter):
     name = "torch"
 
     def __init__(self) -> None:
+        import torch  # optional, and slow to load
+
         super().__init__(torch)
         self.version = str(torch.__version__)
+        self._bfloat16 = torch.bfloat16
 
     def activate(self) -> None:
         """Nothing to redirect: ``import torch`` is PyTorch."""
@@ -44,7 +50,7 @@ class TorchAdapter(SharedAdapter):
             return None
         try:
             detached = tensor.detach()
-            if detached.dtype is torch.bfloat16:
+            if detached.dtype is self._bfloat16:
                 detached = detached.float()
             return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
         except (RuntimeError, TypeError, NotImplementedError):
@@ -53,33 +59,41 @@ class TorchAdapter(SharedAdapter):
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
         """Tell ``listener`` of every call of PyTorch inside the ``with`` block."""
-        with _Mode(listener, self):
+        with _mode_class()(listener, self):
             yield
 
 
-class _Mode(TorchFunctionMode):  # type: ignore[misc]  # untyped where torch is missing
-    """Passes each call on and tells the listener of it; inside a call the mode is off."""
+@cache
+def _mode_class() -> Any:
+    """Return the class of the mode, which can only be made once PyTorch is there."""
+    from torch.overrides import TorchFunctionMode  # optional
 
-    def __init__(self, listener: OperationListener, adapter: SharedAdapter) -> None:
-        super().__init__()
-        self._listener = listener
-        self._adapter = adapter
+    class Mode(TorchFunctionMode):  # type: ignore[misc]  # untyped where torch is missing
+        """Passes each call on and tells the listener of it; inside a call the mode is off."""
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        name = "" if self._adapter.is_muted else _name_of(func)
-        if name and name not in LOOKS:
-            given = tuple(tensors_in((*args, *kwargs.values()), torch.Tensor))
-            made = tuple(tensors_in((result,), torch.Tensor))
-            self._listener.operation(plain_name(name), given, made)
-        return result
+        def __init__(self, listener: OperationListener, adapter: SharedAdapter) -> None:
+            super().__init__()
+            self._listener = listener
+            self._adapter = adapter
+
+        def __torch_function__(
+            self,
+            func: Callable[..., Any],
+            types: object,
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> Any:
+            kwargs = kwargs or {}
+            result = func(*args, **kwargs)
+            name = "" if self._adapter.is_muted else _name_of(func)
+            if name and name not in LOOKS:
+                tensor_type = self._adapter.torch.Tensor
+                given = tuple(tensors_in((*args, *kwargs.values()), tensor_type))
+                made = tuple(tensors_in((result,), tensor_type))
+                self._listener.operation(plain_name(name), given, made)
+            return result
+
+    return Mode
 
 
 def _name_of(func: Callable[..., Any]) -> str:
