@@ -32,8 +32,8 @@ def number(value: float, digits: int = 4) -> str:
         return "0"
     if magnitude >= 1e6 or magnitude < 1e-3:
         return f"{value:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e").replace("-", "−")
-    whole = max(0, math.floor(math.log10(magnitude)) + 1)
-    return f"{value:,.{max(0, digits - max(1, whole))}f}".replace("-", "−")
+    exponent = math.floor(math.log10(magnitude))
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}".replace("-", "−")
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

@@ -101,6 +101,8 @@ class LossPanel(QWidget):
         self.plot.setAccessibleName("Loss and metrics over the steps")
         item = self.plot.getPlotItem()
         item.setMenuEnabled(False)
+        # The menu that nobody sees would outlive the plot: pyqtgraph makes it without a parent.
+        item.ctrlMenu.setParent(self.plot)
         item.hideButtons()
         item.setClipToView(False)
         item.getViewBox().disableAutoRange()
@@ -209,7 +211,7 @@ class LossPanel(QWidget):
     def _show_metrics(self, first: float, last: float) -> None:
         theme = self._themes.theme
         for name in [name for name in self._metrics if name not in self._live.metrics]:
-            self._metric_view.removeItem(self._metrics.pop(name).item)
+            self._view_of(name).removeItem(self._metrics.pop(name).item)
             label = self._metric_labels.pop(name)
             label.hide()
             label.deleteLater()
@@ -220,24 +222,31 @@ class LossPanel(QWidget):
                 line = Line(
                     pyqtgraph.PlotCurveItem(pen=pyqtgraph.mkPen(theme.glyphs[role], width=2))
                 )
-                self._metric_view.addItem(line.item)
+                self._view_of(name).addItem(line.item)
                 self._metrics[name] = line
                 label = ThemedLabel(self._themes, "", role, bold=True)
                 self._metric_labels[name] = label
                 self._head.insertWidget(2 + len(self._metrics) - 1, label)
-            line.show(curve, first, last, logarithmic=False)
+            logarithmic = is_loss(name) and self.logarithmic.isChecked()
+            line.show(curve, first, last, logarithmic=logarithmic)
             if len(curve):
                 text = f"{name.replace('_', ' ')} {number(float(curve.values[-1]))}"
                 self._metric_labels[name].setText(text)
-        self.plot.getPlotItem().getAxis("right").setVisible(bool(self._metrics))
-        if self._metrics:
-            highest = max(
-                (float(np.nanmax(c.values)) for c in self._live.metrics.values() if len(c)),
-                default=1.0,
-            )
+        shares = [
+            float(np.nanmax(curve.values))
+            for name, curve in self._live.metrics.items()
+            if len(curve) and not is_loss(name)
+        ]
+        self.plot.getPlotItem().showAxis("right", bool(shares))
+        if shares:
+            highest = max(shares)
             top = 1.02 if highest <= 1.0 else highest * 1.1
             if math.isfinite(top):
                 self._metric_view.setYRange(0.0, top, padding=0)
+
+    def _view_of(self, name: str) -> Any:
+        """Return where a metric is drawn: losses share the axis of the loss."""
+        return self.plot.getPlotItem().getViewBox() if is_loss(name) else self._metric_view
 
     def _show_crosses(self, logarithmic: bool) -> None:
         """Mark steps whose loss is no number, at the bottom of the picture."""
@@ -323,6 +332,11 @@ def _extremes(line: Line, curve: Curve, logarithmic: bool) -> tuple[float, float
     if not logarithmic and low >= 0 and low < 0.5 * high:
         low = 0.0
     return low, max(high, low + 1e-9)
+
+
+def is_loss(name: str) -> bool:
+    """Tell whether a metric is a loss by its name."""
+    return "loss" in name.lower()
 
 
 def _cycled(roles: tuple[str, ...]) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class RunBar(QWidget):
             self.slider.setValue(slider_place(live.lr))
             self.slider.blockSignals(False)
         if not self.field.hasFocus():
-            self.field.setText("" if live.lr is None else number(live.lr, 3).replace(",", ""))
+            self.field.setText("" if live.lr is None else f"{live.lr:.3g}")
             self.field.setCursorPosition(0)
 
     def _button(self, action: QAction) -> QToolButton:
@@ -176,7 +176,7 @@ class RunBar(QWidget):
         low, high = SLIDER_DECADES
         rate = 10 ** (low + (high - low) * place / SLIDER_STEPS)
         self._live.set_learning_rate(float(f"{rate:.2g}"))
-        self.field.setText(number(float(f"{rate:.2g}"), 3))
+        self.field.setText(f"{rate:.2g}")
 
     def _on_field_editing_finished(self) -> None:
         try:
@@ -184,7 +184,7 @@ class RunBar(QWidget):
         except ValueError:
             rate = math.nan
         if not math.isfinite(rate) or rate < 0:
-            self.field.setText("" if self._live.lr is None else number(self._live.lr, 3))
+            self.field.setText("" if self._live.lr is None else f"{self._live.lr:.3g}")
             return
         if rate != self._live.lr:
             self._live.set_learning_rate(rate)

@@ -383,7 +383,7 @@ def _gradient_words(gradient: Gradient) -> str:
 def _numbers(row: TensorRow) -> str:
     parts = [f"{shape_text(row.shape)}", row.dtype, f"{row.count:,} values"]
     if row.lr is not None:
-        parts.append(f"lr {number(row.lr, 3)}")
+        parts.append(f"lr {row.lr:.3g}")
     if row.line is not None:
         parts.append(f"line {row.line}")
     lines = [" · ".join(parts)]

@@ -13,7 +13,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from paramscope.census.rows import Kind, Stepping, TensorRow
 from paramscope_gui.theme import FORGOTTEN, GRADIENT_LOOKS, KIND_LOOKS, STEPPING_LOOKS
-from paramscope_gui.widgets import number, shape_text
+from paramscope_gui.widgets import shape_text
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -62,7 +62,7 @@ def describe(row: TensorRow) -> str:
     lines = [row.path, f"{shape_text(row.shape)} · {row.dtype} · {row.count:,} values"]
     lines += [f"{look.word}: {look.meaning}" for look in looks if look.word]
     if row.lr is not None:
-        lines.append(f"lr {number(row.lr)}")
+        lines.append(f"lr {row.lr:.3g}")
     if row.tied_with:
         lines.append("TIED with " + ", ".join(row.tied_with))
     if row.note:
@@ -181,7 +181,8 @@ class TensorModel(QAbstractItemModel):
         for group in groups.values():
             if any(self._all[path].kind in FORGOTTEN for path in group.rows):
                 group.rows.sort(key=lambda path: self._all[path].kind not in FORGOTTEN)
-        self._groups = list(groups.values())
+        # The model's own tensors come first, as in named_parameters().
+        self._groups = sorted(groups.values(), key=lambda group: group.path != "")
         self._places = {
             path: (number_of_group, position)
             for number_of_group, group in enumerate(self._groups)

@@ -69,9 +69,9 @@ def texts(model: QAbstractItemModel, parent: QModelIndex) -> list[str]:
 def test_groups_are_modules_and_forgotten_tensors_stand_on_top(qapp: object) -> None:
     model = TensorModel()
     model.show_rows({row.path: row for row in ROWS})
-    assert texts(model, QModelIndex()) == ["hidden", "Net"]
-    assert texts(model, model.index(0, 0)) == ["weight", "bias"]
-    assert texts(model, model.index(1, 0)) == ["scale", "mask"]
+    assert texts(model, QModelIndex()) == ["Net", "hidden"]
+    assert texts(model, model.index(0, 0)) == ["scale", "mask"]
+    assert texts(model, model.index(1, 0)) == ["weight", "bias"]
 
 
 def test_a_row_says_its_states_in_words(qapp: object) -> None:

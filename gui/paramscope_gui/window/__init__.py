@@ -1,0 +1,1 @@
+"""The main window: panels and canvas arranged, menus, documents and lessons."""
