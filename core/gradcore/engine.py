@@ -161,7 +161,7 @@ class Pass:
         heap, nodes, grads, needed = self.heap, self.nodes, self.grads, self.needed
         leaves, owned, as_tensors = self.leaves, self.owned, self.as_tensors
         pop, push, put, add = heapq.heappop, heapq.heappush, self.put, np.add
-        slow_pass = needed is not None or as_tensors
+        slow_pass = needed is not None or as_tensors or graph.state.anomaly
         while heap:
             key = -pop(heap)
             node = nodes.pop(key)
@@ -232,6 +232,8 @@ class Pass:
             return
         values = unpack(node, as_tensors) if node.saved else ()
         results = node.op.vjp(node, g, values, as_tensors)
+        if graph.state.anomaly:
+            _refuse_nan(node, results)
         if node.hooks is not None:
             results = _after(node, results, g, as_tensors)
         if graph.recorder is not None:
@@ -243,6 +245,17 @@ class Pass:
             self.put(edge, ports[i] if ports else 0, gi)
         if node.saved and not self.retain:
             node.saved = FREED
+
+
+def _refuse_nan(node: Node, results: Any) -> None:
+    for i, item in enumerate(results):
+        a = item._a if isinstance(item, TensorBase) else item
+        if a is not None and np.isnan(a).any():
+            raise AutogradError(
+                f"Function '{node.name()}' returned nan values in its {i}th output.",
+                f"Its output had shape {node.shape}.",
+                "Look at what this operation was given: 0/0, log(0) or inf - inf make nan.",
+            )
 
 
 def _leads(edge: Any, needed: set[int]) -> bool:

@@ -555,7 +555,7 @@ class Tensor(TensorBase):
                 "Call detach() first.",
             )
         return _rebuild, (
-            type(self),
+            None if type(self) is Tensor else type(self),
             np.ascontiguousarray(self._a).reshape(self._a.shape),
             self._rg,
             dict(self.__dict__),
@@ -750,7 +750,7 @@ def _row_strides(sizes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _rebuild(kind: Any, array: Array, requires_grad: bool, attributes: dict[str, Any]) -> Any:
-    t = kind._make_subclass(array)
+    t = (kind or Tensor)._make_subclass(array)
     t._rg = requires_grad
     t.__dict__.update(attributes)
     return t
