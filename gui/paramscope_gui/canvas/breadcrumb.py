@@ -19,6 +19,7 @@ class Breadcrumb(QWidget):
         self._layout.setContentsMargins(8, 4, 8, 4)
         self._layout.setSpacing(0)
         self._shown: tuple[Scope, ...] = ()
+        self.buttons: list[QToolButton] = []
         self.refresh()
 
     def refresh(self) -> None:
@@ -32,12 +33,14 @@ class Breadcrumb(QWidget):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
+        self.buttons = []
         for index, scope in enumerate(trail):
             if index:
                 separator = QLabel("›")
                 separator.setProperty("role", "quiet")
                 self._layout.addWidget(separator)
-            self._layout.addWidget(self._button(index, scope, index == len(trail) - 1))
+            self.buttons.append(self._button(index, scope, index == len(trail) - 1))
+            self._layout.addWidget(self.buttons[-1])
         self._layout.addStretch(1)
 
     def _button(self, index: int, scope: Scope, is_last: bool) -> QToolButton:

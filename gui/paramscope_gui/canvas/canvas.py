@@ -80,6 +80,8 @@ class Canvas(QWidget):
         self._wish = SearchWish(QPointF())
         self.actions_of = CanvasActions(self.desk)
         self.view.set_tools(self._make_tools())
+        self._glide_from: Mapping[str, Point] = {}
+        self._glide_to: Mapping[str, Point] = {}
         self._make_glide()
         self._is_started = False
         self._minimap_is_wanted = True
@@ -195,8 +197,6 @@ class Canvas(QWidget):
         self._glide.setEndValue(1.0)
         self._glide.setEasingCurve(QEasingCurve.Type.InOutCubic)
         self._glide.valueChanged.connect(self._on_glide_value_changed)
-        self._glide_from: Mapping[str, Point] = {}
-        self._glide_to: Mapping[str, Point] = {}
 
     def _make_tools(self) -> list[Interaction]:
         desk = self.desk

@@ -33,9 +33,12 @@ class Minimap(QWidget):
     def refresh(self) -> None:
         """Paint the nodes anew, after they have changed."""
         self._picture = None
+        self._area = QRectF()
         self.update()
 
     def _scale(self) -> float:
+        if self._area.isEmpty():
+            self._area = self._scene.content_rect().adjusted(-40.0, -40.0, 40.0, 40.0)
         room = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         return min(room.width() / self._area.width(), room.height() / self._area.height(), 0.25)
 
@@ -51,7 +54,6 @@ class Minimap(QWidget):
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)
         ink = self._scene.ink
-        self._area = self._scene.content_rect().adjusted(-40.0, -40.0, 40.0, 40.0)
         painter = QPainter(picture)
         painter.setPen(ink.pen("hairline"))
         painter.setBrush(ink.brush("panel"))

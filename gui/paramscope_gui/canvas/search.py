@@ -22,6 +22,7 @@ from paramscope_gui.canvas.desk import Desk, SearchWish
 from paramscope_gui.canvas.edits import add_expression
 from paramscope_gui.canvas.faces import Shape, shape_text
 from paramscope_gui.canvas.search_popup import Found
+from paramscope_gui.canvas.tools.add import free_output
 
 MOST_ANSWERS = 40
 _TENSORS = (
@@ -70,7 +71,11 @@ class Searcher:
         """Return what ``text`` may mean for ``wish``, best first."""
         shape = self._source_shape(wish)
         program = self._desk.workspace.program
-        matches = search(text, program, shape)[:MOST_ANSWERS]
+        matches = search(text, program, shape)
+        # What is called by its very name is meant, though something else might fit better.
+        word = text.partition(" ")[0].partition("(")[0].lower()
+        matches.sort(key=lambda match: not _is_named(match, word))
+        matches = matches[:MOST_ANSWERS]
         self._matches = {match.expression: match for match in matches}
         found = []
         for match in matches:
@@ -85,6 +90,9 @@ class Searcher:
         desk = self._desk
         if not desk.graph.name and not desk.workspace.document.source.strip():
             self._begin_model()
+            source = free_output(desk)
+            self.add_text(found.expression, SearchWish(wish.place, source, is_placed=False))
+            return
         match = self._matches.get(found.expression)
         if match is not None and not match.fits:
             repair = self._repair(match, wish)
@@ -112,6 +120,8 @@ class Searcher:
 
     def _command(self, expression: str, wish: SearchWish) -> Command:
         desk, graph = self._desk, self._desk.graph.name
+        if wish.is_placed:
+            desk.view.is_at_start = False  # what the user points at must not jump away
         if wish.source is not None and wish.target is not None:
             return InsertOnWire(graph, Wire(wish.source, wish.target), expression)
         if wish.source is not None:
@@ -182,6 +192,11 @@ class Searcher:
         return found
 
 
+def _is_named(match: Match, word: str) -> bool:
+    names = (match.entry.title, *match.entry.aliases)
+    return any(name.lower() == word for name in names)
+
+
 def fitting(expression: str, shape: Shape) -> str | None:
     """Return a layer's expression with the sizes that take ``shape``; None if none do."""
     call = ast.parse(expression, mode="eval").body
@@ -197,7 +212,7 @@ def fitting(expression: str, shape: Shape) -> str | None:
         known = {name: ast.literal_eval(item) for name, item in values.items()}
         entry.infer(known, shape)
     except RuntimeError as error:
-        repair: Mapping[str, int] = getattr(error, "repair", None) or {}
+        repair: Mapping[str, int] = getattr(error, "fields", {}).get("repair") or {}
         if not repair:
             return None
         for name, value in repair.items():

@@ -40,6 +40,7 @@ def _last_output(desk: Desk) -> PortRef | None:
 def drop(desk: Desk, text: str, place: QPointF) -> None:
     """Add what was dropped, or insert it into the wire on which it was dropped."""
     drag_over(desk, "", None)
+    desk.view.is_at_start = False
     before = frozenset(desk.scene.nodes_by_id)
     wire = desk.scene.wire_at(place, 12.0 / desk.view.zoom_factor)
     if wire is not None:

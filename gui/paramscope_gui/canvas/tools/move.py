@@ -64,6 +64,7 @@ class MoveTool(Tool):
         if not self._is_moving and shift.manhattanLength() * zoom < CLICK_PIXELS:
             return
         self._is_moving = True
+        self.desk.view.is_at_start = False
         self.desk.scene.drag_nodes(
             {key: _on_grid(start + shift) for key, start in self._starts.items()}
         )
