@@ -137,8 +137,8 @@ def missing(module: str, name: str) -> AttributeError:
 def give_name(namespace: dict[str, Any], module: str) -> Any:
     """Return a module-level `__getattr__` that says what is missing from `module`."""
 
-    def __getattr__(name: str) -> Any:
+    def refuse(name: str) -> Any:
         raise missing(module, name)
 
-    namespace["__getattr__"] = __getattr__
-    return __getattr__
+    namespace["__getattr__"] = refuse
+    return refuse

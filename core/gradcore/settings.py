@@ -49,7 +49,7 @@ def get_num_threads() -> int:
     return int(_STATE["threads"])
 
 
-class autocast(ContextDecorator):  # noqa: N801 - PyTorch's name
+class autocast(ContextDecorator):
     """A block that may compute in lower precision; on this CPU it stays in full precision."""
 
     def __init__(

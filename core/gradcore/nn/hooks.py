@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from gradcore import autograd
+from gradcore.autograd import Function
 from gradcore.graph import RemovableHandle
 from gradcore.tensor import Tensor
 
@@ -127,7 +127,7 @@ def _run_missed_always_hooks(
             )
 
 
-class _Watch(getattr(autograd, "Function", object)):
+class _Watch(Function):
     """Hands tensors through unchanged and shows their gradients, all at once, to a callback.
 
     A hook on each single tensor would see the gradients at different times, and for an input
@@ -138,7 +138,7 @@ class _Watch(getattr(autograd, "Function", object)):
     def forward(ctx: Any, callback: Callable[..., Any], *tensors: Tensor) -> Any:
         ctx.callback = callback
         ctx.set_materialize_grads(False)
-        views = tuple(tensor.view_as(tensor) for tensor in tensors)
+        views = tuple(tensor.detach() for tensor in tensors)
         return views if len(views) != 1 else views[0]
 
     @staticmethod

@@ -175,7 +175,7 @@ class LazyLinear(Linear):
                 self.bias.materialize((self.out_features,))
             self.reset_parameters()
         self.__class__ = self.cls_to_become  # type: ignore[assignment]  # it is known now
-        return super().forward(input)
+        return Linear.forward(self, input)
 
 
 def _flattened(arguments: Any, bound: Any) -> dict[str, Any]:

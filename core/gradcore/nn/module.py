@@ -556,7 +556,7 @@ class Module:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns replaces the output."""
+        """Call `hook(module, args, output)` after `forward`; what it returns takes its place."""
         handle = register(self._forward_hooks, hook, first=prepend)
         if with_kwargs:
             self._forward_hooks_with_kwargs[handle.id] = True

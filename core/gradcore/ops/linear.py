@@ -6,8 +6,8 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
-from gradcore.ops.numbers import same_dtype
 from gradcore.ops.matrix import matmul
+from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
 
 

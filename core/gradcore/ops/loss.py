@@ -86,6 +86,9 @@ def class_counts(input: Array, target: Array) -> None:
         raise _wrong_target(RuntimeError, what, input, target)
 
 
+_KINDS = {"f": "Float", "b": "Bool"}
+
+
 class TargetSizeError(ShapeError, ValueError):
     """Scores and targets of different batch sizes; PyTorch raises ValueError there."""
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
-from gradcore.ops.convolution import output_size, padded
 from gradcore.ops.registry import T, operation
 
 Ints = tuple[int, ...]
