@@ -94,6 +94,7 @@ class LossPanel(QWidget):
     def close_timers(self) -> None:
         """Stop drawing; called once, when the window closes."""
         self._tick.stop()
+        self._unseen_menu.deleteLater()
 
     def _build_plot(self) -> None:
         self.plot = pyqtgraph.PlotWidget()
@@ -101,8 +102,8 @@ class LossPanel(QWidget):
         self.plot.setAccessibleName("Loss and metrics over the steps")
         item = self.plot.getPlotItem()
         item.setMenuEnabled(False)
-        # The menu that nobody sees would outlive the plot: pyqtgraph makes it without a parent.
-        item.ctrlMenu.setParent(self.plot)
+        # pyqtgraph makes this menu without a parent; it would outlive the plot.
+        self._unseen_menu = item.ctrlMenu
         item.hideButtons()
         item.setClipToView(False)
         item.getViewBox().disableAutoRange()

@@ -144,6 +144,8 @@ class _PaletteTree(QTreeWidget):
         self.setObjectName("palette_list")
         self.setAccessibleName("Palette")
         self.setHeaderHidden(True)
+        self.header().setObjectName("palette_header")
+        self.header().setAccessibleName("Columns of the palette")
         self.setIndentation(2 * GRID)
         self.setUniformRowHeights(True)
         self.setRootIsDecorated(True)

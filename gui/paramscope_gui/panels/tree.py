@@ -206,6 +206,7 @@ class _TensorView(QTreeView):
         self.setMouseTracking(True)
         header = self.header()
         header.setObjectName("tensor_header")
+        header.setAccessibleName("Columns of the tensors")
         header.setStretchLastSection(False)
         header.setSectionsMovable(False)
         header.setMinimumSectionSize(3 * GRID)
