@@ -5,6 +5,7 @@ environment. None of them is a test: a busy machine makes no one's change wrong.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -58,15 +59,13 @@ def run(checkout: Checkout, what: Sequence[str], json_file: Path | None) -> None
     from calibration import calibrate
     from measurements import MEASUREMENTS
 
-    machine = calibrate()
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
-    for figure in machine:
-        print(figure)
-    figures = []
+    figures: dict[str, list[dict[str, object]]] = {}
     for name in what:
         print(f"\n{name}: {WHAT[name]}")
-        for figure in MEASUREMENTS[name](checkout):
-            figures.append(figure)
+        # Anew for each: what the machine can do changes with what else it does.
+        for figure in itertools.chain(calibrate(), MEASUREMENTS[name](checkout)):
+            figures.setdefault(name, []).append(figure.as_dict())
             print(figure, flush=True)
     if json_file:
         json_file.write_text(
@@ -75,8 +74,7 @@ def run(checkout: Checkout, what: Sequence[str], json_file: Path | None) -> None
                     "python": sys.version,
                     "machine": platform.platform(),
                     "cores": os.cpu_count(),
-                    "calibration": [figure.as_dict() for figure in machine],
-                    "figures": [figure.as_dict() for figure in figures],
+                    "figures": figures,
                 },
                 indent=1,
             )

@@ -23,9 +23,9 @@ def attach(widgets: ModuleType) -> None:
     """Let `QApplication.exec` start a probe first."""
     execute = widgets.QApplication.exec
 
-    def execute_with_probe(*arguments: Any) -> int:
+    def execute_with_probe(*_: Any) -> int:
         probe = Probe(widgets, json.loads(os.environ["PARAMSCOPE_BENCH"]))
-        status = execute(*arguments)
+        status = execute()  # Qt's is static; the application calls it on its object
         probe.tell()
         return int(status)
 
@@ -61,10 +61,7 @@ class Probe(QObject):
                 widget.first_painted.connect(self._on_window_first_painted)
 
     def _on_window_first_painted(self) -> None:
-        # The signal comes from within painting; the picture is out when the loop turns again.
-        QTimer.singleShot(0, self._note_visible)
-
-    def _note_visible(self) -> None:
+        # At the end of painting; what the application loads next is not counted to it.
         self._note("visible")
         self._calm_since = time.monotonic()
         self._stage = self._wait_for_calm
@@ -76,7 +73,11 @@ class Probe(QObject):
         if gap > ANSWER:
             self._calm_since = now
         self._gaps.append(gap)
-        self._stage()
+        try:
+            self._stage()
+        except Exception as error:  # told to the bench; the window would go on for ever
+            self._told["gave_up_in"] = f"{self._stage.__name__}: {error!r}"
+            self._finish()
         if now - self._start > GIVE_UP + self._plan["seconds"]:
             self._told["gave_up_in"] = self._stage.__name__
             self._finish()
@@ -103,14 +104,17 @@ class Probe(QObject):
         """Begin to count a second after the curve moves: what opening cost is told apart."""
         if self._last - self._start > self._told["curve"] + 1.0:
             self._gaps.clear()
-            self._told["first_step"], self._told["first_time"] = self._window.live.step, self._last
+            self._told["first_step"], self._told["first_time"] = (
+                self._window.live.step_count,
+                self._last,
+            )
             self._stage = self._watch_run
 
     def _watch_run(self) -> None:
         if self._last - self._told["first_time"] < self._plan["seconds"]:
             return
         live = self._window.live
-        steps = live.step - self._told["first_step"]
+        steps = live.step_count - self._told["first_step"]
         self._told["steps_per_second"] = steps / (self._last - self._told["first_time"])
         self._told["gaps"] = sorted(self._gaps)[-20:]
         self._told["beats"] = len(self._gaps)
