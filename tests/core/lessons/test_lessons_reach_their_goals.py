@@ -1,5 +1,6 @@
 """Every lesson, played by its own script: it reaches its goal by its steps, and not without."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,18 @@ def test_its_script_does_its_steps_in_order_and_reaches_the_goal(
     player.play(*lesson.script)
     assert player.run.done == len(lesson.steps)
     assert lesson.is_reached(player.progress)
+
+
+@broken_lessons
+def test_the_line_that_a_step_promises_is_the_one_that_the_edit_writes(name: str) -> None:
+    lesson = lessons()[name]
+    document = Document(lesson.document)
+    for action in lesson.script:
+        if not isinstance(action, Request):
+            document = action.apply(document)
+    promised = re.findall(r"line becomes `(.+?)`", " ".join(step.text for step in lesson.steps))
+    assert bool(promised) == (name != "bad_model")  # there are two ways to mend that one
+    assert all(line in document.source for line in promised)
 
 
 @broken_lessons
