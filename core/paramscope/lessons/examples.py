@@ -13,6 +13,7 @@ FROM_SIMPLE_TO_REAL = (
     "forgotten_tensor",
     "xor",
     "spirals",
+    "wine",
     "digits_mlp",
     "digits_cnn",
     "sonnet",

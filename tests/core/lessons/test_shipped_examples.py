@@ -89,7 +89,12 @@ def metric(session: Session, name: str) -> float:
 
 @pytest.mark.parametrize(
     ("name", "steps", "at_least"),
-    [("digits_cnn", 450, 0.97), ("digits_mlp", 400, 0.95), ("spirals", 1500, 0.98)],
+    [
+        ("digits_cnn", 450, 0.97),
+        ("digits_mlp", 400, 0.95),
+        ("spirals", 1500, 0.98),
+        ("wine", 200, 0.94),
+    ],
 )
 def test_held_out_rows_are_recognised_after_a_short_run(
     session: Session, name: str, steps: int, at_least: float
