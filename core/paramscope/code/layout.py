@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from paramscope.document.document import Point
 
-COLUMN_GAP = 72.0
+COLUMN_GAP = 64.0
 ROW_GAP = 32.0
 DUMMY_HEIGHT = 8.0
 SWEEPS = 4
@@ -54,7 +54,7 @@ def layered(sizes: Mapping[str, Size], edges: Iterable[Edge]) -> dict[str, Point
     """Place every node of ``sizes``; nodes without any edge stand in rows below the others.
 
     >>> layered({"a": Size(80, 40), "b": Size(80, 40)}, [Edge("a", "b")])
-    {'a': Point(x=0.0, y=0.0), 'b': Point(x=152.0, y=0.0)}
+    {'a': Point(x=0.0, y=0.0), 'b': Point(x=144.0, y=0.0)}
     """
     known = [
         edge

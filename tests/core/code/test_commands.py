@@ -300,7 +300,7 @@ def test_a_layer_that_is_never_called_can_be_the_source() -> None:
 
     assert applied(source, Connect("Net", port("b"), port("output"))) == net(
         "self.a = nn.Linear(2, 2)\nself.b = nn.Linear(2, 2)",
-        "h = self.b(...)\nx = self.a(x)\nreturn h",
+        "h = self.b(...)\nh2 = self.a(x)\nreturn h",
     )
 
 

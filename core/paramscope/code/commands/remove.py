@@ -68,8 +68,7 @@ def _delete(space: Workspace, handle: Handle, reconnect: bool) -> None:
         return
     if reconnect and _bypass(space, handle):
         return
-    if isinstance(node.syntax, ast.expr):
-        _keep_arguments(space, handle)
+    _keep_arguments(space, handle)
     if isinstance(node.syntax, ast.expr) and is_nested(space.draft(handle)):
         node = space.draft(handle)
         assert isinstance(node.syntax, ast.expr) and node.statement is not None
@@ -77,6 +76,9 @@ def _delete(space: Workspace, handle: Handle, reconnect: bool) -> None:
             _remove_statement(space, handle.graph, node.statement)
             return
         _open_readers(space, handle)
+        node = space.draft(handle) if handle.id is not None else node
+        if handle.id is not None and isinstance(node.syntax, ast.expr):  # `a, b = f(x), y`
+            space.edit([Edit(*space.text.node_range(node.syntax), "...")])
         return
     _open_readers(space, handle)
     node = space.draft(handle)
@@ -117,9 +119,13 @@ def _bypass(space: Workspace, handle: Handle) -> bool:
             return True
     if isinstance(statement, ast.Expr) and statement.value is node.syntax:
         return False
-    if not isinstance(wired[0].reads[0], ast.Name | ast.Call | ast.Attribute | ast.Subscript):
-        text = f"({text})"
-    space.edit([Edit(*space.text.node_range(node.syntax), text)])
+    # In two parts, so that what stands inside is the same as before.
+    inner = wired[0].reads[0]
+    start, end = space.text.node_range(node.syntax)
+    first, last = space.text.node_range(inner)
+    plain = isinstance(inner, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
+    before, behind = ("", "") if plain else ("(", ")")
+    space.edit([Edit(start, first, before), Edit(last, end, behind)])
     return True
 
 

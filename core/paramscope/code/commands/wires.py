@@ -158,8 +158,9 @@ def connect(space: Workspace, graph: str, source: PortRef, target: PortRef) -> N
         _call_with(space, giver, source.port, taker, target.port)
         return
     order(space, giver, taker)
+    # First, because it may take the last free name; and under a name of its own.
+    keep_nested(space, taker, target.port, reuse=False)
     text = readable(space, giver, source.port, taker)
-    keep_nested(space, taker, target.port)
     replace_input(space, taker, target.port, text)
 
 
@@ -176,7 +177,9 @@ def insert(space: Workspace, target: Handle, port: int, template: str) -> None:
         # A line of its own reads better than `return f(g(h(x)))`.
         function = function_of(space, target.graph)
         name = old
-        if node.kind is not NodeKind.CODE and is_read_later(function, old, node.statement, read):
+        overwritten = isinstance(node.syntax, ast.AugAssign) and read is node.syntax.target
+        keep = node.kind is NodeKind.CODE or overwritten
+        if not keep and is_read_later(function, old, node.statement, read):
             name = variable_for(space, target.graph, None, node.statement)
         line = f"{name} = {template.replace('...', old, 1)}"
         edits = [inserted_before(space.text, node.statement, [line])]
@@ -184,11 +187,11 @@ def insert(space: Workspace, target: Handle, port: int, template: str) -> None:
             edits.append(Edit(*space.text.node_range(read), name))
         space.edit(edits)
         return
-    start, end = space.text.node_range(read)
-    text = template.replace("...", old, 1)
+    before, _, behind = template.partition("...")
     if template.startswith("(") or "(" not in template:
-        text = f"({text})"
-    space.edit([Edit(start, end, text)])
+        before, behind = f"({before}", f"{behind})"
+    start, end = space.text.node_range(read)
+    space.edit([Edit(start, start, before), Edit(end, end, behind)])
 
 
 def replace_input(space: Workspace, handle: Handle, port: int, text: str) -> None:
@@ -222,14 +225,20 @@ def replace_input(space: Workspace, handle: Handle, port: int, text: str) -> Non
     space.edit([Edit(start, end, text)])
 
 
-def keep_nested(space: Workspace, target: Handle, port: int) -> None:
-    """Before an input reads something else: save the nodes written inside its argument."""
+def keep_nested(space: Workspace, target: Handle, port: int, reuse: bool = True) -> None:
+    """Before an input reads something else: save the nodes written inside its argument.
+
+    Without ``reuse`` they get a new variable, so that no other value is overwritten.
+    """
     item = space.draft(target).inputs[port]
     if not isinstance(item.value, Source) or not item.reads:
         return
     node = item.value.node
     if is_nested(node) and node.syntax is item.reads[0] and node.kind not in MEMBER_TENSORS:
-        hoist(space, space.handle(target.graph, node.id))
+        name = None
+        if not reuse and node.statement is not None:
+            name = variable_for(space, target.graph, None, node.statement)
+        hoist(space, space.handle(target.graph, node.id), name)
 
 
 def _input(space: Workspace, handle: Handle, port: int) -> Input:

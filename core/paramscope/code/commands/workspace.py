@@ -5,7 +5,7 @@ finished document. Nodes that it works with are `Handle`s, which follow their no
 the edits although ids such as ``relu#2`` may change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -143,9 +143,11 @@ def follow(
         for node, draft in drawing.drafts.items():
             key = (graph, node)
             found = renamed[key][1] if key in renamed else None
-            if target is not None and found is None:
-                place = _moved_place(before, draft, edits)
-                found = places.get((draft.kind, *place)) if place is not None else None
+            for place in _moved_places(before, draft, edits) if found is None else ():
+                here = places.get((draft.kind, *place))
+                if here is not None and here not in taken:
+                    found = here
+                    break
             if target is None or found is None or found not in target.drafts:
                 left.append(node)
             else:
@@ -174,19 +176,33 @@ def _places(analysis: Analysis, drawing: Drawing) -> dict[tuple[NodeKind, int, i
     return places
 
 
-def _moved_place(analysis: Analysis, draft: Draft, edits: Iterable[Edit]) -> tuple[int, int] | None:
-    """The stretch of a node's source after the edits, if its two ends are untouched."""
+def _moved_places(
+    analysis: Analysis, draft: Draft, edits: Iterable[Edit]
+) -> Iterator[tuple[int, int]]:
+    """Where a node's stretch of source may be after the edits, the likeliest first.
+
+    Text inserted right at one of its ends may have become part of it or not; where an end was
+    deleted, the node is not followed by its place.
+    """
     if draft.syntax is None or draft.kind in _MEMBER_KINDS[1:]:
-        return None
+        return
     start, end = analysis.text.node_range(draft.syntax)
-    first = last = 0
+    first = last = before = behind = 0
     for edit in edits:
         change = len(edit.text) - (edit.end - edit.start)
         if edit.start < start < edit.end or edit.start < end < edit.end:
-            return None
-        if edit.end <= start and not (edit.start == start and edit.end > start):
+            return
+        if edit.start < edit.end and not edit.text:
+            if edit.start <= start < edit.end or edit.start < end <= edit.end:
+                return
+        if edit.end <= start:
             first += change
             last += change
+            before += change if edit.start == start else 0
         elif edit.start < end:
             last += change
-    return start + first, end + last
+        elif edit.start == edit.end == end:
+            behind += change
+    for grown in dict.fromkeys((0, before)):
+        for longer in dict.fromkeys((0, behind)):
+            yield start + first - grown, end + last + longer
