@@ -39,12 +39,16 @@ class BuildRecord:
 
     ``origins`` is by storage. ``first_tensors`` maps each plain attribute's path to the tensor
     it held when the build was done (kept, so that nothing new can take its place in memory);
-    ``first_values`` has a copy of the small ones.
+    ``first_values`` has a copy of the small ones. ``first_parameters`` are the ids of those
+    the model had then (the tensors are kept as well), ``unfilled`` the ids of those on memory
+    that nothing had written to.
     """
 
     origins: dict[int, Origin] = field(default_factory=dict)
     first_tensors: dict[str, Any] = field(default_factory=dict)
     first_values: dict[str, NDArray[Any]] = field(default_factory=dict)
+    first_parameters: dict[int, Any] = field(default_factory=dict)
+    unfilled: frozenset[int] = frozenset()
     is_complete: bool = False
 
 

@@ -35,6 +35,8 @@ class SourceMap:
     statement_ends: dict[int, int] = field(default_factory=dict)
     keeps: dict[int, frozenset[str]] = field(default_factory=dict)
     comment_lines: frozenset[int] = frozenset()
+    attribute_lines: dict[str, int] = field(default_factory=dict)  # first ``x.<name> = ...``
+    function_lines: dict[str, int] = field(default_factory=dict)
 
     def assignment(self, classes: tuple[type, ...], attribute: str) -> Assignment | None:
         """Find where one of ``classes`` (a method resolution order) makes ``attribute``."""
@@ -71,6 +73,11 @@ def map_source(source: str) -> SourceMap:
     for node in ast.walk(tree):
         if isinstance(node, ast.stmt) and not hasattr(node, "body"):
             found.statement_ends[node.lineno] = node.end_lineno or node.lineno
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            line = found.attribute_lines.get(node.attr, node.lineno)
+            found.attribute_lines[node.attr] = min(line, node.lineno)
+        if isinstance(node, ast.FunctionDef):
+            found.function_lines.setdefault(node.name, node.lineno)
         if isinstance(node, ast.ClassDef):
             found.class_spans[node.name] = (node.lineno, node.end_lineno or node.lineno)
             for method in node.body:

@@ -87,10 +87,7 @@ def is_untrained_weight(found: FoundTensor, evidence: Evidence) -> bool:
 
 def is_never_filled(found: FoundTensor, evidence: Evidence) -> bool:
     """Tell whether the memory of a tensor was asked for (``torch.empty``) and never written."""
-    if evidence.view.is_uninitialized(found.tensor) or not found.tensor.numel():
-        return False
-    origin = evidence.origin(found.tensor)
-    return origin is not None and origin.is_unfilled and not found.tensor._version
+    return id(found.tensor) in evidence.build.unfilled and not found.tensor._version
 
 
 def _has_changed(found: FoundTensor, evidence: Evidence) -> bool:

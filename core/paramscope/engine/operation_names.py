@@ -30,3 +30,5 @@ PLAIN_FILLS = frozenset(_PLAIN_FILLS.split())
 KEEPS_RANDOM = frozenset(_KEEPS_RANDOM.split())
 """Through these a random start stays one: the result still looks like a weight."""
 LOOKS = frozenset(_LOOKS.split())
+LEADS_OUT = frozenset({"numpy", "__array__", "array"})
+"""After these, NumPy may write to the memory unseen."""

@@ -23,6 +23,7 @@ from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.frames import find_site
 from paramscope.engine.operation_names import (
     KEEPS_RANDOM,
+    LEADS_OUT,
     PLAIN_FILLS,
     RANDOM,
     RANDOM_FILLS,
@@ -62,7 +63,7 @@ class BuildTracer:
             self.read_ids.update(leaves)
             if site.in_forward:
                 self.read_in_forward_ids.update(leaves)
-        if name.endswith("_"):
+        if name.endswith("_") or name in LEADS_OUT:
             self._write(name, given)
             return
         for tensor in outputs:
@@ -93,17 +94,28 @@ class BuildTracer:
         """Note what each plain attribute holds now, and let go of everything else."""
         record = self.record
         for found in walk.tensors:
+            if found.place is Place.PARAMETER:
+                record.first_parameters[id(found.tensor)] = found.tensor
             if found.place in (Place.ATTRIBUTE, Place.CLASS_ATTRIBUTE):
                 record.first_tensors[found.path] = found.tensor
                 if self._adapter.is_floating(found.tensor) and not found.tensor.requires_grad:
                     array = self._adapter.array(found.tensor)
                     if array is not None and array.size <= MAX_FIRST_VALUE:
                         record.first_values[found.path] = array.copy()
+        record.unfilled = frozenset(
+            id(found.tensor) for found in walk.tensors if self._is_unfilled(found.tensor)
+        )
         alive = {self._adapter.storage(found.tensor) for found in walk.tensors}
         record.origins = {key: value for key, value in record.origins.items() if key in alive}
         record.is_complete = True
         self._held.clear()
         return record
+
+    def _is_unfilled(self, tensor: Any) -> bool:
+        if self._adapter.is_uninitialized(tensor) or not tensor.numel() or tensor._version:
+            return False
+        origin = self.record.origins.get(self._adapter.storage(tensor))
+        return origin is not None and origin.is_unfilled
 
     def _write(self, name: str, given: list[int]) -> None:
         """An in-place operation: the memory of its first input is filled now."""

@@ -1,0 +1,53 @@
+"""GRA01: registered and stepped, but it has no part in the loss."""
+
+from collections.abc import Iterator
+
+from paramscope.census.evidence import Evidence
+from paramscope.rules.examples import document
+from paramscope.rules.finding import Finding
+from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.scope import lines_of, rolled_up, values_in, without_gradient
+
+BAD = document("self.shortcut = nn.Linear(4, 4)")
+GOOD = BAD.replace("torch.tanh(self.inner(x))", "torch.tanh(self.inner(x)) + self.shortcut(x)")
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Report what the steps never read, or read for a result that goes nowhere."""
+    unused = []
+    thrown_away = set()
+    for found, use in without_gradient(evidence):
+        if use is None or not use.is_read:
+            unused.append(found)
+        elif not use.cuts:
+            unused.append(found)
+            thrown_away.add(id(found.tensor))
+    for path, items in rolled_up(unused, evidence):
+        is_read = any(id(item.tensor) in thrown_away for item in items)
+        what = "was used, but the result has no part in the loss" if is_read else "was never used"
+        yield Finding(
+            rule=RULE.id,
+            where=path,
+            severity=WARNING,
+            message=(
+                f"`{path}` ({values_in(items)}) {what} in {evidence.traced_steps} batches: "
+                "it gets no gradient and never learns."
+            ),
+            cause="Use its result in forward, or delete it.",
+            line=lines_of(items, evidence),
+        )
+
+
+RULE = Rule(
+    id="GRA01",
+    severity=WARNING,
+    title="Parameter that has no part in the loss",
+    help=(
+        "A layer that forward does not call, or whose result nothing uses, gets no gradient. "
+        "Distributed training stops on it; on one machine it is silent. Layers that only some "
+        "batches use are not seen at once."
+    ),
+    check=check,
+    bad=BAD,
+    good=GOOD,
+)

@@ -1,0 +1,72 @@
+"""OPT02: the optimizer holds tensors that the model no longer has."""
+
+from collections.abc import Iterator
+
+from paramscope.census.evidence import Evidence
+from paramscope.rules.examples import document
+from paramscope.rules.finding import Finding
+from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.scope import lost_tensors, parameters, stepped_ids
+
+BAD = document(
+    optimizer="made = torch.optim.SGD(model.parameters(), lr=0.01)\n"
+    "model.out = nn.Linear(4, 1)\nreturn made"
+)
+GOOD = document(
+    optimizer="model.out = nn.Linear(4, 1)\nreturn torch.optim.SGD(model.parameters(), lr=0.01)"
+)
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Report the optimizer if some of its tensors are lost and some of the model's not stepped.
+
+    A tensor of its own that the optimizer steps beside the model (an input that is optimised)
+    is meant: then nothing of the model is missing.
+    """
+    lost = lost_tensors(evidence)
+    if not lost:
+        return
+    stepped = stepped_ids(evidence)
+    shapes = {evidence.view.shape(tensor) for tensor in lost}
+    missing = [
+        found
+        for found in parameters(evidence)
+        if id(found.tensor) not in stepped and evidence.view.shape(found.tensor) in shapes
+    ]
+    if not missing:
+        return
+    names = ", ".join(f"`{found.path}`" for found in missing[:3])
+    more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+    yield Finding(
+        rule=RULE.id,
+        where="optimizer",
+        severity=ERROR,
+        message=(
+            f"{_tensors(len(lost))} in the optimizer {_are(len(lost))} not in the model; "
+            f"{names}{more} of the model {_are(len(missing))} stepped by nobody."
+        ),
+        cause="A layer was replaced after the optimizer was made. Make the optimizer last.",
+        line=evidence.source.function_lines.get("optimizer"),
+    )
+
+
+def _tensors(count: int) -> str:
+    return "1 tensor" if count == 1 else f"{count} tensors"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+RULE = Rule(
+    id="OPT02",
+    severity=ERROR,
+    title="Optimizer holds tensors the model has lost",
+    help=(
+        "An optimizer keeps the very tensors it was given. When a layer is replaced afterwards, it "
+        "goes on stepping the old one, and the new one never learns."
+    ),
+    check=check,
+    bad=BAD,
+    good=GOOD,
+)

@@ -1,0 +1,49 @@
+"""OPT09: gradients are never cleared; each step is made with the sum of all before."""
+
+from collections.abc import Iterator
+
+from paramscope.census.evidence import Evidence
+from paramscope.rules.examples import document
+from paramscope.rules.finding import Finding
+from paramscope.rules.registry import ERROR, Rule
+
+BAD = document(
+    tail="""def train_step(model, optimizer, x, y):
+    value = loss(model, x, y)
+    value.backward()
+    optimizer.step()
+    return value"""
+)
+GOOD = BAD.replace("    value.backward()", "    optimizer.zero_grad()\n    value.backward()")
+
+
+def check(evidence: Evidence) -> Iterator[Finding]:
+    """Report the step if tensors are stepped again and again with gradients used already."""
+    stale = [count for count in evidence.uncleared.values() if count >= 2]
+    if not stale:
+        return
+    yield Finding(
+        rule=RULE.id,
+        where="train_step",
+        severity=ERROR,
+        message=(
+            f"Gradients of {len(stale)} tensors are not cleared between two steps: each step "
+            "uses the sum of all gradients so far."
+        ),
+        cause="Call `optimizer.zero_grad()` once for each `optimizer.step()`.",
+        line=evidence.source.function_lines.get("train_step"),
+    )
+
+
+RULE = Rule(
+    id="OPT09",
+    severity=ERROR,
+    title="Gradients are never cleared",
+    help=(
+        "backward() adds to the gradients that are there. Without zero_grad() the old ones stay "
+        "in the sum for ever. Adding several backward() calls up before one step is fine."
+    ),
+    check=check,
+    bad=BAD,
+    good=GOOD,
+)
