@@ -329,7 +329,7 @@ def multinomial(
     rows = weights.reshape(-1, weights.shape[-1])
     if not replacement or num_samples == 1:
         # As torch: the largest of weight / exponential noise.
-        noise = -np.log1p(-random.uniform_array(rows.shape, rows.dtype, generator))
+        noise = random.exponential_array(rows.shape, generator).astype(rows.dtype)
         score = rows / noise
         picked = np.argsort(-score, axis=-1, kind="stable")[:, :num_samples]
     else:
@@ -383,8 +383,8 @@ def _random_methods() -> None:
 
     def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with values of the exponential distribution."""
-        draws = random.uniform_array(self._a.shape, self._a.dtype, generator)
-        return self._overwrite("exponential_", -np.log1p(-draws) / lambd)
+        values = random.exponential_array(self._a.shape, generator) / lambd
+        return self._overwrite("exponential_", values)
 
     for method in (uniform_, normal_, bernoulli_, random_, exponential_):
         setattr(Tensor, method.__name__, method)

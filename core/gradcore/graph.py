@@ -264,6 +264,11 @@ class Node:
         label: str = self.op.node_name(self)
         return label
 
+    def kept(self, name: str, default: Any = None) -> Any:
+        """Return what was saved under ``name``; ``default`` where nothing is, or not any more."""
+        found = self.op.saved_value(self, name)
+        return default if found is None else found[0]
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes the inputs came from, each with the number of the output it was."""
@@ -311,7 +316,7 @@ class AccumulateGrad:
 
     def name(self) -> str:
         """Return PyTorch's name of this node."""
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

@@ -62,8 +62,6 @@ class Formatter:
         flat = values.reshape(-1)
         shown = flat[np.isfinite(flat) & (flat != 0)].astype(np.float64)
         if shown.size == 0:
-            # Width of nan, inf and 0., which are then all there is.
-            self.width = max((len(self.text(x)) for x in flat.tolist()), default=1)
             return
         size = np.abs(shown)
         largest, smallest = float(size.max()), float(size.min())
@@ -83,8 +81,6 @@ class Formatter:
         else:
             pattern = "{:." + str(digits) + "f}"
         self.width = max(len(pattern.format(x)) for x in shown.tolist())
-        odd = flat[~np.isfinite(flat)].tolist()
-        self.width = max([self.width, *(len(str(x)) for x in odd)])
 
     def text(self, value: Any) -> str:
         """Return one value, padded on the left."""
@@ -139,7 +135,7 @@ def _nested(a: Array, indent: int, summarise: bool, formatters: Any) -> str:
         rows += [_nested(row, indent + 1, summarise, formatters) for row in a[-edge:]]
     else:
         rows = [_nested(row, indent + 1, summarise, formatters) for row in a]
-    return "[" + (",\n" * (a.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
+    return "[" + ("," + "\n" * (a.ndim - 1) + " " * (indent + 1)).join(rows) + "]"
 
 
 def _edges(a: Array) -> Array:
@@ -165,6 +161,9 @@ def values_text(a: Array, indent: int) -> str:
     return _nested(a, indent, summarise, formatters)
 
 
+_INNER = "torch::autograd::"
+
+
 def _suffixes(t: Any) -> list[str]:
     found = []
     a = t._a
@@ -180,7 +179,7 @@ def _suffixes(t: Any) -> list[str]:
         found.append(f"dtype={kind}")
     node = t.grad_fn
     if node is not None:
-        found.append(f"grad_fn=<{node.name()}>")
+        found.append(f"grad_fn=<{node.name().removeprefix(_INNER)}>")
     elif t._rg:
         found.append("requires_grad=True")
     return found

@@ -211,6 +211,11 @@ def uniform_array(shape: tuple[int, ...], kind: Any, generator: Generator | None
     return source(generator).uniform(math.prod(shape), kind).reshape(shape)
 
 
+def exponential_array(shape: tuple[int, ...], generator: Generator | None) -> Array:
+    """Return an array of doubles of the exponential distribution with mean 1."""
+    return -np.log1p(-uniform_array(shape, np.float64, generator))
+
+
 def normal_array(shape: tuple[int, ...], kind: Any, generator: Generator | None) -> Array:
     """Return an array of standard normal values."""
     if np.dtype(kind).kind == "c":

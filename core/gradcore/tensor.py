@@ -858,6 +858,11 @@ def _reflected(op: Any) -> Any:
     return call
 
 
+def _divided_by(self: Any, other: Any) -> Any:
+    # As torch, also to the last bit: a product with the reciprocal.
+    return elementwise.reciprocal(self) * other
+
+
 def _conversion(kind: dtype) -> Any:
     def call(self: Any, memory_format: Any = None) -> Any:
         return self.to(kind)
@@ -896,6 +901,8 @@ def _install() -> None:
         if name + "_" in METHODS:
             written_form = elementwise.OPERATOR_FORMS.get(name + "_", METHODS[name + "_"])
             setattr(Tensor, f"__i{operator}__", written_form)
+    setattr(Tensor, "__rsub__", elementwise.rsub)
+    setattr(Tensor, "__rtruediv__", _divided_by)
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", METHODS[name])
     for operator, name in (("neg", "neg"), ("pos", "positive"), ("abs", "abs")):

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from gradcore import graph
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, IndexOutOfRangeError, ShapeError
-from gradcore.graph import TensorBase, written
+from gradcore.graph import TensorBase, state, wrap, written
 from gradcore.ops.elementwise import is_complex
 from gradcore.ops.indexing import cat, flip, index_of, pick, stack
 from gradcore.ops.registry import METHODS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape, transpose, unsqueeze
+from gradcore.ops.tape import record, share
 
 # --- parts
 
@@ -46,9 +48,71 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     return pick(input, (*(slice(None),) * where, slice(start, start + length)))
 
 
-def _cut(input: Any, where: int, bounds: Sequence[int]) -> tuple[Any, ...]:
+def _parts_back(g: Any, input_shape: Any, where: int, bounds: Any, whole: Any) -> Any:
+    """Put the parts' gradients side by side, zeros where nothing came back."""
+    shape = list(input_shape)
+    first = next(part for part in g if part is not None)
+    parts = []
+    for part, start, stop in zip(g, bounds[:-1], bounds[1:], strict=True):
+        if part is None:
+            shape[where] = stop - start
+            part = zeros_like_kind(first, shape)
+        elif whole is not None:
+            part = unsqueeze(part, where)
+        parts.append(part)
+    return cat(parts, where)
+
+
+def zeros_like_kind(g: Any, shape: Sequence[int]) -> Any:
+    """Return zeros of a shape: an array, or a tensor where ``g`` is one."""
+    if isinstance(g, TensorBase):
+        return wrap(np.zeros(shape, g._a.dtype))
+    return np.zeros(shape, g.dtype)
+
+
+def _parts_entry(name: str) -> Any:
+    """Enter an operation with as many outputs as it has parts, all of them views."""
+    return operation(
+        name,
+        gradient={"input": _parts_back},
+        outputs=("first", "more"),
+        functions=False,
+        parity=None,
+        grad_name=name.partition("_")[0].capitalize(),
+    )(_slices)
+
+
+def _slices(input: Array, where: int, bounds: Sequence[int], whole: Any = None) -> Any:
     head = (slice(None),) * where
-    return tuple([pick(input, (*head, slice(a, b))) for a, b in itertools.pairwise(bounds)])
+    if whole is not None:
+        return tuple([input[(*head, i)][...] for i in bounds[:-1]])
+    return tuple([input[(*head, slice(a, b))] for a, b in itertools.pairwise(bounds)])
+
+
+_split_parts, _unbind_parts = _parts_entry("split_parts"), _parts_entry("unbind_parts")
+
+
+def _cut(input: Any, where: int, bounds: Sequence[int], whole: Any = None) -> tuple[Any, ...]:
+    """Return views of the parts between ``bounds``; with ``whole``, of single positions.
+
+    One node for all parts: their gradients are joined once, not padded one by one and added.
+    """
+    op = (_split_parts if whole is None else _unbind_parts).operation
+    bounds = tuple(bounds)
+    arrays = _slices(input._a if isinstance(input, TensorBase) else input, where, bounds, whole)
+    if not isinstance(input, TensorBase):
+        return arrays
+    parts = tuple([wrap(item) for item in arrays])
+    head = (slice(None),) * where
+    for part, start, stop in zip(parts, bounds[:-1], bounds[1:], strict=True):
+        index = (*head, slice(start, stop) if whole is None else start)
+        share(pick.operation, input, part, (index,))
+    attributes = (where, bounds, whole)
+    recorded = state.grad and bool(parts) and record(op, (input,), parts, attributes)
+    if graph.recorder is not None:
+        named = dict(zip(op.attributes, attributes, strict=True))
+        graph.tell(op.name.partition("_")[0], (input,), named, parts, recorded)
+    return parts
 
 
 @composite(
@@ -105,8 +169,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return a view of each position along a dimension."""
     where = axis(dim, len(input.shape))
-    head = (slice(None),) * where
-    return tuple([pick(input, (*head, i)) for i in range(input.shape[where])])
+    return _cut(input, where, range(input.shape[where] + 1), True)
 
 
 # --- joining, with dimensions added where needed
@@ -187,28 +250,32 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     return tuple(expand(item, shape) for item in tensors)
 
 
-@composite(
+def _repeat_back(g: Any, input_shape: Any, repeats: Any) -> Any:
+    extra = len(repeats) - len(input_shape)
+    sizes = (1,) * extra + tuple(input_shape)
+    apart = g.reshape(tuple(n for pair in zip(repeats, sizes, strict=True) for n in pair))
+    return OPERATIONS["sum"].call(apart, tuple(range(0, 2 * len(repeats), 2)))
+
+
+@operation(
     "repeat",
+    gradient={"input": _repeat_back},
     functions=False,
     methods=True,
+    varargs=True,
     parity="method",
-    samples=[(T(2, 3), 2, 1), (T(3), (2, 2)), (T(2, 1), 1, 2, 3)],
+    samples=[(T(2, 3), (2, 1)), (T(3), (2, 2)), (T(2, 1), (1, 2, 3))],
 )
-def repeat(input: Any, *repeats: Any) -> Any:
+def repeat(input: Array, repeats: Any) -> Any:
     """Return the tensor copied several times along each dimension."""
-    times = tuple(repeats[0]) if len(repeats) == 1 and not isinstance(repeats[0], int) else repeats
-    ndim = len(input.shape)
-    if len(times) < ndim:
+    if len(repeats) < input.ndim:
         raise ShapeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor",
-            f"Got {times} for shape {tuple(input.shape)}.",
+            f"Got {tuple(repeats)} for shape {input.shape}.",
             "Give one number for each dimension.",
         )
-    sizes = (1,) * (len(times) - ndim) + tuple(input.shape)
-    apart = reshape(input, tuple(n for size in sizes for n in (1, size)))
-    wide = expand(apart, tuple(n for k, size in zip(times, sizes, strict=True) for n in (k, size)))
-    return reshape(wide, tuple(k * size for k, size in zip(times, sizes, strict=True)))
+    return np.tile(input, tuple(int(n) for n in repeats))
 
 
 @composite("tile", methods=True, samples=[(T(2, 3), (2,)), (T(3), (2, 2))])

@@ -162,6 +162,17 @@ FUNCTIONS["subtract"] = METHODS["subtract"] = FUNCTIONS["sub"]
 FUNCTIONS["multiply"] = METHODS["multiply"] = mul
 METHODS["multiply_"], METHODS["subtract_"] = METHODS["mul_"], METHODS["sub_"]
 
+rsub = binary(
+    "rsub",
+    lambda x, y: _subtract(y, x),
+    lambda g: -g,
+    lambda g: g,
+    "Return ``other - input``.",
+    PAIRS,
+    methods=False,
+    inplace=False,
+    grad_name="Rsub#1",
+)
 NONZERO = [
     (T(2, 3), T(2, 3, low=0.4)),
     (T(2, 3), T(3, low=0.4)),
@@ -323,6 +334,7 @@ power = binary(
     _pow_exponent,
     "Return ``input ** other``.",
     POWERS,
+    grad_name=lambda node: "Pow#1" if isinstance(node.kept("other"), TensorBase) else "Pow#0",
 )
 
 

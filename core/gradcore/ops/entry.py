@@ -172,7 +172,7 @@ class Operation:
         if label is None:
             label = "".join(part.capitalize() for part in self.name.split("_"))
         if label.endswith(("Backwards", "Slices")):
-            return label
+            return label if label.endswith("Backwards") else "torch::autograd::" + label
         return label.replace("#", "Backward") if "#" in label else f"{label}Backward0"
 
     def saved_value(self, node: Node, name: str) -> tuple[Any] | None:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from gradcore.errors import ShapeError
-from gradcore.graph import TensorBase
 from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
@@ -18,7 +17,8 @@ def swapped(x: Any) -> Any:
     return conj(x.swapaxes(-1, -2))
 
 
-def _mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
+def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
+    """Return the error for two shapes that cannot be multiplied."""
     x, y = arrays
     if x.ndim == 0 or y.ndim == 0:
         return ShapeError(
@@ -73,34 +73,26 @@ def _right(g: Any, input: Any, other_shape: Any) -> Any:
     return matmul(swapped(input), g)
 
 
-def _shape_behind(edge: Any) -> Any:
-    if edge is None:
-        return None
-    return edge._a.shape if isinstance(edge, TensorBase) else edge.shape
-
-
 def _matmul_name(node: Any) -> str:
-    shapes = [_shape_behind(edge) for edge in node.edges]
-    dims = [len(shape) if shape is not None else None for shape in shapes]
     out = len(node.shape)
     if out == 0:
         return "Dot"
-    if out == 1:
-        return "Mv" if dims[1] == 1 or dims[0] == 2 else "Squeeze"
+    if out > 2:
+        return "UnsafeView"
     if out == 2:
         return "Mm"
-    return "UnsafeView" if 2 in dims or out > 3 else "Bmm"
+    first = node.kept("input_shape", None) or getattr(node.kept("input"), "shape", (1, 1))
+    return "Mv" if len(first) == 2 else "Squeeze#4"
 
 
 matmul = operation(
     "matmul",
     inputs=2,
     gradient={"input": _left, "other": _right},
-    functions=("matmul", "mm", "bmm", "mv", "dot", "inner_product"),
-    methods=("matmul", "mm", "bmm", "mv", "dot"),
+    methods=True,
     kind="binary",
     adapt=same_dtype,
-    failed=_mismatch,
+    failed=mismatch,
     grad_name=_matmul_name,
     samples=[
         (T(2, 3), T(3, 4)),
@@ -116,3 +108,37 @@ matmul = operation(
     ],
     doc="Return the matrix product; stacks of matrices broadcast, vectors are rows or columns.",
 )(np.matmul)
+
+
+def _strict(name: str, first: int, second: int, label: str, doc: str, samples: Any) -> Any:
+    """Enter a product of fixed numbers of dimensions."""
+
+    def kernel(x: Any, y: Any) -> Any:
+        if x.ndim != first or y.ndim != second:
+            raise ShapeError(
+                f"{name}: expected a {first}D and a {second}D tensor, but got {x.ndim}D and "
+                f"{y.ndim}D",
+                f"The shapes are {x.shape} and {y.shape}.",
+                "Use matmul(), which takes any number of dimensions.",
+                shapes=(x.shape, y.shape),
+            )
+        return np.matmul(x, y)
+
+    return operation(
+        name,
+        inputs=2,
+        gradient={"input": _left, "other": _right},
+        methods=True,
+        kind="binary",
+        adapt=same_dtype,
+        failed=mismatch,
+        grad_name=label,
+        samples=samples,
+        doc=doc,
+    )(kernel)
+
+
+mm = _strict("mm", 2, 2, "Mm", "Return the product of two matrices.", [(T(2, 3), T(3, 4))])
+bmm = _strict("bmm", 3, 3, "Bmm", "Return the products of two stacks.", [(T(5, 2, 3), T(5, 3, 4))])
+mv = _strict("mv", 2, 1, "Mv", "Return the product of a matrix and a vector.", [(T(2, 3), T(3))])
+dot = _strict("dot", 1, 1, "Dot", "Return the sum of products of two vectors.", [(T(3), T(3))])

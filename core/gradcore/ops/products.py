@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, ShapeError
 from gradcore.ops.arranging import diagonal
 from gradcore.ops.indexing import index_of
-from gradcore.ops.matrix import matmul
-from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite
+from gradcore.ops.matrix import matmul, mismatch, swapped
+from gradcore.ops.numbers import same_dtype
+from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, permute, reshape, unsqueeze
 
 
@@ -217,12 +219,29 @@ def _add_product(name: str, product: Any, samples: Sequence[Any], doc: str) -> N
     METHODS[name + "_"] = call_
 
 
-_add_product(
+def _addmm(input: Array, mat1: Array, mat2: Array, beta: Any = 1, alpha: Any = 1) -> Any:
+    same_dtype(mat1, mat2)
+    try:
+        made = np.matmul(mat1, mat2)
+        made = made if alpha == 1 else made * alpha
+        return made if beta == 0 else np.add(made, input if beta == 1 else input * beta)
+    except ValueError as error:
+        raise mismatch("addmm", (mat1, mat2), error) from None
+
+
+addmm = operation(
     "addmm",
-    matmul,
-    [(T(4), T(2, 3), T(3, 4)), S(T(2, 4), T(2, 3), T(3, 4), beta=0.5, alpha=2)],
-    "Return ``beta * input + alpha * (mat1 @ mat2)``.",
-)
+    inputs=3,
+    gradient={
+        "input": lambda g, beta: _scaled(g, beta),
+        "mat1": lambda g, mat2, alpha: _scaled(matmul(g, swapped(mat2)), alpha),
+        "mat2": lambda g, mat1, alpha: _scaled(matmul(swapped(mat1), g), alpha),
+    },
+    methods=True,
+    inplace=True,
+    samples=[(T(4), T(2, 3), T(3, 4)), S(T(2, 4), T(2, 3), T(3, 4), beta=0.5, alpha=2)],
+    doc="Return ``beta * input + alpha * (mat1 @ mat2)``.",
+)(_addmm)
 _add_product(
     "addmv", matmul, [(T(2), T(2, 3), T(3))], "Return ``beta * input + alpha * (mat @ vec)``."
 )

@@ -35,8 +35,9 @@ def count(shape: Any, dim: Any) -> int:
     return math.prod([shape[i] for i in axes(dim, len(shape))])
 
 
-def _sum_name(node: Any) -> str:
-    return "Sum#0" if node.saved is not None and not node.shape else "Sum#1"
+def _by_dim(label: str) -> Any:
+    """Return a name that tells a reduction over all values from one along dimensions."""
+    return lambda node: f"{label}#0" if node.kept("dim") is None else f"{label}#1"
 
 
 @operation(
@@ -45,7 +46,7 @@ def _sum_name(node: Any) -> str:
     functions=False,
     samples=[],
     parity=None,
-    grad_name=_sum_name,
+    grad_name=_by_dim("Sum"),
 )
 def sum_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the sum over all values, or over the dimensions ``dim``."""
@@ -80,7 +81,7 @@ sum_ = _with_dtype("sum", sum_of, sum_of.__doc__, REDUCED)
     },
     functions=False,
     parity=None,
-    grad_name=lambda node: "Mean#0" if not node.shape else "Mean#1",
+    grad_name=_by_dim("Mean"),
 )
 def mean_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the mean over all values, or over the dimensions ``dim``."""
@@ -161,6 +162,22 @@ for _name, _ufunc, _doc in (
         samples=REDUCED,
         doc=_doc,
     )(_extreme)
+
+
+for _name, _ufunc in (("max", np.maximum), ("min", np.minimum)):
+
+    def _of_all(input: Array, *, _ufunc: Any = _ufunc, _name: str = _name) -> Any:
+        _need_values(_name, input, None)
+        return _ufunc.reduce(input, axis=None)
+
+    operation(
+        _name + "_all",
+        gradient={"input": lambda g, input, y: _shared(g, input, y, None, False)},
+        functions=False,
+        parity=None,
+        grad_name=_name.capitalize() + "#1",
+        samples=[(T(2, 3),)],
+    )(_of_all)
 amax, amin = OPERATIONS["amax"].call, OPERATIONS["amin"].call
 
 
@@ -254,8 +271,8 @@ def _two_way(name: str, full: Any, pair: Any) -> Any:
     )(call)
 
 
-max_ = _two_way("max", amax, FUNCTIONS["maximum"])
-min_ = _two_way("min", amin, FUNCTIONS["minimum"])
+max_ = _two_way("max", OPERATIONS["max_all"].call, FUNCTIONS["maximum"])
+min_ = _two_way("min", OPERATIONS["min_all"].call, FUNCTIONS["minimum"])
 
 for _name, _arg in (("argmax", np.argmax), ("argmin", np.argmin)):
 

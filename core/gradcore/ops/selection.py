@@ -262,6 +262,11 @@ def _clamp_kinds(input: Any, min: Any, max: Any) -> Any:
     methods=("clamp", "clip"),
     inplace=("clamp_", "clip_"),
     adapt=_clamp_kinds,
+    grad_name=lambda node: (
+        "Clamp"
+        if isinstance(node.kept("min"), TensorBase) or isinstance(node.kept("max"), TensorBase)
+        else "Clamp#1"
+    ),
     samples=[
         (T(2, 3), -0.5, 0.5),
         S(T(2, 3), min=0.1),
@@ -322,14 +327,32 @@ def nan_to_num(input: Any, nan: float | None = 0.0, posinf: Any = None, neginf: 
 # --- between tensors
 
 
-@composite(
+def _lerp(input: Array, end: Array, weight: Any) -> Any:
+    # As torch: from the nearer end, so that weight 1 gives exactly ``end``.
+    apart = end - input
+    if isinstance(weight, (int, float)):
+        return input + weight * apart if abs(weight) < 0.5 else end - apart * (1 - weight)
+    near = np.abs(weight) < 0.5
+    return np.where(near, input + weight * apart, end - apart * (1 - weight))
+
+
+lerp = operation(
     "lerp",
+    inputs=3,
+    gradient={
+        "input": lambda g, weight: g * (1 - weight),
+        "end": lambda g, weight: g * weight,
+        "weight": lambda g, input, end: g * (end - input),
+    },
     methods=True,
-    samples=[(T(2, 3), T(2, 3), 0.3), (T(2, 3), T(2, 3), T(3)), (T(2, 3), T(2, 3), 0.8)],
-)
-def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """Return ``input + weight * (end - input)``."""
-    return input + weight * (end - input)
+    inplace=True,
+    samples=[
+        (T(2, 3), T(2, 3), 0.3),
+        (T(2, 3), T(2, 3), T(3, low=0, high=1)),
+        (T(2, 3), T(2, 3), 0.8),
+    ],
+    doc="Return ``input + weight * (end - input)``.",
+)(_lerp)
 
 
 @composite("addcmul", methods=True, samples=[S(T(2, 3), T(2, 3), T(3), value=0.5)])
@@ -355,7 +378,6 @@ for _name in (
     "clamp_min",
     "clamp_max",
     "nan_to_num",
-    "lerp",
     "addcmul",
     "addcdiv",
     "float_power",

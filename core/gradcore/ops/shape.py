@@ -235,11 +235,11 @@ def unsqueeze(input: Array, dim: int) -> Array:
 
 @operation(
     "squeeze",
-    gradient={"input": lambda g, input_shape: g.reshape(input_shape)},
+    gradient={"input": lambda g, input_shape, dim: g.reshape(input_shape)},
     methods=True,
     view=True,
     samples=[(T(2, 1, 3, 1),), (T(2, 1, 3), 1), (T(2, 3), 0), (T(1, 2, 1), (0, 2))],
-    grad_name=lambda node: "Squeeze#1",
+    grad_name=lambda node: "Squeeze#0" if node.kept("dim", 1) is None else "Squeeze#1",
 )
 def squeeze(input: Array, dim: Any = None) -> Array:
     """Return a view without the dimensions of size 1 (or without those of them in ``dim``)."""

@@ -105,7 +105,10 @@ def record(
         shapes: tuple[Any, ...] = ()
         if plan.shapes:
             shapes = tuple([_shape_of(inputs[i]) for i in plan.shapes])
-        saved = plan.pick(inputs + outputs + attrs + shapes)
+        count = len(op.outputs)
+        # Where there are as many outputs as parts, none of them is saved: only places count.
+        named = outputs if len(outputs) == count else (outputs * count)[:count]
+        saved = plan.pick(inputs + named + attrs + shapes)
         if plan.outputs:
             saved = list(saved)
             for i, port in plan.outputs:
@@ -141,7 +144,7 @@ def apply(op: Operation, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any
     else:
         outputs = (wrap(result),)
     if op.view:
-        _share(op, inputs[0], outputs[0], attrs)
+        share(op, inputs[0], outputs[0], attrs)
     recorded = state.grad and op.differentiable and record(op, inputs, outputs, attrs)
     if graph.recorder is not None:
         named = dict(zip(op.attributes, attrs, strict=False))
@@ -156,7 +159,7 @@ def _array(x: Any) -> Any:
     return x._a if isinstance(x, TensorBase) else x
 
 
-def _share(op: Operation, source: TensorBase, out: TensorBase, attrs: tuple[Any, ...]) -> None:
+def share(op: Operation, source: TensorBase, out: TensorBase, attrs: tuple[Any, ...]) -> None:
     """Note that ``out`` is a view of ``source``."""
     if source._vc is not INFERENCE:
         out._vc = counter(source)
