@@ -37,26 +37,25 @@ LESSON = Lesson(
     goal="Say what `my_tensor` is: a Parameter that learns, or a buffer that stays.",
     steps=(
         Step(
-            "Press Play. The log shows what `list(bad_model.parameters())` gives: []. "
-            "The head learns what it can, and the loss stays well above 0.",
+            "Press Play. The loss stays well above 0, and the log shows what "
+            "`list(bad_model.parameters())` gives: [].",
             has_played,
         ),
         Step(
-            "Look at the problems: `bad_model.my_tensor` is random, is read in forward and never "
-            "changes. PyTorch says nothing; it would not even be saved by state_dict().",
+            "Read the problem: `my_tensor` is random, is used like a weight and never changes. "
+            "PyTorch is silent about it.",
             is_found,
         ),
         Step(
-            "Decide. Register as Parameter if it is meant to learn: the loss falls to nearly 0. "
-            "Register as buffer if it is a constant: it is saved and moved with the model, and "
-            "the loss stays. Undo, and try the other one as well.",
+            "Decide. Register as Parameter, and the loss falls to nearly 0. Register as buffer, "
+            "and it is a constant, saved with the model.",
             is_decided,
         ),
     ),
     is_reached=is_decided,
     conclusion=(
         "A Module knows three kinds of tensor: Parameters learn and are saved, buffers are saved, "
-        "plain attributes are neither. Say which you mean."
+        "plain attributes are neither. Say which you mean; Undo lets you try both."
     ),
     script=(Play(steps=2 * PLAYED), Register("BadModel", "my_tensor"), Play(steps=600)),
 )

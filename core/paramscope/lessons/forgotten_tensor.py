@@ -42,30 +42,27 @@ LESSON = Lesson(
     goal=f"Bring the loss under {LEARNED}.",
     steps=(
         Step(
-            f"Press Play. The loss falls, then lies flat near {PLATEAU}, "
-            "however long you train and whatever the seed.",
+            f"Press Play. The loss falls, then lies flat near {PLATEAU}.",
             has_played,
         ),
         Step(
-            "Look at the tensors: `scale` is a FORGOTTEN TENSOR. It receives a gradient at every "
-            "step, and its value stays 1, because no optimizer steps it.",
+            "Find `scale` among the tensors. A gradient flows to it, and no optimizer steps it: "
+            "a FORGOTTEN TENSOR.",
             is_found,
         ),
         Step(
-            "Click Register. The line becomes `self.scale = nn.Parameter(torch.ones(1))`, "
-            "and `scale` moves under the Parameters.",
+            "Click Register. The line becomes `self.scale = nn.Parameter(torch.ones(1))`.",
             is_registered,
         ),
         Step(
-            "Let it train on. The scale grows to 3, the height of the wave, "
-            "and the loss falls to nearly 0.",
+            "Play on. The scale grows to 3, and the loss falls to nearly 0.",
             is_learned,
         ),
     ),
     is_reached=is_learned,
     conclusion=(
-        "requires_grad=True makes a tensor receive a gradient. Only nn.Parameter makes it part of "
-        "the model: listed by parameters(), and so given to the optimizer, and saved."
+        "requires_grad=True lets a gradient flow. Only nn.Parameter makes a tensor part of the "
+        "model: listed by parameters(), so stepped, and saved."
     ),
     script=(Play(steps=2 * PLAYED), Register("Wave", "scale"), Play(steps=600)),
 )

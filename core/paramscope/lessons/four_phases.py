@@ -32,30 +32,27 @@ LESSON = Lesson(
     goal="Take one training step, and see at which phase `my_weight` changes.",
     steps=(
         Step(
-            "Press Phase. The input goes forward through `x @ self.my_weight`; "
-            "the shapes stand on the wires. Nothing has been learned yet.",
+            "Press Phase. The input goes forward; the shapes stand on the wires.",
             shows(Phase.FORWARD),
         ),
         Step(
-            "Press Phase. The output becomes one number, the loss. Only now is there "
-            "something to be lowered.",
+            "Press Phase. The output becomes one number, the loss.",
             shows(Phase.LOSS),
         ),
         Step(
-            "Press Phase. `backward()` fills the gradient of `my_weight`, one number for each "
-            "of its nine. The weight itself is still the same.",
+            "Press Phase. `backward()` fills the gradient of `my_weight`; "
+            "its value is still the same.",
             shows(Phase.BACKWARD),
         ),
         Step(
-            "Press Phase. The optimizer subtracts lr times the gradient: this is the moment "
-            "at which `my_weight` changes.",
+            "Press Phase. The optimizer subtracts lr times the gradient: now `my_weight` changes.",
             is_stepped,
         ),
     ),
     is_reached=is_stepped,
     conclusion=(
-        "backward() only writes gradients; step() changes values, and only those of the tensors "
-        "that the optimizer was given. model.parameters() decides which those are."
+        "backward() writes gradients; step() changes values, and only those of the tensors that "
+        "the optimizer was given. model.parameters() decides which those are."
     ),
     script=(StepPhase(), StepPhase(), StepPhase(), StepPhase()),
 )

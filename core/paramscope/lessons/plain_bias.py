@@ -41,29 +41,28 @@ LESSON = Lesson(
     goal=f"Bring the loss under {LEARNED}.",
     steps=(
         Step(
-            "Press Play. The loss falls to about 2 and stays there: the targets lie "
-            "1, 2 and -1 away from zero, and only a bias could follow them.",
+            "Press Play. The loss falls to about 2 and stays: a bias of 1, 2 and -1 is missing.",
             has_played,
         ),
         Step(
-            "Compare two rows: `weight` is a PARAMETER, its gradient flows. `bias` is a TENSOR: "
-            "it has no gradient, and `parameters()` does not list it.",
+            "Compare two tensors. `weight` is a PARAMETER, and its gradient flows. "
+            "`bias` is a TENSOR, without gradient and optimizer.",
             is_plain,
         ),
         Step(
-            "Select `bias` and press R, or choose Register as Parameter from its menu. "
+            "Select `bias` and press R. "
             "The line becomes `self.bias = nn.Parameter(torch.zeros(3))`.",
             is_registered,
         ),
         Step(
-            "Let it train on. The bias becomes 1, 2, -1, and the loss falls to 0.01, the noise.",
+            "Play on. The bias becomes 1, 2, -1, and the loss falls to 0.01, the noise.",
             is_learned,
         ),
     ),
     is_reached=is_learned,
     conclusion=(
         "Assigning an nn.Parameter to an attribute registers it, with no other code. "
-        "A plain tensor in the same place is a constant, and nothing warns of it."
+        "A plain tensor in its place stays what it is, and PyTorch does not warn."
     ),
     script=(Play(steps=2 * PLAYED), Register("MyModule", "bias"), Play(steps=400)),
 )

@@ -37,21 +37,24 @@ LESSON = Lesson(
     goal=f"Bring the loss under {LEARNED}.",
     steps=(
         Step(
-            "Press Play. Every tensor is a PARAMETER, the optimizer steps them all, and the loss "
-            "stays at 0.693, that of guessing: a linear layer of a linear layer is a linear layer.",
+            "Press Play. Every tensor is a PARAMETER and is stepped, yet the loss stays at 0.693, "
+            "that of guessing: two linear layers in a row are one.",
             has_played,
         ),
         Step(
-            "Right-click the wire between `fc1` and `fc2`, choose Insert a node and type tanh. "
+            "Right-click the wire from `fc1` to `fc2`, choose Insert a node and type tanh. "
             "The line becomes `self.fc2(torch.tanh(self.fc1(x)))`.",
             has_activation,
         ),
-        Step("Let it train on. The loss falls to nearly 0.", is_learned),
+        Step(
+            "Play on. The loss falls to nearly 0.",
+            is_learned,
+        ),
     ),
     is_reached=is_learned,
     conclusion=(
-        "Not every model that does not learn has a forgotten tensor. Here the census is clean: "
-        "the mistake lies in the wiring, and the canvas shows it."
+        "Not every model that does not learn has a forgotten tensor. Here the tensors are in "
+        "order, and the mistake lies in the wiring."
     ),
     script=(
         Play(steps=2 * PLAYED),
