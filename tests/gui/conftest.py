@@ -58,7 +58,7 @@ class RecordedClient:
     def send(self, request: Request) -> None:
         self.requests.append(request)
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """Nothing runs here that could be stopped."""
 
     def restart(self) -> None:

@@ -48,7 +48,7 @@ class Client(Protocol):
     """What Live needs of the worker's client; `paramscope.engine.client` has it."""
 
     def send(self, request: Request) -> None: ...
-    def stop(self) -> None: ...
+    def kill(self) -> None: ...
     def restart(self) -> None: ...
     def close(self) -> None: ...
 
@@ -248,7 +248,7 @@ class Live(QObject):
         """End whatever the worker does, at once; the document and the last snapshot stay."""
         self._edit_timer.stop()
         if self._client is not None:
-            self._client.stop()
+            self._client.kill()
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate of every group from the next step on, and note it."""

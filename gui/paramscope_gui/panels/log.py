@@ -12,7 +12,8 @@ from paramscope_gui.theme import ThemeModel
 from paramscope_gui.widgets import EmptyState
 
 MOST_LINES = 5000
-MOST_CHARACTERS = 200_000  # of one delivery; a flood keeps its end
+MOST_CHARACTERS = 40_000  # of one delivery; a flood keeps its end
+LONGEST_LINE = 1_000  # characters; the layout of a longer one takes the window's time
 FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -70,10 +71,7 @@ class LogPanel(QWidget):
     def _on_live_output_arrived(self, stream: str, text: str) -> None:
         theme = self._themes.theme
         color = theme.words["vermilion"] if stream == "stderr" else theme.text
-        if len(text) > MOST_CHARACTERS:
-            left_out = len(text) - MOST_CHARACTERS
-            text = f"... {left_out:,} characters left out ...\n{text[-MOST_CHARACTERS:]}"
-        self._write(text, color)
+        self._write(bounded(text), color)
 
     def _on_live_failed(self) -> None:
         failure = self._live.failure
@@ -91,6 +89,20 @@ class LogPanel(QWidget):
         cursor.insertText(text, style)
         if was_at_end:
             bar.setValue(bar.maximum())
+
+
+def bounded(text: str) -> str:
+    """Return what of a delivery is shown: its end, and of a very long line its beginning."""
+    if len(text) > MOST_CHARACTERS:
+        left_out = len(text) - MOST_CHARACTERS
+        text = f"... {left_out:,} characters left out ...\n{text[-MOST_CHARACTERS:]}"
+    if len(text) <= LONGEST_LINE:
+        return text
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        if len(line) > LONGEST_LINE:
+            lines[place] = f"{line[:LONGEST_LINE]} ... {len(line) - LONGEST_LINE:,} more"
+    return "\n".join(lines)
 
 
 class _LogText(QPlainTextEdit):

@@ -12,7 +12,6 @@ from paramscope.engine.protocol import RunState
 from paramscope.lessons.catalog import lessons
 from paramscope.lessons.examples import example, examples
 from paramscope_gui.bridge.offers import offers
-from paramscope_gui.canvas.tools.add import drop
 from paramscope_gui.panels.welcome import Card
 from paramscope_gui.window.documents import Documents
 from paramscope_gui.window.help import Help
@@ -72,8 +71,7 @@ class Desktop(QObject):
 
     def add_to_canvas(self, text: str) -> None:
         """Add what the palette chose, where the canvas would put it."""
-        desk = self._window.canvas.desk
-        drop(desk, text, desk.view.mapFromScene(desk.view.add_place).toPointF())
+        self._window.canvas.add(text)
 
     def _fill_file_menu(self) -> None:
         window, menus, documents = self._window, self._window.menus, self.documents

@@ -258,7 +258,7 @@ class MainWindow(QMainWindow):
             [round(width * 0.58), round(width * 0.42)],
             Qt.Orientation.Horizontal,
         )
-        self.splitter.setSizes([round(height * 0.36), round(height * 0.28)])
+        self.splitter.setSizes([round(height * 0.39), round(height * 0.25)])
 
     def _restore_arrangement(self) -> None:
         kept = self.settings.arrangement()

@@ -119,6 +119,16 @@ class Menus:
             for action in actions(name):
                 menu.addAction(action)
                 self.actions[action.objectName()] = action
+        for name, title, menu in (
+            ("select", "Select", self.edit),
+            ("nudge", "Nudge", self.edit),
+            ("walk", "Go along the wires", self.view),
+        ):
+            inner = menu.addMenu(title)
+            inner.setObjectName(f"menu_{name}")
+            for action in actions(name):
+                inner.addAction(action)
+                self.actions[action.objectName()] = action
 
     def all(self) -> list[QAction]:
         """Every action of the window, as the command palette offers them."""
