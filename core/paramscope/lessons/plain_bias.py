@@ -50,7 +50,7 @@ LESSON = Lesson(
             is_plain,
         ),
         Step(
-            "Select `bias` and press R. "
+            "Right-click `bias` among the tensors and choose Register as Parameter. "
             "The line becomes `self.bias = nn.Parameter(torch.zeros(3))`.",
             is_registered,
         ),
