@@ -42,6 +42,10 @@ class CallText:
         if line == self._text.position(self.close)[0]:
             return [Edit(place, place, f" {written}")]
         indentation = self._text.newline(line) + self._text.indentation(line)
+        ending = self._text.line_end(self._text.position(place)[0])
+        rest = self._text.source[place:ending].strip()
+        if not rest or rest.startswith("#"):
+            place = ending  # behind the comment that is about the last argument
         return [Edit(place, place, f"{indentation}{written},")]
 
     def without(self, part: ast.expr | ast.keyword) -> list[Edit]:
@@ -50,12 +54,26 @@ class CallText:
         if slot < 0:
             return []
         start, end = self.slots[slot]
+        lines = self._lines_of(slot)
+        if lines is not None:
+            return [Edit(*lines, "")]
         if slot + 1 < len(self.slots):
             return [Edit(start, self.slots[slot + 1][0], "")]
         if slot > 0:
             return [Edit(self.slots[slot - 1][1], end, "")]
         comma = self.trailing_comma
         return [Edit(start, end if comma is None else comma + 1, "")]
+
+    def _lines_of(self, slot: int) -> tuple[int, int] | None:
+        """The lines of an argument that has them for itself, so that other lines stay whole."""
+        start, end = self.slots[slot]
+        source, text = self._text.source, self._text
+        first, last = text.position(start)[0], text.position(end)[0]
+        head = source[text.line_start(first) : start]
+        tail = source[end : text.line_end(last)].strip().removeprefix(",").strip()
+        if head.strip() or (tail and not tail.startswith("#")):
+            return None
+        return text.line_start(first), text.line_start(last + 1)
 
     def _opening(self, place: int) -> int:
         source = self._text.source

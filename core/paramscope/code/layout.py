@@ -13,6 +13,7 @@ from paramscope.document.document import Point
 
 COLUMN_GAP = 64.0
 ROW_GAP = 32.0
+LABEL_MARGIN = 32.0
 DUMMY_HEIGHT = 8.0
 SWEEPS = 4
 # Beyond this many dummies (every layer tied to every other) long edges get none: the layout
@@ -29,12 +30,16 @@ class Size(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """One wire; the offsets say how far below the tops of its nodes it is attached."""
+    """One wire; the offsets say how far below the tops of its nodes it is attached.
+
+    ``label`` is the width of what is written on it: its column's gap makes room for that.
+    """
 
     source: str
     target: str
     source_offset: float = 0.0
     target_offset: float = 0.0
+    label: float = 0.0
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ def layered(sizes: Mapping[str, Size], edges: Iterable[Edge]) -> dict[str, Point
     for sweep in range(SWEEPS):
         _order_layers(rows, forward=sweep % 2 == 0)
     _assign_tops(rows)
-    points = _assign_columns(wired, rows)
+    points = _assign_columns(wired, rows, _gaps(known, layers))
     points.update(_place_isolated(sizes, points))
     return {key: points[key] for key in sizes}
 
@@ -282,7 +287,8 @@ def _assign_columns(sizes: Mapping[str, Size], rows: Sequence[Sequence[_Cell]]) 
         for cell in row:
             if cell.key is not None:
                 points[cell.key] = Point(x, cell.top)
-        x += max((sizes[key].width for key in keys), default=0.0) + COLUMN_GAP
+        x += max((sizes[key].width for key in keys), default=0.0)
+        x += gaps.get(layer, COLUMN_GAP)
     top = min((point.y for point in points.values()), default=0.0)
     return {key: Point(_on_grid(p.x), _on_grid(p.y - top)) for key, p in points.items()}
 

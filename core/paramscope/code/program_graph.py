@@ -10,6 +10,7 @@ from paramscope.code.binding import Context, bound_arguments, dotted_signature
 from paramscope.code.draft import Draft, Input, Source
 from paramscope.code.graph import NodeKind
 from paramscope.code.members import FunctionNode
+from paramscope.code.syntax import loaded_names
 from paramscope.code.wiring import Wiring
 
 _ROLES = {
@@ -42,7 +43,8 @@ def wire_program(tree: ast.Module, context: Context, model: str | None) -> Wirin
     """Draw the top level."""
     wiring = Wiring(context, None, None)
     body = [statement for statement in tree.body if _is_drawn(statement, context)]
-    wiring.read(body)
+    inside = [statement for statement in tree.body if not _is_drawn(statement, context)]
+    wiring.read(body, frozenset().union(*map(loaded_names, inside)))
     if not any(name in context.functions for name in _ROLES):
         _mark_script(wiring, context)
         return wiring

@@ -115,7 +115,8 @@ def search(
     """Return what the query may mean, best first; arguments in it are completed.
 
     ``source_shape`` is that of the output the new node is wired to: it fills in sizes, and
-    what cannot take it comes last (or, with ``only_fitting``, not at all).
+    what cannot take it comes last (or, with ``only_fitting``, not at all); what is called by
+    its very name comes first all the same.
     """
     words, given = _split(query)
     scored = []
@@ -126,7 +127,14 @@ def search(
         match = _completed(entry, given, source_shape)
         if match.fits or not only_fitting:
             popular = _POPULARITY.get(entry.title, len(_POPULARITY))
-            order = (not match.fits, score, popular, _KINDS[entry.kind], len(entry.title), place)
+            order = (
+                not match.fits and score > 0,
+                score,
+                popular,
+                _KINDS[entry.kind],
+                len(entry.title),
+                place,
+            )
             scored.append((order, match))
     return [match for _, match in sorted(scored, key=lambda pair: pair[0])]
 

@@ -27,9 +27,8 @@ _SHARED = (NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR)
 class Wiring(Expressions):
     """The drawing of one body of statements; ``owner`` is the class of a method."""
 
-    def read(self, body: Sequence[ast.stmt]) -> None:
-        """Draw a body; may be called once."""
-        later: frozenset[str] = frozenset()
+    def read(self, body: Sequence[ast.stmt], later: frozenset[str] = frozenset()) -> None:
+        """Draw a body; ``later`` are names that are read outside of it. May be called once."""
         after: list[frozenset[str]] = []
         for statement in reversed(body):
             after.append(later)

@@ -544,7 +544,7 @@ def test_arguments_keep_the_form_of_a_list_over_several_lines() -> None:
     source = net("self.a = nn.Linear(\n    2,\n    2,  # out\n)", "return self.a(x)")
 
     assert applied(source, SetArgument("Net", "a", "bias", "False")) == net(
-        "self.a = nn.Linear(\n    2,\n    2,\n    bias=False,  # out\n)", "return self.a(x)"
+        "self.a = nn.Linear(\n    2,\n    2,  # out\n    bias=False,\n)", "return self.a(x)"
     )
 
 

@@ -79,3 +79,10 @@ def test_no_graph_makes_nodes_overlap(pairs: list[tuple[int, int]]) -> None:
     assert not _overlap(points, sizes)
     some = {key: points[key] for key in list(points)[:7]}
     assert not _overlap(place_missing(sizes, edges, some), sizes)
+
+
+def test_gap_makes_room_for_what_is_written_on_the_wire() -> None:
+    sizes = dict.fromkeys("abc", SIZE)
+    points = layered(sizes, [Edge("a", "b", label=120.0), Edge("b", "c", label=8.0)])
+    assert points["b"].x - (points["a"].x + SIZE.width) >= 120.0
+    assert points["c"].x - (points["b"].x + SIZE.width) == COLUMN_GAP
