@@ -149,7 +149,8 @@ def living_qt_objects() -> dict[int, Any]:
     # The label of tool tips is Qt's own; it hides, and stays for the next one.
     found = [one for one in windows if one.metaObject().className() != "QTipLabel"]
     for candidate in gc.get_objects():
-        if not isinstance(candidate, core.QTimer | core.QThread) or not is_valid(candidate):
+        # Of all objects there are, some answer `isinstance` with a warning of their own.
+        if not issubclass(type(candidate), core.QTimer | core.QThread) or not is_valid(candidate):
             continue
         is_timer = isinstance(candidate, core.QTimer)
         if candidate.isActive() if is_timer else candidate.isRunning():
