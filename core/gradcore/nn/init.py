@@ -46,13 +46,15 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Draw every value uniformly from `a` to `b`."""
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        result: Tensor = tensor.uniform_(a, b, generator=generator)
+        return result
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Draw every value from a normal distribution."""
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        result: Tensor = tensor.normal_(mean, std, generator=generator)
+        return result
 
 
 def trunc_normal_(
@@ -95,7 +97,8 @@ def _redrawn(
     while True:
         outside = (values < low) | (values > high)
         if not outside.any():
-            return values
+            result: Array = values
+            return result
         values = np.where(outside, scratch.normal_(mean, std, generator=generator)._a, values)
 
 
@@ -113,7 +116,8 @@ def _thinned(
         log_density = -0.5 * ((candidates - mean) / std) ** 2 - peak
         dice = scratch.uniform_(generator=generator)._a
         pending = pending & (np.log(dice) > log_density)
-    return values
+    result: Array = values
+    return result
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

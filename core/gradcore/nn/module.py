@@ -13,9 +13,9 @@ from typing import Any, Self
 from gradcore.device import device as Device
 from gradcore.dtypes import dtype as DType
 from gradcore.nn import state
+from gradcore.graph import RemovableHandle
 from gradcore.nn.hooks import (
     Hook,
-    RemovableHandle,
     call_with_hooks,
     has_hooks,
     register,

@@ -37,8 +37,11 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         """Take what `__new__` has used already."""
 
-    def __repr__(self, **options: Any) -> str:
-        return "Parameter containing:\n" + super().__repr__(**options)
+    # mypy loses the name of a keyword of a special method, and with it that the two agree.
+    def __repr__(  # type: ignore[override]
+        self, *, tensor_contents: str | None = None
+    ) -> str:
+        return "Parameter containing:\n" + super().__repr__()
 
 
 class Buffer(Tensor):
@@ -70,9 +73,12 @@ class UninitializedParameter(Parameter):
         """Become an ordinary Parameter of this shape, with values still to be set."""
         kind = self._a.dtype if dtype is None else dtype.numpy
         self._a = np.empty(tuple(shape), kind)
-        self.__class__ = Parameter
+        self.__class__ = Parameter  # type: ignore[assignment]  # it is an ordinary one now
 
-    def __repr__(self, **options: Any) -> str:
+    # mypy loses the name of a keyword of a special method, and with it that the two agree.
+    def __repr__(  # type: ignore[override]
+        self, *, tensor_contents: str | None = None
+    ) -> str:
         return "<UninitializedParameter>"
 
 

@@ -63,7 +63,10 @@ class RNNBase(Module):
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * directions
             for suffix in self._suffixes(layer):
-                shapes = {"weight_ih": (height, width), "weight_hh": (height, hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (height, width),
+                    "weight_hh": (height, hidden_size),
+                }
                 if bias:
                     shapes |= {"bias_ih": (height,), "bias_hh": (height,)}
                 for kind, shape in shapes.items():

@@ -247,4 +247,5 @@ def _defines(module: "Module", method: str) -> bool:
 
     Asked by the defining function's module, since this file cannot import `Module` itself.
     """
-    return getattr(type(module), method).__module__ != "gradcore.nn.module"
+    result: bool = getattr(type(module), method).__module__ != "gradcore.nn.module"
+    return result

@@ -127,9 +127,11 @@ class TransformerEncoderLayer(_Layer):
         x = src
         if self.norm_first:
             x = x + attend(self.norm1(x))
-            return x + feed(self.norm2(x))
-        x = self.norm1(x + attend(x))
-        result: Tensor = self.norm2(x + feed(x))
+            x = x + feed(self.norm2(x))
+        else:
+            x = self.norm1(x + attend(x))
+            x = self.norm2(x + feed(x))
+        result: Tensor = x
         return result
 
 

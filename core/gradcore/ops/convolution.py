@@ -40,11 +40,12 @@ def padded(x: Array, padding: Ints, value: float = 0.0) -> Array:
         size + 2 * extra for size, extra in zip(x.shape[lead:], padding, strict=True)
     )
     out = np.empty(shape, x.dtype)
-    inside = tuple(
+    inside: Any = tuple(
         slice(extra, extra + size) for size, extra in zip(x.shape[lead:], padding, strict=True)
     )
     out.fill(value)
-    out[(..., *inside)] = x
+    place: Any = (..., *inside)
+    out[place] = x
     return out
 
 
@@ -118,16 +119,24 @@ def _checked(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]
     return input, weight, bias
 
 
+def _convolution_input(
+    g: Any, weight: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Any:
+    return convolution_input(g, weight, input_shape[2:], stride, padding, dilation, groups)
+
+
+def _convolution_weight(
+    g: Any, input: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Any:
+    return convolution_weight(g, input, weight_shape[2:], stride, padding, dilation, groups)
+
+
 @operation(
     "convolution",
     inputs=3,
     gradient={
-        "input": lambda g, weight, input_shape, stride, padding, dilation, groups: (
-            convolution_input(g, weight, input_shape[2:], stride, padding, dilation, groups)
-        ),
-        "weight": lambda g, input, weight_shape, stride, padding, dilation, groups: (
-            convolution_weight(g, input, weight_shape[2:], stride, padding, dilation, groups)
-        ),
+        "input": _convolution_input,
+        "weight": _convolution_weight,
         "bias": lambda g: g.sum((0, *range(2, len(g.shape)))),
     },
     functions=False,
@@ -165,6 +174,12 @@ def convolution(
     return out
 
 
+def _convolution_input_weight(
+    gg: Any, g: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Any:
+    return convolution_weight(g, gg, weight_shape[2:], stride, padding, dilation, groups)
+
+
 @operation(
     "convolution_input",
     inputs=2,
@@ -172,9 +187,7 @@ def convolution(
         "g": lambda g, weight, stride, padding, dilation, groups: convolution(
             g, weight, None, stride, padding, dilation, groups
         ),
-        "weight": lambda gg, g, weight_shape, stride, padding, dilation, groups: convolution_weight(
-            g, gg, weight_shape[2:], stride, padding, dilation, groups
-        ),
+        "weight": _convolution_input_weight,
     },
     functions=False,
     samples=[
@@ -197,20 +210,20 @@ def convolution_input(
     """Spread each output value over the window it came from; ``size`` is that of the input."""
     kernel = weight.shape[2:]
     count, out_channels = g.shape[:2]
-    inside = weight.shape[1]
+    into = weight.shape[1]
     area = math.prod(g.shape[2:])
-    matrix = weight.reshape(groups, out_channels // groups, inside * math.prod(kernel))
+    matrix = weight.reshape(groups, out_channels // groups, into * math.prod(kernel))
     matrix = np.ascontiguousarray(matrix.swapaxes(1, 2))
     values = np.ascontiguousarray(g).reshape(count, groups, out_channels // groups, area)
     extents = tuple(n + 2 * p for n, p in zip(size, padding, strict=True))
-    out = np.zeros((count, groups * inside, *extents), g.dtype)
-    step = max(1, _CHUNK // max(1, groups * inside * math.prod(kernel) * area))
+    out = np.zeros((count, groups * into, *extents), g.dtype)
+    step = max(1, _CHUNK // max(1, groups * into * math.prod(kernel) * area))
     for start in range(0, count, step):
         part = slice(start, start + step)
         columns = np.matmul(matrix, values[part])
         _spread(out[part], columns, kernel, g.shape[2:], stride, dilation)
-    trimmed = out[(..., *(slice(p, p + n) for n, p in zip(size, padding, strict=True)))]
-    return np.ascontiguousarray(trimmed)
+    inside: Any = (..., *(slice(p, p + n) for p, n in zip(padding, size, strict=True)))
+    return np.ascontiguousarray(out[inside])
 
 
 def _spread(
@@ -227,6 +240,12 @@ def _spread(
         out[(slice(None), slice(None), *target)] += columns[(slice(None), slice(None), *place)]
 
 
+def _convolution_weight_input(
+    gg: Any, g: Any, input_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Any:
+    return convolution_input(g, gg, input_shape[2:], stride, padding, dilation, groups)
+
+
 @operation(
     "convolution_weight",
     inputs=2,
@@ -234,9 +253,7 @@ def _spread(
         "g": lambda gg, input, stride, padding, dilation, groups: convolution(
             input, gg, None, stride, padding, dilation, groups
         ),
-        "input": lambda gg, g, input_shape, stride, padding, dilation, groups: convolution_input(
-            g, gg, input_shape[2:], stride, padding, dilation, groups
-        ),
+        "input": _convolution_weight_input,
     },
     functions=False,
     samples=[

@@ -11,14 +11,16 @@ from gradcore.ops.registry import T, operation
 _INDICES = T(2, 3, kind="int", values=[[0, 2, 1], [4, 0, 0]])
 
 
+def _embedding_weight(
+    g: Any, indices: Any, weight_shape: Any, padding_idx: Any, scale_grad_by_freq: Any
+) -> Any:
+    return embedding_rows(g, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
+
+
 @operation(
     "embedding",
     inputs=2,
-    gradient={
-        "weight": lambda g, indices, weight_shape, padding_idx, scale_grad_by_freq: embedding_rows(
-            g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
-        )
-    },
+    gradient={"weight": _embedding_weight},
     functions=("embedding",),
     samples=[
         (T(5, 3), _INDICES),
@@ -56,14 +58,14 @@ def _unsigned(dtype: Any) -> Any:
     return np.dtype(f"u{dtype.itemsize}")
 
 
+def _embedding_rows_g(gg: Any, indices: Any, padding_idx: Any, scale_grad_by_freq: Any) -> Any:
+    return _taken(gg, indices, padding_idx, scale_grad_by_freq)
+
+
 @operation(
     "embedding_rows",
     inputs=2,
-    gradient={
-        "g": lambda gg, indices, padding_idx, scale_grad_by_freq: _taken(
-            gg, indices, padding_idx, scale_grad_by_freq
-        )
-    },
+    gradient={"g": _embedding_rows_g},
     functions=False,
     samples=[(T(2, 3, 4), _INDICES, 5, -1, False), (T(2, 3, 4), _INDICES, 5, 0, True)],
     parity=None,
@@ -91,14 +93,16 @@ def _frequency_factor(flat: Array, rows: int, dtype: Any) -> Array:
     return (1.0 / np.maximum(np.bincount(flat, minlength=rows), 1)).astype(dtype)
 
 
+def _taken_weight(
+    g: Any, indices: Any, weight_shape: Any, padding_idx: Any, scale_grad_by_freq: Any
+) -> Any:
+    return embedding_rows(g, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
+
+
 @operation(
     "embedding_taken",
     inputs=2,
-    gradient={
-        "weight": lambda g, indices, weight_shape, padding_idx, scale_grad_by_freq: embedding_rows(
-            g, indices, weight_shape[0], padding_idx, scale_grad_by_freq
-        )
-    },
+    gradient={"weight": _taken_weight},
     functions=False,
     samples=[(T(5, 3), _INDICES, -1, False), (T(5, 3), _INDICES, 0, True)],
     parity=None,

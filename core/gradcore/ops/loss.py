@@ -141,14 +141,16 @@ def class_scale(
     return scale, safe
 
 
+def _nll_loss_input(
+    g: Any, target: Any, weight: Any, input_shape: Any, ignore_index: Any, reduction: Any
+) -> Any:
+    return nll_spread(g, target, weight, input_shape, ignore_index, reduction)
+
+
 @operation(
     "nll_loss",
     inputs=3,
-    gradient={
-        "input": lambda g, target, weight, input_shape, ignore_index, reduction: nll_spread(
-            g, target, weight, input_shape, ignore_index, reduction
-        )
-    },
+    gradient={"input": _nll_loss_input},
     functions=False,
     samples=[
         (T(4, 3), _LABELS, None, -100, "mean"),

@@ -58,7 +58,8 @@ def _grown(x: Array, padding: Ints, extents: Ints, value: float) -> Array:
     if wanted == shape and not any(padding):
         return x
     out = np.full(x.shape[:2] + wanted, value, x.dtype)
-    out[(..., *(slice(p, p + n) for p, n in zip(padding, shape, strict=True)))] = x
+    inside: Any = (..., *(slice(p, p + n) for p, n in zip(padding, shape, strict=True)))
+    out[inside] = x
     return out
 
 
@@ -95,13 +96,24 @@ def _sizes(
     return sizes
 
 
+def _max_pool_gradient(
+    g: Any,
+    needs: Any,
+    chosen: Any,
+    input_shape: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+) -> Any:
+    return (max_unpool(g[0], chosen, input_shape[2:], kernel, stride, padding, dilation),)
+
+
 @operation(
     "max_pool",
     outputs=("y", "chosen"),
     gradient=None,
-    joint=lambda g, needs, chosen, input_shape, kernel, stride, padding, dilation: (
-        max_unpool(g[0], chosen, input_shape[2:], kernel, stride, padding, dilation),
-    ),
+    joint=_max_pool_gradient,
     functions=False,
     samples=[
         (T(2, 3, 5), (2,), (2,), (0,), (1,), False),
@@ -136,14 +148,16 @@ def _few(kernel: Ints) -> bool:
     return math.prod(kernel) <= 256
 
 
+def _max_unpool_g(
+    gg: Any, chosen: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Any:
+    return max_choose(gg, chosen, kernel, stride, padding, dilation)
+
+
 @operation(
     "max_unpool",
     inputs=2,
-    gradient={
-        "g": lambda gg, chosen, kernel, stride, padding, dilation: max_choose(
-            gg, chosen, kernel, stride, padding, dilation
-        )
-    },
+    gradient={"g": _max_unpool_g},
     functions=False,
     samples=[
         (
@@ -181,18 +195,20 @@ def max_unpool(
 
 
 def _trimmed(x: Array, padding: Ints, size: Ints) -> Array:
-    inside = (..., *(slice(p, p + n) for p, n in zip(padding, size, strict=True)))
+    inside: Any = (..., *(slice(p, p + n) for p, n in zip(padding, size, strict=True)))
     return np.ascontiguousarray(x[inside])
+
+
+def _max_choose_input(
+    g: Any, chosen: Any, input_shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Any:
+    return max_unpool(g, chosen, input_shape[2:], kernel, stride, padding, dilation)
 
 
 @operation(
     "max_choose",
     inputs=2,
-    gradient={
-        "input": lambda g, chosen, input_shape, kernel, stride, padding, dilation: max_unpool(
-            g, chosen, input_shape[2:], kernel, stride, padding, dilation
-        )
-    },
+    gradient={"input": _max_choose_input},
     functions=False,
     samples=[
         (T(1, 2, 5), T(1, 2, 2, kind="int", values=[[[0, 1], [1, 1]]]), (2,), (2,), (0,), (1,))
@@ -225,13 +241,22 @@ def flat_indices(
     return flat
 
 
+def _avg_pool_input(
+    g: Any,
+    input_shape: Any,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: Any,
+    include: Any,
+    divisor: Any,
+) -> Any:
+    return avg_unpool(g, input_shape[2:], kernel, stride, padding, ceil_mode, include, divisor)
+
+
 @operation(
     "avg_pool",
-    gradient={
-        "input": lambda g, input_shape, kernel, stride, padding, ceil_mode, include, divisor: (
-            avg_unpool(g, input_shape[2:], kernel, stride, padding, ceil_mode, include, divisor)
-        )
-    },
+    gradient={"input": _avg_pool_input},
     functions=False,
     samples=[
         (T(2, 3, 6), (2,), (2,), (0,), False, True, None),
@@ -337,10 +362,14 @@ def averaging_matrix(size: int, out: int, dtype: Any) -> Array:
     return matrix
 
 
+def _gather_flat_input(g: Any, indices: Any, input_shape: Any) -> Any:
+    return scatter_flat(g, indices, input_shape[2:])
+
+
 @operation(
     "gather_flat",
     inputs=2,
-    gradient={"input": lambda g, indices, input_shape: scatter_flat(g, indices, input_shape[2:])},
+    gradient={"input": _gather_flat_input},
     functions=False,
     samples=[(T(1, 2, 2, 2), T(1, 2, 3, kind="int", values=[[[0, 3, 3], [1, 2, 0]]]))],
     parity=None,
@@ -381,9 +410,11 @@ def adaptive_indices(input: Array, sizes: Ints) -> Array:
     out = np.empty((*lead, *sizes), np.int64)
     regions = [adaptive_regions(n, size) for n, size in zip(shape, sizes, strict=True)]
     for place in np.ndindex(*sizes):
-        inside = tuple(slice(*regions[axis][i]) for axis, i in enumerate(place))
-        best = input[(..., *inside)].reshape(*lead, -1).argmax(-1)
-        out[(..., *place)] = flat[inside].ravel()[best]
+        inside: Any = tuple(slice(*regions[axis][i]) for axis, i in enumerate(place))
+        within: Any = (..., *inside)
+        best = input[within].reshape(*lead, -1).argmax(-1)
+        target: Any = (..., *place)
+        out[target] = flat[inside].ravel()[best]
     return out
 
 

@@ -60,9 +60,9 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        return self._step_groups(closure)
+        with no_grad():
+            return self._step_groups(closure)
 
     def _state_of(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
         state = self.state[p]

@@ -31,9 +31,9 @@ def _kept(state: dict[str, Any], name: str, like: Any, value: float = 0.0) -> An
 class _Adaptive(Optimizer):
     """An optimizer that treats each tensor by itself."""
 
-    @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        return self._step_groups(closure)
+        with no_grad():
+            return self._step_groups(closure)
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         for p, g in zip(params, grads, strict=True):

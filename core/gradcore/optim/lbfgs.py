@@ -63,11 +63,13 @@ class LBFGS(Optimizer):
             written(p, "step", False)
             place += p._a.size
 
-    @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         if closure is None:
             raise TypeError("LBFGS.step() missing 1 required positional argument: 'closure'")
+        with no_grad():
+            return self._minimise(closure)
 
+    def _minimise(self, closure: Callable[[], Any]) -> Any:
         def evaluate() -> Any:
             with enable_grad():
                 return closure()
@@ -109,7 +111,7 @@ class _Run:
         self.finished = False
         self.direction = _array(state.get("d"))
         self.before = _array(state.get("prev_flat_grad"))
-        self.t = state.get("t")
+        self.t: Any = state.get("t")
         self.changes: list[Array] = [_array(item) for item in state.get("old_dirs", [])]
         self.steps: list[Array] = [_array(item) for item in state.get("old_stps", [])]
         self.scale = state.get("H_diag", 1.0)
@@ -161,7 +163,8 @@ class _Run:
         r = q * self.scale
         for (change, step), weight in zip(pairs, reversed(weights), strict=True):
             r = r + step * (weight - float(change @ r) / float(change @ step))
-        return r
+        result: Array = r
+        return result
 
     def move(self, at: Callable[[Array], tuple[float, Array]], slope: float) -> None:
         """Go along the direction and look whether that was the last step needed."""

@@ -46,9 +46,9 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        return self._step_groups(closure)
+        with no_grad():
+            return self._step_groups(closure)
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         lr, momentum = float(group["lr"]), group["momentum"]

@@ -93,12 +93,14 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanh(input: Tensor) -> Tensor:
     """Return the hyperbolic tangent."""
-    return input.tanh()
+    result: Tensor = input.tanh()
+    return result
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """Return `1 / (1 + exp(-input))`."""
-    return input.sigmoid()
+    result: Tensor = input.sigmoid()
+    return result
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -109,7 +111,8 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """Return `input - tanh(input)`."""
-    return input - input.tanh()
+    result: Tensor = input - input.tanh()
+    return result
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -179,7 +182,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             f"Halving dimension must be even, but dimension {dim} is size {input.size(dim)}"
         )
     first, second = input.chunk(2, dim)
-    return first * second.sigmoid()
+    result: Tensor = first * second.sigmoid()
+    return result
 
 
 def _softmax_dim(dim: int | None, ndim: int) -> int:
@@ -230,7 +234,8 @@ def _dropped(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
         kept = input.new_zeros(shape)
     else:
         kept = input.new_empty(shape).bernoulli_(1 - p).div_(1 - p)
-    return input.mul_(kept) if inplace else input * kept
+    result: Tensor = input.mul_(kept) if inplace else input * kept
+    return result
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -51,7 +51,8 @@ def _padding_place(padding_idx: int | None, weight: Tensor) -> int:
     count = weight.size(0)
     if not -count <= padding_idx < count:
         raise AssertionError("Padding_idx must be within num_embeddings")
-    return padding_idx % count
+    result: int = padding_idx % count
+    return result
 
 
 def _renormalise(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:

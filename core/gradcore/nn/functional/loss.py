@@ -164,7 +164,8 @@ def _class_axis(input: Tensor) -> int:
 def _along_classes(weight: Tensor, input: Tensor) -> Tensor:
     shape = [1] * input.dim()
     shape[_class_axis(input)] = -1
-    return weight.reshape(shape)
+    result: Tensor = weight.reshape(shape)
+    return result
 
 
 def _soft_cross_entropy(
@@ -199,7 +200,7 @@ def _smoothed(
     if weight is not None:
         scores = scores * _along_classes(weight, input)
     flat = -scores.sum(axis)
-    ignored = target == ignore_index
+    ignored = target.eq(ignore_index)
     flat = flat.masked_fill(ignored, 0.0)
     if reduction == "mean":
         if weight is None:
@@ -311,8 +312,8 @@ def hinge_embedding_loss(
     """Return the input for targets 1, what it lacks to the margin for targets -1."""
     reduction = _settled(size_average, reduce, reduction)
     zero = input * 0.0
-    far = FUNCTIONS["where"](target == 1, zero, (margin - input).clamp(min=0))
-    near = FUNCTIONS["where"](target == -1, zero, input)
+    far = FUNCTIONS["where"](target.eq(1), zero, (margin - input).clamp(min=0))
+    near = FUNCTIONS["where"](target.eq(-1), zero, input)
     return _reduced(far + near, reduction)
 
 
@@ -380,8 +381,8 @@ def cosine_embedding_loss(
     squares = ((input1 * input1).sum(-1) + eps) * ((input2 * input2).sum(-1) + eps)
     cosine = dot / squares.sqrt()
     zero = cosine * 0.0
-    near = FUNCTIONS["where"](target == 1, 1 - cosine, zero)
-    far = FUNCTIONS["where"](target == -1, (cosine - margin).clamp(min=0), zero)
+    near = FUNCTIONS["where"](target.eq(1), 1 - cosine, zero)
+    far = FUNCTIONS["where"](target.eq(-1), (cosine - margin).clamp(min=0), zero)
     return _reduced(near + far, reduction)
 
 

@@ -55,7 +55,8 @@ def interpolate(
             matrix = _linear(have, want, scale, bool(align_corners))
         product = out.movedim(2 + axis, -1) @ wrap(matrix.T.astype(input._a.dtype))
         out = product.movedim(-1, 2 + axis)
-    return out.contiguous()
+    result: Tensor = out.contiguous()
+    return result
 
 
 def _target_sizes(
@@ -87,7 +88,8 @@ def _nearest(have: int, want: int, scale: float | None, exact: bool) -> Array:
     places = np.arange(want, dtype=np.float32)
     step = np.float32(_step(have, want, scale))
     shifted = (places + np.float32(0.5)) * step if exact else places * step
-    return np.minimum(np.floor(shifted).astype(np.int64), have - 1)
+    result: Array = np.minimum(np.floor(shifted).astype(np.int64), have - 1)
+    return result
 
 
 def _centres(have: int, want: int, scale: float | None, align_corners: bool) -> Array:
@@ -161,7 +163,10 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(lead)
     blocks = input.reshape(*lead, channels // (r * r), r, r, height, width)
     order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return blocks.permute(order).reshape(*lead, channels // (r * r), height * r, width * r)
+    result: Tensor = blocks.permute(order).reshape(
+        *lead, channels // (r * r), height * r, width * r
+    )
+    return result
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -179,14 +184,16 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(lead)
     blocks = input.reshape(*lead, channels, height // r, r, width // r, r)
     order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return blocks.permute(order).reshape(*lead, channels * r * r, height // r, width // r)
+    result: Tensor = blocks.permute(order).reshape(*lead, channels * r * r, height // r, width // r)
+    return result
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Mix the channels of different groups."""
     count, channels, *space = input.shape
     grouped = input.reshape(count, groups, channels // groups, *space)
-    return grouped.transpose(1, 2).reshape(input.shape)
+    result: Tensor = grouped.transpose(1, 2).reshape(input.shape)
+    return result
 
 
 def unfold(
