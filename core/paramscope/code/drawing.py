@@ -43,6 +43,7 @@ class DrawingState:
         return node
 
     def argument(self, name: str, value: ast.expr, default: str | None = None) -> Argument:
+        """An argument with its text and place."""
         return Argument(name, self.context.text.text(value), span_of(value), default)
 
     def read_names(
@@ -104,6 +105,7 @@ class DrawingState:
         return "call"
 
     def is_me(self, expression: ast.expr) -> bool:
+        """Whether an expression is the instance itself (``self``)."""
         return isinstance(expression, ast.Name) and self.me is not None and expression.id == self.me
 
     def member_path(self, expression: ast.expr) -> str | None:

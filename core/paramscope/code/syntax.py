@@ -8,6 +8,7 @@ _CHANGING_METHODS = frozenset(
 
 
 def elements(expression: ast.expr) -> list[tuple[str, ast.expr]]:
+    """The elements of a display with the name of each place: its index or key."""
     if isinstance(expression, ast.Dict):
         return [
             (str(key.value) if isinstance(key, ast.Constant) else "**", item)
@@ -18,10 +19,12 @@ def elements(expression: ast.expr) -> list[tuple[str, ast.expr]]:
 
 
 def operand_names(count: int) -> list[str]:
+    """Port names for so many operands."""
     return ["input", "other", *(f"other{number}" for number in range(2, count))][:count]
 
 
 def is_plain_target(target: ast.Tuple | ast.List) -> bool:
+    """Whether all targets of an unpacking are plain variables, however nested."""
     return all(
         isinstance(item, ast.Name)
         or (isinstance(item, ast.Tuple | ast.List) and is_plain_target(item))
@@ -31,10 +34,12 @@ def is_plain_target(target: ast.Tuple | ast.List) -> bool:
 
 
 def target_names(target: ast.expr) -> list[ast.Name]:
+    """The variables of an unpacking, in order."""
     return [node for node in ast.walk(target) if isinstance(node, ast.Name)]
 
 
 def loaded_names(statement: ast.AST) -> frozenset[str]:
+    """The variables that a piece of code reads."""
     names = set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
