@@ -279,10 +279,21 @@ def _stack(row: Sequence[_Cell], wishes: Sequence[float]) -> None:
             index += 1
 
 
-def _assign_columns(sizes: Mapping[str, Size], rows: Sequence[Sequence[_Cell]]) -> dict[str, Point]:
+def _gaps(edges: Iterable[Edge], layers: Mapping[str, int]) -> dict[int, float]:
+    """How wide the gap behind each layer must be for what is written on its wires."""
+    gaps: dict[int, float] = {}
+    for edge in edges:
+        layer = layers[edge.source]
+        gaps[layer] = max(gaps.get(layer, COLUMN_GAP), edge.label + LABEL_MARGIN)
+    return gaps
+
+
+def _assign_columns(
+    sizes: Mapping[str, Size], rows: Sequence[Sequence[_Cell]], gaps: Mapping[int, float]
+) -> dict[str, Point]:
     points: dict[str, Point] = {}
     x = 0.0
-    for row in rows:
+    for layer, row in enumerate(rows):
         keys = [cell.key for cell in row if cell.key is not None]
         for cell in row:
             if cell.key is not None:

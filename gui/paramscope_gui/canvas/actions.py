@@ -59,7 +59,7 @@ class CanvasActions:
         self.refresh()
 
     def menu(self, name: str) -> Sequence[QAction]:
-        """Return the actions of the menu ``add``, ``edit`` or ``view``."""
+        """Return the actions of a menu, such as ``add``, in their order."""
         return [action for spec, action in self._actions if spec.menu == name]
 
     def action(self, name: str) -> QAction:

@@ -16,7 +16,7 @@ class Breadcrumb(QWidget):
         self.setObjectName("breadcrumb")
         self._selection = selection
         self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(8, 4, 8, 4)
+        self._layout.setContentsMargins(8, 0, 8, 0)
         self._layout.setSpacing(0)
         self._shown: tuple[Scope, ...] = ()
         self.buttons: list[QToolButton] = []

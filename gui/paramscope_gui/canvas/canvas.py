@@ -24,7 +24,6 @@ from paramscope_gui.canvas.edits import rename, set_argument
 from paramscope_gui.canvas.hints import empty_hint, tooltip
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.canvas.lights import Lights
-from paramscope_gui.canvas.minimap import SIZE as MINIMAP_SIZE
 from paramscope_gui.canvas.minimap import Minimap
 from paramscope_gui.canvas.name_editor import NameEditor
 from paramscope_gui.canvas.presenter import Presenter
@@ -53,6 +52,7 @@ class Canvas(QWidget):
     ) -> None:
         super().__init__()
         self.setObjectName("canvas_panel")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._workspace = workspace
         self._selection = selection
         self._themes = themes
@@ -85,6 +85,7 @@ class Canvas(QWidget):
         self._make_glide()
         self._is_started = False
         self._minimap_is_wanted = True
+        self.setFocusProxy(self.view)
         self._connect()
         self._refresh()
         self._dress()
@@ -282,11 +283,11 @@ class Canvas(QWidget):
         """Keep what lies over the view in its corner."""
         area = self.view.rect()
         self.minimap.move(
-            area.width() - MINIMAP_SIZE.width() - 16, area.height() - MINIMAP_SIZE.height() - 16
+            area.width() - self.minimap.width() - 8, area.height() - self.minimap.height() - 8
         )
         self.hint.setGeometry(area)
-        taken = MINIMAP_SIZE.width() + 16 if self.minimap.isVisible() else 0
-        self.arguments.place(area.adjusted(16, 16, -16 - taken, -16))
+        taken = self.minimap.width() if self.minimap.isVisible() else 0
+        self.arguments.place(area.adjusted(8, 8, -16 - taken, -8))
 
     def _show_error(self) -> None:
         error = self._workspace.source_error

@@ -177,6 +177,8 @@ def guessed_inputs(program: Program, graph: Graph) -> dict[PortRef, Shape]:
             continue
         values = {argument.name: argument.text for argument in target.arguments}
         shape: list[int | str] = []
+        if all(axis.text == "*" for axis in contract.inputs[wire.target.port]):
+            continue  # it takes any shape, and so says nothing of it
         for axis in contract.inputs[wire.target.port]:
             if axis.text in ("*", "N"):
                 shape.append("N")

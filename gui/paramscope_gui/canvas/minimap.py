@@ -4,15 +4,15 @@ Click or drag moves the view. The nodes are painted into a pixmap when they chan
 moves the frame.
 """
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from paramscope_gui.canvas.scene import CanvasScene
 from paramscope_gui.canvas.view import CanvasView
 
-SIZE = QSize(184, 112)
-_MARGIN = 8.0
+LARGEST = QSize(160, 88)
+_MARGIN = 6.0
 
 
 class Minimap(QWidget):
@@ -23,22 +23,26 @@ class Minimap(QWidget):
         self.setObjectName("minimap")
         self.setAccessibleName("Minimap")
         self.setToolTip("Click or drag to move the view")
-        self.resize(SIZE)
+        self.resize(LARGEST)
         self._scene = scene
         self._view = view
         self._picture: QPixmap | None = None
-        self._area = QRectF()
+        self._area = QRectF(0.0, 0.0, 1.0, 1.0)
         view.moved.connect(self.update)
 
     def refresh(self) -> None:
         """Paint the nodes anew, after they have changed."""
         self._picture = None
-        self._area = QRectF()
+        self._area = self._scene.content_rect().adjusted(-40.0, -40.0, 40.0, 40.0)
+        room = QSizeF(LARGEST) - QSizeF(2 * _MARGIN, 2 * _MARGIN)
+        scale = min(room.width() / self._area.width(), room.height() / self._area.height(), 0.25)
+        self.resize(
+            max(48, round(self._area.width() * scale + 2 * _MARGIN)),
+            max(24, round(self._area.height() * scale + 2 * _MARGIN)),
+        )
         self.update()
 
     def _scale(self) -> float:
-        if self._area.isEmpty():
-            self._area = self._scene.content_rect().adjusted(-40.0, -40.0, 40.0, 40.0)
         room = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         return min(room.width() / self._area.width(), room.height() / self._area.height(), 0.25)
 

@@ -27,7 +27,7 @@ from paramscope_gui.canvas.drawing import (
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.theme import FAMILY, RADIUS, glyph
 
-FULL_DETAIL = 0.55
+FULL_DETAIL = 0.7
 _ROUND_DETAIL = 0.35
 _MARGIN = 12.0
 
@@ -93,23 +93,31 @@ class NodeItem(QGraphicsItem):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         else:
             painter.drawRoundedRect(drawing.rect, RADIUS, RADIUS)
-        face = drawing.face
-        lines = [face.title, face.name] if face.name else [face.title]
-        height = drawing.size.height()
+        lines = _far_lines(drawing)
+        width, height = drawing.size.width(), drawing.size.height()
+        if detail >= _ROUND_DETAIL:
+            self._paint_ports(painter)
+            if len(drawing.rows) > 0 and drawing.face.name and height * detail > 52.0:
+                height -= self._paint_states(painter, detail)
         size = min(13.0 / detail, height / (1.25 * len(lines)), 44.0)
         if size * detail < 8.0 and len(lines) > 1:
             lines, size = lines[:1], min(13.0 / detail, height / 1.25, 44.0)
-        painter.setPen(ink.pen("text"))
         top = (height - size * 1.25 * len(lines)) / 2
-        for index, line in enumerate(lines):
-            room = drawing.size.width() - 8.0
+        for index, (line, role) in enumerate(lines):
             # Measured once at the title's size: widths grow with the size.
             wide = width_of(line, Face.TITLE) * size / 14.0
+            room = width - 8.0
             fitted = size if wide <= room else max(size * room / wide, 8.0 / detail)
             text, font_of = _far_text(line, round(min(fitted, size)), index == 0)
             painter.setFont(font_of)
-            left = (drawing.size.width() - text.size().width()) / 2
+            painter.setPen(ink.pen(role))
+            left = (width - text.size().width()) / 2
             painter.drawStaticText(QPointF(left, top + index * size * 1.25), text)
+        if drawing.face.problem and detail >= _ROUND_DETAIL:
+            side = 14.0 / detail
+            mark = glyph("triangle", ink.theme.glyphs["vermilion"], 14, 2.0)
+            corner = QRectF(width - side * 0.7, -side * 0.4, side, side)
+            painter.drawPixmap(corner, mark, QRectF(mark.rect()))
 
     def _paint_near(self, painter: QPainter) -> None:
         ink, drawing = self._ink, self.drawing
@@ -141,6 +149,19 @@ class NodeItem(QGraphicsItem):
         for x, y, name, role in self.drawing.glyphs:
             pixmap = glyph(name, theme.glyphs[role], GLYPH_SIZE, min(4.0, round(ratio * 2) / 2))
             painter.drawPixmap(QRectF(x, y, GLYPH_SIZE, GLYPH_SIZE), pixmap, QRectF(pixmap.rect()))
+
+    def _paint_states(self, painter: QPainter, detail: float) -> float:
+        """The states of the tensors as a row of glyphs at the bottom; returns its height."""
+        theme, size = self._ink.theme, self.drawing.size
+        shown = [mark for mark in self.drawing.glyphs if mark.y > TITLE_HEIGHT]
+        side, step = 11.0 / detail, 15.0 / detail
+        x = (size.width() - step * len(shown)) / 2 + (step - side) / 2
+        y = size.height() - side - 6.0 / detail
+        for _, _, name, role in shown:
+            pixmap = glyph(name, theme.glyphs[role], GLYPH_SIZE, 1.0)
+            painter.drawPixmap(QRectF(x, y, side, side), pixmap, QRectF(pixmap.rect()))
+            x += step
+        return side + 6.0 / detail
 
     def _paint_bar(self, painter: QPainter, bar: Bar) -> None:
         ink = self._ink
@@ -199,6 +220,18 @@ class NodeItem(QGraphicsItem):
         self._paint_near(painter)
         self._paint_glyphs(painter, detail)
         self._paint_ports(painter)
+
+
+def _far_lines(drawing: Drawing) -> list[tuple[str, str]]:
+    """What is still read from afar: the class, and the name or the state that matters."""
+    face = drawing.face
+    lines = [(face.title, "text")]
+    said = [text for text in drawing.texts if text.role.startswith("word:")]
+    if said and face.rows and (face.rows[0].is_troubled or not face.rows[0].name):
+        lines.append((said[0].text, said[0].role))
+    elif face.name:
+        lines.append((face.name, "quiet"))
+    return lines
 
 
 @lru_cache(maxsize=20_000)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from paramscope_gui.canvas.faces import WireFace
 from paramscope_gui.canvas.ink import WIRE_WIDTHS, Ink
+from paramscope_gui.canvas.node_item import FULL_DETAIL
 from paramscope_gui.canvas.wire_layer import paint_label, wire_pen
 from paramscope_gui.canvas.wire_path import WirePath
 
@@ -78,16 +79,20 @@ class Overlay(QGraphicsItem):
 
     def _paint_wires(self, painter: QPainter) -> None:
         ink, marks = self._ink, self._marks
+        detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
+        labelled = detail >= FULL_DETAIL
         for path, face in marks.moving:
             painter.setPen(wire_pen(ink, face))
             painter.drawPath(path.path)
         for path, face in marks.chosen:
             painter.setPen(wire_pen(ink, face, "accent"))
             painter.drawPath(path.path)
-            paint_label(painter, ink, path, face)
+            if labelled:
+                paint_label(painter, ink, path, face)
         for lit in marks.lit:
             self._paint_lit(painter, lit)
-            paint_label(painter, ink, lit.path, lit.face)
+            if labelled:
+                paint_label(painter, ink, lit.path, lit.face)
 
     def _paint_tops(self, painter: QPainter) -> None:
         ink, marks = self._ink, self._marks

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QGraphicsScene
 from paramscope.code.graph import Graph, Node, PortRef, Wire
 from paramscope.code.layout import Edge, Size
 from paramscope.document.document import Point
-from paramscope_gui.canvas.drawing import Drawing, draw_up
+from paramscope_gui.canvas.drawing import Drawing, Face, draw_up, width_of
 from paramscope_gui.canvas.faces import NodeFace, TensorFace, WireFace
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.canvas.node_item import NodeItem
@@ -244,7 +244,9 @@ class CanvasScene(QGraphicsScene):
         for wire in self.graph.wires:
             source = self.drawing_of(wire.source.node).outputs[wire.source.port]
             target = self.drawing_of(wire.target.node).inputs[wire.target.port]
-            edges.append(Edge(wire.source.node, wire.target.node, source.y(), target.y()))
+            text = self.wire_faces[wire].text if wire in self.wire_faces else ""
+            label = width_of(text, Face.SHAPE) if text else 0.0
+            edges.append(Edge(wire.source.node, wire.target.node, source.y(), target.y(), label))
         return edges
 
     def positions(self) -> dict[str, Point]:

@@ -31,11 +31,12 @@ from paramscope_gui.canvas.wire_layer import FAR_DETAIL
 
 MIN_ZOOM = 0.02
 MAX_ZOOM = 4.0
-# Opening a graph shows it no smaller than this: its beginning must be readable.
-FIRST_ZOOM = 0.75
+# A graph that would be smaller than this when it is opened shows its beginning, larger.
+SMALLEST_FIRST_ZOOM = 0.5
+BEGINNING_ZOOM = 0.75
 GRID_STEP = 24
 _ENDLESS = QRectF(-500_000.0, -500_000.0, 1_000_000.0, 1_000_000.0)
-_MARGIN = 40.0
+_MARGIN = 24.0
 
 
 class CanvasView(QGraphicsView):
@@ -173,8 +174,8 @@ class CanvasView(QGraphicsView):
             self._tell_moved()
         else:
             self._fit(area, 1.0)
-        if not area.isEmpty() and self.zoom_factor < FIRST_ZOOM:
-            self.zoom_to(FIRST_ZOOM)
+        if not area.isEmpty() and self.zoom_factor < SMALLEST_FIRST_ZOOM:
+            self.zoom_to(BEGINNING_ZOOM)
             wide, high = self.visible_area.width(), self.visible_area.height()
             left = area.left() - _MARGIN if area.width() > wide else area.center().x() - wide / 2
             top = area.top() - _MARGIN if area.height() > high else area.center().y() - high / 2

@@ -22,7 +22,7 @@ from paramscope_gui.canvas.wire_path import WirePath
 FAR_DETAIL = 0.2
 # More wires than this in view are drawn without antialiasing.
 SMOOTH_LIMIT = 400
-_LABEL_MARGIN = 40.0
+_LABEL_MARGIN = 16.0
 _SQUARE = 512.0
 _MOST_SQUARES = 64
 
@@ -205,7 +205,7 @@ def wire_pen(ink: Ink, face: WireFace, role: str | None = None) -> object:
 def label_area(path: WirePath, text: str) -> QRectF | None:
     """Return where a wire's shape is written, or None where the wire is too short for it."""
     width = width_of(text, Face.SHAPE) + 8.0
-    if not text or path.bounds.width() - 16.0 < width + _LABEL_MARGIN / 2:
+    if not text or path.bounds.width() - 16.0 < width + _LABEL_MARGIN:
         return None
     middle = path.middle
     return QRectF(middle.x() - width / 2, middle.y() - 8.0, width, 16.0)

@@ -175,7 +175,7 @@ def _nudges() -> tuple[ActionSpec, ...]:
                     f"{name}_{word}",
                     f"Nudge {word}{far}",
                     (f"{prefix}{key}",),
-                    "edit",
+                    "nudge",
                     partial(nudge, dx=dx * step, dy=dy * step),
                     has_nodes,
                 )

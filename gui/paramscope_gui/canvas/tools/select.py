@@ -88,12 +88,12 @@ def _reached(start: Iterable[str], wires: Iterable[Wire], downstream: bool) -> s
 
 
 ACTIONS = (
-    ActionSpec("select_all", "Select all", ("Ctrl+A",), "edit", select_all),
+    ActionSpec("select_all", "Select all", ("Ctrl+A",), "select", select_all),
     ActionSpec(
         "select_downstream",
         "Select downstream",
         ("L",),
-        "edit",
+        "select",
         lambda desk: select_along(desk, True),
         has_nodes,
     ),
@@ -101,7 +101,7 @@ ACTIONS = (
         "select_upstream",
         "Select upstream",
         ("Shift+L",),
-        "edit",
+        "select",
         lambda desk: select_along(desk, False),
         has_nodes,
     ),

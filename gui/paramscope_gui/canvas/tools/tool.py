@@ -58,7 +58,10 @@ def has_one_node(desk: Desk) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """An entry for menus and the shortcut sheet. ``menu`` is ``add``, ``edit`` or ``view``."""
+    """An entry for menus and the shortcut sheet.
+
+    ``menu`` is where it stands: ``add``, ``edit``, ``view``, ``select``, ``nudge`` or ``walk``.
+    """
 
     name: str
     text: str

@@ -52,7 +52,7 @@ ACTIONS = tuple(
         f"walk_{direction}",
         f"Go {words}",
         (f"Alt+{direction.capitalize()}",),
-        "view",
+        "walk",
         partial(walk, direction=direction),
     )
     for direction, words in (
