@@ -113,10 +113,11 @@ def child_processes() -> dict[int, str]:
     children: dict[int, str] = {}
     for listing in Path("/proc/self/task").glob("*/children"):
         for pid in map(int, _read(listing).split()):
+            state = _read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[:1]
             words = _read(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()
-            # A zombie has no command line; the resource tracker is Python's own and stays.
-            if words and "resource_tracker" not in words:
-                children[pid] = words
+            # Z is one that has ended; the resource tracker is Python's own and stays.
+            if state not in ([], ["Z"]) and "resource_tracker" not in words:
+                children[pid] = words or "(just started)"
     return children
 
 
