@@ -8,12 +8,15 @@ from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
 
-def _stored(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    """Return the result, written into the input where the caller asked for that.
+def _applied(op: Any, input: Tensor, inplace: bool, *settings: Any) -> Tensor:
+    """Call an operation, and write what it returns into the input where that is asked for.
 
-    The values are the same either way; autograd follows the write as it does any other.
+    The gradient may need the values that the write replaces: then it is taken from a copy.
     """
-    return input.copy_(result) if inplace else result
+    if not inplace:
+        result: Tensor = op(input, *settings)
+        return result
+    return input.copy_(op(input.clone(), *settings))
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -29,7 +32,7 @@ def relu_(input: Tensor) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return the input where it is positive, else a small multiple of it."""
-    return _stored(input, ops.leaky_relu(input, negative_slope), inplace)
+    return _applied(ops.leaky_relu, input, inplace, negative_slope)
 
 
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -45,7 +48,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return the input where positive, else `alpha * (exp(input) - 1)`."""
-    return _stored(input, ops.elu(input, alpha), inplace)
+    return _applied(ops.elu, input, inplace, alpha)
 
 
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -55,12 +58,12 @@ def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the scaled ELU that keeps mean 0 and variance 1."""
-    return _stored(input, ops.selu(input), inplace)
+    return _applied(ops.selu, input, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return ELU made smooth for every `alpha`."""
-    return _stored(input, ops.celu(input, alpha), inplace)
+    return _applied(ops.celu, input, inplace, alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -71,12 +74,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return `input * sigmoid(input)`."""
-    return _stored(input, ops.silu(input), inplace)
+    return _applied(ops.silu, input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return `input * tanh(softplus(input))`."""
-    return _stored(input, ops.mish(input), inplace)
+    return _applied(ops.mish, input, inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -133,7 +136,7 @@ def hardtanh(
     """Return the input limited to an interval."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
-    return _stored(input, ops.hardtanh(input, min_val, max_val), inplace)
+    return _applied(ops.hardtanh, input, inplace, min_val, max_val)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
@@ -143,22 +146,22 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the input limited to 0 .. 6."""
-    return _stored(input, ops.relu6(input), inplace)
+    return _applied(ops.relu6, input, inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Return a sigmoid made of three straight lines."""
-    return _stored(input, ops.hardsigmoid(input), inplace)
+    return _applied(ops.hardsigmoid, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the input times its hard sigmoid."""
-    return _stored(input, ops.hardswish(input), inplace)
+    return _applied(ops.hardswish, input, inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return the input where it is above a threshold, else a fixed value."""
-    return _stored(input, ops.threshold(input, threshold, value), inplace)
+    return _applied(ops.threshold, input, inplace, threshold, value)
 
 
 def rrelu(
@@ -172,7 +175,8 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = empty_like(input.detach()).uniform_(lower, upper)
-    return _stored(input, FUNCTIONS["where"](input > 0, input, input * slope), inplace)
+    result: Tensor = FUNCTIONS["where"](input > 0, input, input * slope)
+    return input.copy_(result) if inplace else result
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -288,8 +292,9 @@ def alpha_dropout(
     lowest = -ops.SELU_ALPHA * ops.SELU_SCALE
     kept = input.new_empty(input.shape).bernoulli_(1 - p)
     if p == 1.0:
-        return _stored(input, input * kept, inplace)
+        return input.mul_(kept) if inplace else input * kept
     scale = float(((1 - p) * (1 + p * lowest**2)) ** -0.5)
     shift = -scale * lowest * p
     fallen = (1 - kept) * (lowest * scale) + shift
-    return _stored(input, input * (kept * scale) + fallen, inplace)
+    result: Tensor = input * (kept * scale) + fallen
+    return input.copy_(result) if inplace else result
