@@ -24,7 +24,7 @@ LONG_FILES: dict[str, str] = {}
 # file:function -> why it is better longer than `LONGEST_FUNCTION`.
 LONG_FUNCTIONS: dict[str, str] = {}
 # Methods whose contract is told once, by the class they override.
-TOLD_BY_THE_BASE = {"forward", "extra_repr", "step", "apply", "label", "check"}
+TOLD_BY_THE_BASE = {"forward", "extra_repr", "step", "get_lr", "apply", "label", "check"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Finding = tuple[int, str]

@@ -7,11 +7,14 @@ from typing import Any
 _STATE: dict[str, Any] = {"deterministic": True, "precision": "highest", "threads": 1}
 
 
+def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
 def compile(model: Any = None, **options: Any) -> Any:
     """Return the model or function itself: it runs as it is, with the same results."""
     if model is None:
-        decorate: Callable[[Any], Any] = lambda function: function  # noqa: E731
-        return decorate
+        return _itself
     return model
 
 

@@ -88,6 +88,7 @@ class Axis(NamedTuple):
 
     @property
     def is_star(self) -> bool:
+        """Whether it stands for any number of axes."""
         return self.text == "*"
 
 
@@ -133,7 +134,7 @@ class ModuleEntry:
     @cached_property
     def ports(self) -> tuple[Port, ...]:
         """The inputs of `forward`, in order."""
-        parameters = inspect.signature(self.cls.forward).parameters  # type: ignore[attr-defined]
+        parameters = inspect.signature(self.cls.forward).parameters  # type: ignore[attr-defined]  # a Module
         return tuple(
             Port(name, parameter.default is not REQUIRED)
             for name, parameter in list(parameters.items())[1:]

@@ -127,7 +127,7 @@ class ModuleList(Module):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self.__class__(list(self._modules.values())[index])  # type: ignore[arg-type]
+            return self.__class__(list(self._modules.values())[index])  # type: ignore[arg-type]  # subclasses take as many
         return self._modules[str(_absolute(index, len(self)))]
 
     def __setitem__(self, index: Any, module: Module) -> None:

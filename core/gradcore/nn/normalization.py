@@ -56,8 +56,8 @@ class _NormBase(Module):
         """Forget what has been measured."""
         if self.track_running_stats:
             self.running_mean.zero_()  # type: ignore[union-attr]  # tracked, so there
-            self.running_var.fill_(1)  # type: ignore[union-attr]
-            self.num_batches_tracked.zero_()  # type: ignore[union-attr]
+            self.running_var.fill_(1)  # type: ignore[union-attr]  # likewise
+            self.num_batches_tracked.zero_()  # type: ignore[union-attr]  # likewise
 
     def reset_parameters(self) -> None:
         """Set the scale to 1 and the shift to 0, and forget what has been measured."""

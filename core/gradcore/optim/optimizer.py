@@ -85,7 +85,7 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]
+            cls.step = _with_hooks(cls.__dict__["step"])  # type: ignore[method-assign]  # wrapped
 
     def _reset_hooks(self) -> None:
         self._optimizer_step_pre_hooks: OrderedDict[int, Hook] = OrderedDict()
