@@ -1,6 +1,5 @@
 """Story 1, the seed in 60 seconds: a forgotten tensor is seen, registered with a click, undone."""
 
-import shutil
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
@@ -33,21 +32,14 @@ def cell(application: Application, path: str, column: Column) -> str:
     return str(index.siblingAtColumn(column).data())
 
 
-def test_a_forgotten_tensor_is_found_registered_and_undone(
-    qtbot: QtBot, application: Application
-) -> None:
-    live, workspace, tree = application.live, application.workspace, application.window.tree
-
-    # Lesson "Forgotten tensor", Play: the loss falls only partly.
+def see_the_forgotten_tensor(qtbot: QtBot, application: Application) -> None:
+    """Open the lesson and play: the loss falls only partly, and the tree says why."""
+    live, tree = application.live, application.window.tree
     click(qtbot, application, QWidget, "welcome_lesson_forgotten_tensor")
     qtbot.waitUntil(lambda: bool(live.rows), timeout=15_000)
-    broken = workspace.document.source
     click(qtbot, application, QToolButton, "run_play_button")
     qtbot.waitUntil(lambda: live.step_count > 400, timeout=30_000)
-    assert mean_loss(application) > PLATEAU
-    assert live.losses.values[0] > mean_loss(application)
-
-    # The tree shows the plain tensor as FORGOTTEN: a gradient, and nobody steps it.
+    assert live.losses.values[0] > mean_loss(application) > PLATEAU
     qtbot.waitUntil(lambda: cell(application, "scale", Column.STATE) == "FORGOTTEN")
     assert live.rows["scale"].stepping is Stepping.NOT_STEPPED
     assert live.rows["scale"].gradient in (Gradient.FLOWS, Gradient.STALE)
@@ -56,35 +48,56 @@ def test_a_forgotten_tensor_is_found_registered_and_undone(
     qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert application.selection.tensor == "scale"
     assert application.selection.nodes == {"scale"}
-    stepped = sum(row.stepping is Stepping.IN_OPTIMIZER for row in live.rows.values())
 
-    # Click Register: the code, the row, the optimizer and the value follow.
-    qtbot.waitUntil(lambda: bool(application.window.problems.problems))
+
+def register_it(qtbot: QtBot, application: Application) -> None:
+    """Click Register: the code, the row, the optimizer and the value follow."""
+    live, window = application.live, application.window
+    stepped = count_of_stepped(application)
+    qtbot.waitUntil(lambda: bool(window.problems.problems))
     click(qtbot, application, QPushButton, "problem_0_edit_register")
-    assert "self.scale = nn.Parameter(torch.ones(1))" in workspace.document.source
-    assert "nn.Parameter(torch.ones(1))" in application.window.code.editor.text()
+    line = "self.scale = nn.Parameter(torch.ones(1))"
+    assert line in application.workspace.document.source
+    assert line in window.code.editor.text()
     qtbot.waitUntil(lambda: live.rows["scale"].kind is Kind.PARAMETER, timeout=15_000)
     qtbot.waitUntil(lambda: cell(application, "scale", Column.STATE) == "PARAMETER")
-    in_optimizer = sum(row.stepping is Stepping.IN_OPTIMIZER for row in live.rows.values())
-    assert in_optimizer == stepped + 1
+    assert count_of_stepped(application) == stepped + 1
     qtbot.waitUntil(lambda: mean_loss(application) < LEARNED, timeout=60_000)
-    statistics = live.rows["scale"].value_statistics
-    assert statistics is not None
-    assert statistics.mean > 2
+    qtbot.waitUntil(lambda: value_of_scale(application) > 2, timeout=10_000)
     assert any("scale" in marker.text for marker in live.markers)
-    run = application.desktop.lessons.run
-    assert run is not None
-    qtbot.waitUntil(lambda: application.desktop.lessons.run.is_reached, timeout=10_000)
+    qtbot.waitUntil(lambda: has_reached_the_goal(application), timeout=10_000)
 
-    # Undo restores all.
+
+def value_of_scale(application: Application) -> float:
+    """Return the value of `scale` in the last snapshot."""
+    statistics = application.live.rows["scale"].value_statistics
+    return 0.0 if statistics is None else statistics.mean
+
+
+def count_of_stepped(application: Application) -> int:
+    """Return how many tensors the optimizer has."""
+    rows = application.live.rows.values()
+    return sum(row.stepping is Stepping.IN_OPTIMIZER for row in rows)
+
+
+def has_reached_the_goal(application: Application) -> bool:
+    """Tell whether the lesson says so."""
+    run = application.desktop.lessons.run
+    return run is not None and run.is_reached
+
+
+def test_a_forgotten_tensor_is_found_registered_and_undone(
+    qtbot: QtBot, application: Application
+) -> None:
+    see_the_forgotten_tensor(qtbot, application)
+    broken = application.workspace.document.source
+    assert "self.scale = torch.ones(1, requires_grad=True)" in broken
+    register_it(qtbot, application)
+
     application.window.canvas.view.setFocus()
     qtbot.keyClick(application.window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert workspace.document.source == broken
+    assert application.workspace.document.source == broken
     assert application.window.code.editor.text() == broken
-    qtbot.waitUntil(lambda: live.rows["scale"].kind is Kind.FORGOTTEN_TENSOR, timeout=15_000)
+    rows = application.live
+    qtbot.waitUntil(lambda: rows.rows["scale"].kind is Kind.FORGOTTEN_TENSOR, timeout=15_000)
     qtbot.waitUntil(lambda: cell(application, "scale", Column.STATE) == "FORGOTTEN")
-
-
-def has_x_tools() -> bool:
-    """Tell whether a real X window can be driven here."""
-    return shutil.which("Xvfb") is not None and shutil.which("xdotool") is not None

@@ -4,6 +4,7 @@ Only the lines that changed, and those whose beginning state changed with them, 
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from pygments.lexers.python import PythonLexer
@@ -28,6 +29,12 @@ ROLES: tuple[tuple[_TokenType, str], ...] = (
 ROOT = ("root",)
 
 
+@cache
+def python_lexer() -> PythonLexer:
+    """Return pygments' lexer; it compiles its rules when it is made, so not before it is used."""
+    return PythonLexer()
+
+
 class Piece(NamedTuple):
     """A stretch of one line with one colour."""
 
@@ -40,11 +47,12 @@ class LineLexer:
     """Reads one line at a time; the stack of the lexer's states goes from one to the next."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, Any] = PythonLexer()._tokens
         self._roles: dict[_TokenType, str] = {}
 
     def read(self, line: str, stack: tuple[str, ...]) -> tuple[list[Piece], tuple[str, ...]]:
         """Return the coloured pieces of a line and the stack for the next one."""
+        if not line and stack == ROOT:
+            return [], ROOT
         states = list(stack)
         pieces: list[Piece] = []
         for start, kind, text in self._tokens(line + "\n", states):
@@ -61,9 +69,11 @@ class LineLexer:
         return role
 
     def _tokens(self, text: str, states: list[str]) -> Iterator[tuple[int, _TokenType, str]]:
+        lexer = python_lexer()
+        rules: dict[str, Any] = lexer._tokens
         position = 0
         while position < len(text):
-            for match_at, action, change in self._rules[states[-1]]:
+            for match_at, action, change in rules[states[-1]]:
                 found = match_at(text, position)
                 if not found:
                     continue
@@ -71,7 +81,7 @@ class LineLexer:
                     if isinstance(action, _TokenType):
                         yield position, action, found.group()
                     else:
-                        yield from action(PLAIN_LEXER, found)
+                        yield from action(lexer, found)
                 position = found.end()
                 self._change(states, change)
                 break
@@ -98,9 +108,6 @@ class LineLexer:
             del states[max(1, len(states) + change) :]
         elif change == "#push":
             states.append(states[-1])
-
-
-PLAIN_LEXER = PythonLexer()
 
 
 class Highlighter(QSyntaxHighlighter):

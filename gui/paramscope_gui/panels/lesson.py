@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import (
@@ -48,6 +55,26 @@ class LessonPanel(QWidget):
         self._conclusion.setObjectName("lesson_conclusion")
         self._next = button("Next lesson", "lesson_next", self.next_requested.emit, primary=True)
         restart = button("Start over", "lesson_restart", self.restart_requested.emit)
+        area = QScrollArea()
+        area.setObjectName("lesson_area")
+        area.setAccessibleName("Lesson")
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(self._page(restart))
+        empty = EmptyState(
+            themes,
+            "lesson",
+            "A lesson shows a broken model, a goal, and checks when you have reached it.",
+            "Choose a lesson",
+            self.lessons_requested.emit,
+        )
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(area)
+        self._stack.addWidget(empty)
+        self._stack.setCurrentIndex(1)
+
+    def _page(self, restart: QPushButton) -> QWidget:
         page = QWidget()
         page.setObjectName("lesson_page")
         column = QVBoxLayout(page)
@@ -63,24 +90,7 @@ class LessonPanel(QWidget):
         column.addWidget(self._next)
         column.addWidget(restart)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setObjectName("lesson_area")
-        area.setAccessibleName("Lesson")
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(page)
-        empty = EmptyState(
-            themes,
-            "lesson",
-            "A lesson shows a broken model, a goal, and checks when you have reached it.",
-            "Choose a lesson",
-            self.lessons_requested.emit,
-        )
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(area)
-        self._stack.addWidget(empty)
-        self._stack.setCurrentIndex(1)
+        return page
 
     def show_lesson(
         self,

@@ -88,6 +88,22 @@ class TensorPanel(QWidget):
         self._numbers.setObjectName("tensor_numbers")
         self.heatmap = Heatmap(themes)
         self.histogram = Histogram(themes)
+        area = QScrollArea()
+        area.setObjectName("tensor_area")
+        area.setAccessibleName("Selected tensor")
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self._page())
+        empty = EmptyState(
+            themes,
+            "tensor",
+            "Select a tensor in the list above, on the canvas or in the code to see its values.",
+        )
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(area)
+        self._stack.addWidget(empty)
+
+    def _page(self) -> QWidget:
         page = QWidget()
         page.setObjectName("tensor_page")
         column = QVBoxLayout(page)
@@ -107,20 +123,7 @@ class TensorPanel(QWidget):
         pictures.addWidget(self.histogram, 2)
         column.addLayout(pictures, 1)
         column.addWidget(self._numbers)
-        area = QScrollArea()
-        area.setObjectName("tensor_area")
-        area.setAccessibleName("Selected tensor")
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(page)
-        empty = EmptyState(
-            themes,
-            "tensor",
-            "Select a tensor in the list above, on the canvas or in the code to see its values.",
-        )
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(area)
-        self._stack.addWidget(empty)
+        return page
 
     def _switch(self) -> QHBoxLayout:
         row = QHBoxLayout()

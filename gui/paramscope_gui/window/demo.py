@@ -6,6 +6,7 @@ pictures. The README's pictures are made here too.
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
@@ -91,12 +92,14 @@ class Demo:
     def _run_script(self, script: tuple[object, ...]) -> None:
         for entry in script:
             if isinstance(entry, Play):
-                goal = self._live.step_count + (entry.steps or 0)
                 self._live.play()
-                self._wait(lambda goal=goal: self._live.step_count >= goal)
+                self._wait(partial(self._has_reached, self._live.step_count + (entry.steps or 0)))
             else:
                 self._workspace.execute(entry)  # type: ignore[arg-type]  # a script's only other
                 self._wait(lambda: not any(r.kind in FORGOTTEN for r in self._live.rows.values()))
+
+    def _has_reached(self, step: int) -> bool:
+        return self._live.step_count >= step
 
     def _is_lesson_reached(self) -> bool:
         run = self._desktop.lessons.run
