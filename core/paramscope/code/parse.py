@@ -250,14 +250,17 @@ def _finished(
 def _number(drafts: Iterable[Draft]) -> None:
     """Make ids unique: inputs and the output keep their names, the rest in source order."""
     taken: set[str] = set()
+    counts: dict[str, int] = {}
     first = (NodeKind.INPUT, NodeKind.OUTPUT)
     for draft in sorted(drafts, key=lambda draft: draft.kind not in first):
         base = draft.base or "node"
-        count = 1
-        draft.id = base
-        while draft.id in taken:
+        count = counts.get(base, 0)
+        while True:
             count += 1
-            draft.id = f"{base}#{count}"
+            draft.id = base if count == 1 else f"{base}#{count}"
+            if draft.id not in taken:
+                break
+        counts[base] = count
         taken.add(draft.id)
 
 
