@@ -85,7 +85,7 @@ def array_from(data: Any, kind: Any = None) -> Array:
     try:
         made = np.array(_plain(data), dtype=None)
     except ValueError:
-        raise ShapeError(
+        raise ValueRangeError(
             "expected sequence of equal lengths: the nested lists have different lengths",
             "",
             "Pad them to one length.",
@@ -111,7 +111,7 @@ def array_from(data: Any, kind: Any = None) -> Array:
 def _is_numpy_inside(data: Any) -> bool:
     while isinstance(data, (list, tuple)) and data:
         data = data[0]
-    return isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, float)
+    return isinstance(data, (np.ndarray, np.generic))
 
 
 def tensor(data: Any, *, dtype: Any = None, **options: Any) -> Any:

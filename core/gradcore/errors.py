@@ -83,5 +83,9 @@ class UnsupportedError(GradcoreError, NotImplementedError):
     """Something PyTorch has and gradcore has not."""
 
 
+class UnsupportedDtypeError(GradcoreError, NotImplementedError):
+    """A dtype that the operation is not defined for. Fields: ``dtypes``."""
+
+
 class LinAlgError(GradcoreError, RuntimeError):
     """A matrix that cannot be factored or inverted."""

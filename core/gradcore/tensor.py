@@ -31,7 +31,7 @@ from gradcore.graph import (
     wrap,
     written,
 )
-from gradcore.ops import elementwise, indexing, shape
+from gradcore.ops import arranging, elementwise, indexing, shape
 from gradcore.ops.inplace import check_writable, finish_write
 from gradcore.ops.registry import METHODS
 from gradcore.ops.tape import current_node
@@ -196,6 +196,7 @@ class Tensor(TensorBase):
         """Never."""
         return False
 
+    is_cpu = property(lambda self: True, doc="Always.")
     is_mps = is_sparse = is_quantized = is_meta = is_nested = is_cuda
     layout = "torch.strided"
 
@@ -480,13 +481,22 @@ class Tensor(TensorBase):
         return bool(self._a.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._only())
+
+    def _only(self) -> Any:
+        if self._a.size != 1:
+            raise ValueRangeError(
+                "only one element tensors can be converted to Python scalars",
+                f"This one has shape {self._a.shape}.",
+                "Use tolist(), or reduce it first.",
+            )
+        return self.item()
 
     def __index__(self) -> int:
         if self._a.dtype.kind not in "iub" or self._a.size != 1:
@@ -698,6 +708,34 @@ class Tensor(TensorBase):
 
     mH = H  # noqa: N815 - PyTorch's name
 
+    def adjoint(self) -> Any:
+        """Return the conjugate transpose of a matrix."""
+        return self.H
+
+    @property
+    def real(self) -> Any:
+        """The real parts: a view of a complex tensor, a real one itself."""
+        return arranging.real(self)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        arranging.real(self).copy_(value)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary parts of a complex tensor: a view."""
+        return arranging.imag(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        arranging.imag(self).copy_(value)
+
+    def __eq__(self, other: object) -> Any:
+        return NotImplemented if _is_foreign(other) else METHODS["eq"](self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return NotImplemented if _is_foreign(other) else METHODS["ne"](self, other)
+
 
 class Storage:
     """A block of memory, told apart by its address."""
@@ -771,6 +809,11 @@ def _retain(t: Tensor, node: Node) -> None:
     node_hooks(node).retained[t._port] = keep
 
 
+def _is_foreign(other: Any) -> bool:
+    """Tell whether something can be compared with a tensor only by identity (None, a list)."""
+    return not isinstance(other, (TensorBase, int, float, complex, np.ndarray, np.generic))
+
+
 def _as_value(target: Tensor, value: Any) -> Any:
     if isinstance(value, (TensorBase, int, float, complex, np.ndarray, np.generic)):
         return value
@@ -829,7 +872,7 @@ def _index_part(t: Tensor, part: Any) -> Any:
     if not isinstance(part, np.ndarray):
         if hasattr(part, "__index__"):
             return part.__index__()
-        raise ArgumentError(
+        raise IndexOutOfRangeError(
             f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
             f"valid indices (got {type(part).__name__})"
         )
@@ -871,6 +914,7 @@ def _conversion(kind: dtype) -> Any:
     return call
 
 
+_BYTES = {"byte": dtypes.uint8, "char": dtypes.int8}
 _OPERATORS = {
     "add": "add",
     "sub": "sub",
@@ -886,7 +930,7 @@ _OPERATORS = {
     "lshift": "bitwise_left_shift",
     "rshift": "bitwise_right_shift",
 }
-_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_COMPARISONS = ("lt", "le", "gt", "ge")
 
 
 def _install() -> None:
@@ -901,14 +945,14 @@ def _install() -> None:
         if name + "_" in METHODS:
             written_form = elementwise.OPERATOR_FORMS.get(name + "_", METHODS[name + "_"])
             setattr(Tensor, f"__i{operator}__", written_form)
-    setattr(Tensor, "__rsub__", elementwise.rsub)
-    setattr(Tensor, "__rtruediv__", _divided_by)
+    Tensor.__rsub__ = elementwise.rsub
+    Tensor.__rtruediv__ = _divided_by
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", METHODS[name])
     for operator, name in (("neg", "neg"), ("pos", "positive"), ("abs", "abs")):
         setattr(Tensor, f"__{operator}__", METHODS[name])
     Tensor.__invert__ = METHODS["bitwise_not"]
-    for name, kind in {**dtypes.ALIASES, "bool": dtypes.bool_}.items():
+    for name, kind in {**dtypes.ALIASES, "bool": dtypes.bool_, **_BYTES}.items():
         setattr(Tensor, name, _conversion(kind))
     graph.use_tensor_class(Tensor)
     engine.use_fit(shape.fit_tensor)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
+from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError, ValueRangeError
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import S, T, composite, operation
 from gradcore.ops.shape import axis
@@ -459,7 +459,7 @@ def _cat_back(g: Any, needs: Any, dim: int, tensors_shape: Any) -> Any:
 
 def _cat(tensors: Sequence[Array], dim: int = 0) -> Any:
     if not tensors:
-        raise ArgumentError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueRangeError("torch.cat(): expected a non-empty list of Tensors")
     # As torch: empty one-dimensional tensors are left out whatever the others' shape is.
     full = [item for item in tensors if not (item.ndim == 1 and item.shape[0] == 0)]
     if not full:

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import DtypeError, IndexOutOfRangeError
+from gradcore.errors import DtypeError, IndexOutOfRangeError, UnsupportedDtypeError
 from gradcore.ops.elementwise import conj, sgn
 from gradcore.ops.registry import FUNCTIONS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, kept, reshape, spread, to_dtype
@@ -448,7 +448,7 @@ def softmax_of(input: Array, dim: int) -> Any:
 
 def _need_float(name: str, input: Array) -> None:
     if input.dtype.kind in "iub":
-        raise DtypeError(
+        raise UnsupportedDtypeError(
             f"\"{name}_lastdim_kernel_impl\" not implemented for '{dtypes.of(input)}'",
             f"The input has shape {input.shape}.",
             "Convert it first, for instance with .float().",

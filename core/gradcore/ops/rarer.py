@@ -1,0 +1,329 @@
+"""Operations that few programs use: writing parts back, reductions by index, aliases."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gradcore.dtypes import Array
+from gradcore.errors import ArgumentError, ShapeError
+from gradcore.graph import wrap
+from gradcore.ops.arranging import tensor_split
+from gradcore.ops.indexing import index_add_put, index_put_op
+from gradcore.ops.reduction import norm
+from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
+from gradcore.ops.shape import axis, reshape
+
+# --- parts written back: a copy of the whole
+
+
+def _scattered(name: str, samples: Any, doc: str) -> None:
+    """Enter ``<view>_scatter``: the input with one of its views replaced."""
+    take = METHODS[name]
+
+    def call(input: Any, src: Any, *args: Any, **kwargs: Any) -> Any:
+        places = wrap(np.arange(input._a.size).reshape(input._a.shape))
+        key = np.unravel_index(take(places, *args, **kwargs)._a, input._a.shape)
+        return index_put_op(input, src, key, False)
+
+    call.__name__ = call.__qualname__ = name + "_scatter"
+    call.__doc__ = doc
+    composite(name + "_scatter", methods=True, samples=samples)(call)
+
+
+_scattered("diagonal", [(T(3, 3), T(3)), (T(3, 3), T(2), 1)], "Replace a diagonal.")
+_scattered("select", [(T(2, 3), T(3), 0, 1)], "Replace one position along a dimension.")
+
+
+@composite(
+    "slice_scatter", methods=True, samples=[(T(4, 2), T(2, 2), 0, 1, 3), S(T(4), T(2), step=2)]
+)
+def slice_scatter(
+    input: Any, src: Any, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Any:
+    """Replace a slice along a dimension."""
+    where = axis(dim, len(input.shape))
+    return index_put_op(input, src, (*(slice(None),) * where, slice(start, end, step)), False)
+
+
+# --- reductions by index
+
+_REDUCERS = {
+    "sum": (np.add, 0),
+    "prod": (np.multiply, 1),
+    "amax": (np.maximum, -math.inf),
+    "amin": (np.minimum, math.inf),
+}
+
+
+def _reduce_kernel(
+    input: Array, dim: int, index: Array, src: Array, reduce: str, include_self: bool
+) -> Any:
+    where = axis(dim, input.ndim)
+    cut = src[tuple(slice(0, n) for n in index.shape)]
+    key = list(np.ogrid[tuple(slice(0, n) for n in index.shape)])
+    key[where] = index
+    place = tuple(key)
+    out = input.copy()
+    ufunc, neutral = _REDUCERS["sum" if reduce == "mean" else reduce]
+    if not include_self:
+        if out.dtype.kind in "iu" and math.isinf(neutral):
+            info = np.iinfo(out.dtype)
+            neutral = info.min if neutral < 0 else info.max
+        out[place] = neutral
+    ufunc.at(out, place, cut)
+    if reduce == "mean":
+        counts = np.full(input.shape, int(include_self))
+        np.add.at(counts, place, 1)
+        counts = np.maximum(counts, 1)
+        out = out // counts if out.dtype.kind in "iu" else (out / counts).astype(out.dtype)
+    return out
+
+
+@composite(
+    "scatter_reduce",
+    methods=True,
+    samples=[
+        (T(3), 0, T(values=[0, 0, 2]), T(3), "sum"),
+        S(T(3), 0, T(values=[0, 0, 2]), T(3), "mean", include_self=False),
+        (T(3), 0, T(values=[0, 0, 2]), T(3), "amax"),
+        S(T(3), 0, T(values=[0, 0, 2]), T(3), "amin", include_self=False),
+        (T(3), 0, T(values=[0, 1, 2]), T(3), "prod"),
+    ],
+)
+def scatter_reduce(
+    input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
+) -> Any:
+    """Return a copy with ``src`` summed, multiplied, averaged or compared in at ``index``."""
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise ArgumentError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    return _reduce_of(input, dim, index, src, reduce, include_self)
+
+
+def _reduce_back(
+    g: Any, needs: Any, input: Any, dim: int, index: Any, src: Any, y: Any, reduce: str,
+    include_self: bool,
+) -> Any:  # fmt: skip
+    gather, add = FUNCTIONS["gather"], FUNCTIONS["scatter_add"]
+    where = FUNCTIONS["where"]
+    zeros, ones = input * 0.0, src * 0.0 + 1.0
+    touched = add(zeros, dim, index, ones)
+    own: Any = g if include_self else where(touched > 0, 0.0, g)
+    if reduce == "sum":
+        return own, None, None, gather(g, dim, index)
+    if reduce == "mean":
+        counts = touched + (1.0 if include_self else where(touched > 0, 0.0, zeros + 1.0))
+        shared = g / counts
+        left = shared if include_self else where(touched > 0, 0.0, g)
+        return left, None, None, gather(shared, dim, index)
+    if reduce == "prod":
+        left = own * where(input == 0, 0.0, y / input) if include_self else own
+        return left, None, None, gather(g * y, dim, index) / src
+    hit_self = (input == y) * (1.0 if include_self else touched == 0)
+    hit = (gather(y, dim, index) == src) * ones
+    ways = add(hit_self + zeros, dim, index, hit)
+    return g * hit_self / ways, None, None, hit * gather(g / ways, dim, index)
+
+
+_reduce_of = operation(
+    "scatter_reduce_of",
+    inputs=4,
+    joint=_reduce_back,
+    functions=False,
+    parity=None,
+    grad_name="ScatterReduce",
+)(_reduce_kernel)
+
+
+@composite(
+    "put",
+    methods=True,
+    samples=[(T(2, 3), T(values=[0, 4]), T(2)), (T(2, 3), T(values=[1, 1]), T(2), True)],
+)
+def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
+    """Return a copy with ``source`` written at positions counted through the whole tensor."""
+    flat = reshape(input, (-1,))
+    op = index_add_put if accumulate else index_put_op
+    arguments = (index._a.reshape(-1),) if accumulate else (index._a.reshape(-1), False)
+    return reshape(op(flat, reshape(source, (-1,)), *arguments), tuple(input.shape))
+
+
+# --- shapes
+
+
+@composite(
+    "sum_to_size",
+    functions=False,
+    methods=True,
+    parity="method",
+    samples=[(T(2, 3), (1, 3)), (T(2, 3), 3)],
+)
+def sum_to_size(input: Any, *size: Any) -> Any:
+    """Return the sum down to a shape that broadcasts to this one."""
+    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+    extra = len(input.shape) - len(shape)
+    dims = tuple(range(extra)) + tuple(
+        extra + i for i, n in enumerate(shape) if n == 1 and input.shape[extra + i] != 1
+    )
+    return reshape(input.sum(dims) if dims else input, shape)
+
+
+def _divided(name: str, dims: Any, samples: Any) -> None:
+    def call(input: Any, indices_or_sections: Any) -> Any:
+        return tensor_split(input, indices_or_sections, dims(len(input.shape)))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = "Return views, divided along one dimension."
+    composite(name, methods=True, samples=samples)(call)
+
+
+_divided("hsplit", lambda ndim: 0 if ndim == 1 else 1, [(T(2, 4), 2), (T(4), 2)])
+_divided("vsplit", lambda ndim: 0, [(T(4, 2), 2)])
+_divided("dsplit", lambda ndim: 2, [(T(1, 2, 4), 2)])
+
+
+@operation(
+    "as_strided",
+    gradient={
+        "input": lambda g, input_shape, size, stride, storage_offset: add_strided(
+            g, tuple(input_shape), size, stride, storage_offset
+        )
+    },
+    methods=True,
+    samples=[(T(4, 4), (2, 2), (1, 2)), (T(4, 4), (2, 3), (4, 1), 1), (T(5), (3, 2), (1, 1))],
+)
+def as_strided(input: Array, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """Return the values that steps through the memory meet: a copy, of a row-by-row tensor."""
+    flat = np.ascontiguousarray(input).reshape(-1)
+    return flat[_steps(size, stride, storage_offset, flat.size)]
+
+
+def _steps(size: Any, stride: Any, offset: int | None, limit: int) -> Array:
+    places = np.full(tuple(size), offset or 0)
+    for i, (n, step) in enumerate(zip(size, stride, strict=True)):
+        shape = [-1 if k == i else 1 for k in range(len(size))]
+        places = places + (np.arange(n) * step).reshape(shape)
+    if places.size and int(places.max()) >= limit:
+        raise ShapeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
+            f"{offset or 0} are out of bounds for storage of {limit} values",
+            "In `as_strided`.",
+        )
+    return places
+
+
+@operation(
+    "add_strided",
+    gradient={
+        "input": lambda g, size, stride, storage_offset: as_strided(g, size, stride, storage_offset)
+    },
+    functions=False,
+    parity=None,
+    grad_name="AsStridedBackward",
+)
+def add_strided(input: Array, shape: Any, size: Any, stride: Any, storage_offset: Any) -> Any:
+    """Return zeros with the input added where ``as_strided`` read: its gradient."""
+    out = np.zeros(math.prod(shape), input.dtype)
+    np.add.at(out, _steps(size, stride, storage_offset, out.size), input)
+    return out.reshape(shape)
+
+
+@composite("unravel_index", samples=[(T(values=[5, 0]), (2, 3))])
+def unravel_index(indices: Any, shape: Any) -> Any:
+    """Return the coordinates of positions counted through a whole tensor."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return tuple(wrap(np.asarray(part)) for part in np.unravel_index(indices._a, shape))
+
+
+@composite("is_same_size", methods=True, samples=[(T(2), T(2)), (T(2), T(3))])
+def is_same_size(input: Any, other: Any) -> bool:
+    """Tell whether two tensors have the same shape."""
+    return tuple(input.shape) == tuple(other.shape)
+
+
+# --- values
+
+
+@composite("ldexp", methods=True, samples=[(T(3), T(values=[1, 0, 2]))])
+def ldexp(input: Any, other: Any) -> Any:
+    """Return ``input * 2 ** other``."""
+    return input * (2.0**other)
+
+
+@composite("renorm", methods=True, samples=[(T(3, 2), 2, 0, 1.0), (T(3, 2), 1, 1, 0.5)])
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Return each position along a dimension scaled down where its norm is above a limit."""
+    where = axis(dim, len(input.shape))
+    others = tuple(i for i in range(len(input.shape)) if i != where)
+    size = norm(input, p, others, True)
+    return FUNCTIONS["where"](size > maxnorm, input * (maxnorm / (size + 1e-7)), input)
+
+
+@composite("cumulative_trapezoid", samples=[(T(2, 4),), S(T(2, 4), dx=0.5)])
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    """Return the running area under points joined by straight lines."""
+    where = axis(dim, len(y.shape))
+    narrow, n = FUNCTIONS["narrow"], y.shape[where]
+    middle = (narrow(y, where, 1, n - 1) + narrow(y, where, 0, n - 1)) * 0.5
+    width = dx if x is None else FUNCTIONS["diff"](x)
+    return FUNCTIONS["cumsum"](middle * width, where)
+
+
+# --- in place
+
+
+def _fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
+    """Overwrite the main diagonal with one value."""
+    ndim = len(self.shape)
+    if ndim == 2:
+        METHODS["diagonal"](self).fill_(fill_value)
+        return self
+    n = min(self.shape)
+    places = np.arange(n)
+    self[tuple(places for _ in range(ndim))] = fill_value
+    return self
+
+
+def _map_(self: Any, other: Any, function: Any) -> Any:
+    """Overwrite each value with what a Python function returns for it and another's."""
+    pairs = zip(self._a.reshape(-1).tolist(), other._a.reshape(-1).tolist(), strict=True)
+    values = np.array([function(a, b) for a, b in pairs], self._a.dtype)
+    return self._overwrite("map_", values.reshape(self._a.shape))
+
+
+METHODS["fill_diagonal_"] = FUNCTIONS["fill_diagonal_"] = _fill_diagonal_
+METHODS["map_"] = _map_
+
+
+def _overwriting(name: str) -> None:
+    plain = METHODS[name]
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.copy_(plain(self, *args, **kwargs))
+
+    call.__name__ = call.__qualname__ = name + "_"
+    call.__doc__ = f"In-place form of ``{name}``."
+    METHODS[name + "_"] = call
+
+
+for _name in ("cumsum", "cumprod", "put", "ldexp", "renorm", "scatter_reduce", "fix", "swapaxes"):
+    if _name + "_" not in METHODS:
+        _overwriting(_name)
+
+
+def _alias(table: dict[str, Any], new: str, old: str) -> None:
+    if old in table:
+        table.setdefault(new, table[old])
+
+
+for _new, _old in {
+    "arccos": "acos", "arcsin": "asin", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh",
+    "arctanh": "atanh", "arctan2": "atan2", "absolute": "abs", "negative": "neg",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne",
+    "unsafe_chunk": "chunk", "unsafe_split": "split", "adjoint": "mH",
+}.items():  # fmt: skip
+    for _suffix in ("", "_"):
+        _alias(METHODS, _new + _suffix, _old + _suffix)
+        _alias(FUNCTIONS, _new + _suffix, _old + _suffix)
