@@ -103,6 +103,7 @@ class Canvas(QWidget):
         """Stop everything that moves, before the window goes."""
         self._glide.stop()
         self.lights.stop()
+        self.view.stop()
 
     # What tools ask for
 

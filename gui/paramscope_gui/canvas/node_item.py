@@ -88,9 +88,10 @@ class NodeItem(QGraphicsItem):
         painter.setBrush(ink.brush(f"tint:{drawing.face.family}"))
         painter.setPen(self._border())
         if detail < _ROUND_DETAIL:
+            is_smooth = painter.testRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.drawRect(drawing.rect)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
         else:
             painter.drawRoundedRect(drawing.rect, RADIUS, RADIUS)
         lines = _far_lines(drawing)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QObject, QRectF, Signal
 
-from paramscope.code.graph import Graph
+from paramscope.code.graph import Graph, PortRef
 from paramscope.code.layout import Edge, Size, layered, place_missing
 from paramscope.document.document import Point
 from paramscope.engine.protocol import OperationRecord
@@ -40,6 +40,8 @@ class Presenter(QObject):
         self._shown: Scope | None = None
         self._visible = QRectF()
         self._operations: tuple[OperationRecord, ...] | None = None
+        self._inferred: dict[PortRef, tuple[int, ...]] | None = None
+        self._seen: tuple[object, ...] = ()
         # Places found for nodes that have none in the document, by graph.
         self._found: dict[str, dict[str, Point]] = {}
         self._given: dict[str, Point] = {}
@@ -72,7 +74,7 @@ class Presenter(QObject):
         graph = self._workspace.program.graphs.get(scope.graph) or Graph(name=scope.graph)
         gatherer = self._gatherer
         gatherer.show(self._workspace.program, graph, scope.instance)
-        gatherer.infer(self._workspace.program, self._workspace.document.source)
+        self._inferred = None
         self._operations = None
         self._read_run()
         evidence = gatherer.evidence
@@ -90,7 +92,10 @@ class Presenter(QObject):
 
     def show_visible(self, area: QRectF) -> None:
         """Note which part of the scene is in view; only its nodes follow the run."""
+        is_inside = self._visible.contains(area)
         self._visible = area
+        if not is_inside and self._seen:
+            self._refresh()
 
     def unplaced(self) -> dict[str, Point]:
         """Return the places of nodes that the document does not know."""
@@ -131,7 +136,10 @@ class Presenter(QObject):
         if live.operations is not self._operations:
             self._operations = live.operations
             gatherer.take_operations(live.operations)
-            gatherer.infer(self._workspace.program, self._workspace.document.source)
+            known = {port: item.shape for port, item in gatherer.evidence.traced.items()}
+            if known != self._inferred:  # shapes seldom change from step to step
+                self._inferred = known
+                gatherer.infer(self._workspace.program, self._workspace.document.source)
         gatherer.take_findings(self._workspace.program, live.findings)
         gatherer.take_facts(live.lr, live.optimizer)
 
@@ -141,7 +149,7 @@ class Presenter(QObject):
         resized = False
         for key in scene.nodes_in(self._visible):
             resized |= scene.set_face(key, node_face(scene.nodes_by_id[key], evidence))
-        for wire in scene.graph.wires:
+        for wire in scene.wires_near(self._visible):
             source = scene.nodes_by_id[wire.source.node]
             scene.set_wire_face(wire, wire_face(wire, source, evidence))
         if resized:
@@ -176,5 +184,10 @@ class Presenter(QObject):
         self.show()
 
     def _on_live_snapshot_arrived(self) -> None:
+        live = self._live
+        seen = (live.rows, live.operations, live.findings, live.lr)
+        if all(a is b for a, b in zip(seen, self._seen, strict=False)) and self._seen:
+            return  # another loss only
+        self._seen = seen
         self._read_run()
         self._refresh()

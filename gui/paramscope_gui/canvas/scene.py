@@ -227,6 +227,10 @@ class CanvasScene(QGraphicsScene):
         """Return the wires at a node."""
         return self._by_node.get(identifier, [])
 
+    def wires_near(self, area: QRectF) -> list[Wire]:
+        """Return the wires that may be seen in an area."""
+        return self._wires.wires_near(area)
+
     def wire_into(self, port: PortRef) -> Wire | None:
         """Return the wire at an input, if it has one."""
         return next((w for w in self.wires_of(port.node) if w.target == port), None)

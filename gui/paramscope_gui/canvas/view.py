@@ -6,8 +6,9 @@ can click on what a person sees.
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from time import perf_counter
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -18,6 +19,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QPolygonF,
     QResizeEvent,
     QWheelEvent,
@@ -35,6 +37,8 @@ MAX_ZOOM = 4.0
 SMALLEST_FIRST_ZOOM = 0.5
 BEGINNING_ZOOM = 0.75
 GRID_STEP = 24
+SLOW_FRAME_SECONDS = 0.016
+CALM_MILLISECONDS = 160
 _ENDLESS = QRectF(-500_000.0, -500_000.0, 1_000_000.0, 1_000_000.0)
 _MARGIN = 24.0
 
@@ -63,6 +67,12 @@ class CanvasView(QGraphicsView):
         self.is_at_start = True
         self.cursor_place = QPointF()
         self._has_cursor = False
+        # While the view moves and frames are slow it is drawn plainly, and well when it rests.
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(CALM_MILLISECONDS)
+        self._calm.timeout.connect(self._on_calm_timeout)
+        self._is_slow = False
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas")
         self.setFrameStyle(QFrame.Shape.NoFrame)
@@ -198,6 +208,10 @@ class CanvasView(QGraphicsView):
             active.cancel()
         return active is not None
 
+    def stop(self) -> None:
+        """End what could still fire, before the window goes."""
+        self._calm.stop()
+
     def hit_at(self, place: QPointF) -> Hit:
         """Return what lies at a point of the viewport."""
         return self._scene.hit(self._to_scene(place), self.zoom_factor)
@@ -217,7 +231,14 @@ class CanvasView(QGraphicsView):
         self.centerOn(area.center())
         self._tell_moved()
 
+    def _on_calm_timeout(self) -> None:
+        self.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        self.viewport().update()
+
     def _tell_moved(self) -> None:
+        if self._is_slow:
+            self.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            self._calm.start()
         self._scene.set_far(self.zoom_factor < FAR_DETAIL)
         self.moved.emit()
 
@@ -332,6 +353,11 @@ class CanvasView(QGraphicsView):
         self.dropped.emit(event.mimeData().text(), self._to_scene(event.position()))
         event.acceptProposedAction()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        began = perf_counter()
+        super().paintEvent(event)
+        self._is_slow = perf_counter() - began > SLOW_FRAME_SECONDS
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         if self.is_at_start:
@@ -344,6 +370,7 @@ class CanvasView(QGraphicsView):
         painter.fillRect(area, ink.brush("canvas"))
         if self.zoom_factor < 0.5:
             return
+        is_smooth = painter.testRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(ink.pen("canvas_grid", 2.0))
         left = area.left() // GRID_STEP * GRID_STEP
@@ -352,7 +379,7 @@ class CanvasView(QGraphicsView):
         columns, rows = (int(size // GRID_STEP) + 2 for size in (area.width(), area.height()))
         painter.drawPoints(_dots(columns, rows))
         painter.translate(-left, -top)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
 
 
 @lru_cache(maxsize=32)

@@ -38,6 +38,7 @@ class WireLayer(QGraphicsItem):
         self._faces: Mapping[Wire, WireFace] = {}
         self._hidden: frozenset[Wire] = frozenset()
         self._index = _Index({})
+        self._lines: dict[str, list[QLineF]] | None = None  # from afar: straight, by colour
         self.setZValue(1.0)
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)
 
@@ -51,6 +52,7 @@ class WireLayer(QGraphicsItem):
             self._bounds = bounds
         self._paths, self._faces = paths, faces
         self._index = _Index(paths)
+        self._lines = None
         self.update()
 
     def hide_wires(self, wires: Iterable[Wire]) -> None:
@@ -60,8 +62,13 @@ class WireLayer(QGraphicsItem):
             self.repaint_wire(wire)
         self._hidden = hidden
 
+    def wires_near(self, area: QRectF) -> list[Wire]:
+        """Return the wires that may be seen in ``area``."""
+        return [wire for wire, _ in self._index.near(area)]
+
     def repaint_wire(self, wire: Wire) -> None:
         """Paint the area of one wire again."""
+        self._lines = None
         path = self._paths.get(wire)
         if path is not None:
             self.update(path.bounds)
@@ -73,25 +80,31 @@ class WireLayer(QGraphicsItem):
             for wire, path in self._index.near(area)
             if wire not in self._hidden
         ]
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(shown) < SMOOTH_LIMIT)
+        is_smooth = painter.testRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(
+            QPainter.RenderHint.Antialiasing, is_smooth and len(shown) < SMOOTH_LIMIT
+        )
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for path, face in shown:
             painter.setPen(wire_pen(ink, face))
             painter.drawPath(path.path)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
         if detail >= FULL_DETAIL:
             for path, face in shown:
                 paint_label(painter, ink, path, face)
 
-    def _paint_far(self, painter: QPainter, area: QRectF) -> None:
-        lines: dict[str, list[QLineF]] = {}
-        for wire, path in self._index.near(area):
-            if wire not in self._hidden:
+    def _paint_far(self, painter: QPainter) -> None:
+        if self._lines is None:
+            self._lines = {}
+            for wire, path in self._paths.items():
                 role = self._ink.wire_role(self._faces[wire].kind)
-                lines.setdefault(role, []).append(QLineF(path.start, path.end))
+                self._lines.setdefault(role, []).append(QLineF(path.start, path.end))
+        is_smooth = painter.testRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        for role, group in lines.items():
+        for role, group in self._lines.items():
             painter.setPen(self._ink.pen(role))
             painter.drawLines(group)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
 
     # Overrides of Qt
 
@@ -107,7 +120,7 @@ class WireLayer(QGraphicsItem):
         detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
         area = option.exposedRect
         if detail < FAR_DETAIL:
-            self._paint_far(painter, area)
+            self._paint_far(painter)
         else:
             self._paint_near(painter, area, detail)
 
@@ -184,6 +197,7 @@ class FarLayer(QGraphicsItem):
         option: QStyleOptionGraphicsItem,
         widget: QWidget | None = None,
     ) -> None:
+        is_smooth = painter.testRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(self._ink.pen("wire"))
         for family, areas in self._areas.items():
@@ -194,6 +208,7 @@ class FarLayer(QGraphicsItem):
                 painter.setPen(self._ink.pen(role, 2.0))
                 painter.setBrush(self._ink.brush(role))
                 painter.drawRects(areas)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
 
 
 def wire_pen(ink: Ink, face: WireFace, role: str | None = None) -> object:
