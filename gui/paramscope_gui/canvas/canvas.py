@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolTip, QVBoxLayout, QWidget
 
 from paramscope.document.document import Command, Point
+from paramscope.engine.protocol import Phase
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Scope, Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -23,6 +24,7 @@ from paramscope_gui.canvas.drawing import TITLE_HEIGHT
 from paramscope_gui.canvas.edits import rename, set_argument
 from paramscope_gui.canvas.hints import empty_hint, tooltip
 from paramscope_gui.canvas.ink import Ink
+from paramscope_gui.canvas.legend import GradientLegend
 from paramscope_gui.canvas.lights import Lights
 from paramscope_gui.canvas.minimap import Minimap
 from paramscope_gui.canvas.name_editor import NameEditor
@@ -170,6 +172,7 @@ class Canvas(QWidget):
         self.banner.setTextFormat(Qt.TextFormat.PlainText)
         self.arguments = ArgumentStrip(self.view)
         self.minimap = Minimap(self.scene, self.view)
+        self.legend = GradientLegend(self.view, self.ink)
         self.bubble = Bubble(self.view)
         self.name_editor = NameEditor(self.view)
         self.search = SearchPopup(self.view, self.ink)
@@ -230,6 +233,7 @@ class Canvas(QWidget):
         self._selection.scope_changed.connect(self.breadcrumb.refresh)
         self._workspace.document_changed.connect(self._on_workspace_document_changed)
         self._themes.changed.connect(self._dress)
+        self.lights.phase_lit.connect(self._on_lights_phase_lit)
         self.breadcrumb.scope_chosen.connect(self._on_breadcrumb_scope_chosen)
         self.bubble.repair_chosen.connect(self._on_bubble_repair_chosen)
         self.name_editor.renamed.connect(self._on_name_editor_renamed)
@@ -287,6 +291,7 @@ class Canvas(QWidget):
             area.width() - self.minimap.width() - 8, area.height() - self.minimap.height() - 8
         )
         self.hint.setGeometry(area)
+        self.legend.move(area.width() - self.legend.width() - 8, 8)
         taken = self.minimap.width() if self.minimap.isVisible() else 0
         self.arguments.place(area.adjusted(8, 8, -16 - taken, -8))
 
@@ -360,6 +365,10 @@ class Canvas(QWidget):
         if self.view.is_at_start:
             self.view.show_start()
         self.minimap.refresh()
+
+    def _on_lights_phase_lit(self) -> None:
+        is_lit = self.lights.phase is Phase.BACKWARD and bool(self.scene.graph.name)
+        self.legend.setVisible(is_lit)
 
     def _on_selection_changed(self) -> None:
         self.actions_of.refresh()

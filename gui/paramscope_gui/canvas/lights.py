@@ -7,7 +7,7 @@ changes a thousand times a second explains nothing.
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEasingCurve, QObject, QVariantAnimation
+from PySide6.QtCore import QEasingCurve, QObject, QVariantAnimation, Signal
 from PySide6.QtGui import QColor
 
 from paramscope.code.graph import Wire
@@ -25,6 +25,8 @@ _LIT_PHASES = frozenset({Phase.FORWARD, Phase.LOSS, Phase.BACKWARD})
 
 class Lights(QObject):
     """Lights the wires of the scene by the phase of a step."""
+
+    phase_lit = Signal()
 
     def __init__(self, scene: CanvasScene, live: Live, presenter: Presenter) -> None:
         super().__init__(scene)
@@ -62,8 +64,8 @@ class Lights(QObject):
             lit = []
             for wire, rank in self._ranks.items():
                 face = self._scene.wire_faces[wire]
-                if backward and not face.flows:
-                    continue
+                if backward and face.gradient is None:
+                    continue  # nothing came back on this wire
                 place = steps - 1 - rank if backward else rank
                 part = min(1.0, progress * steps - place)
                 if part > 0.0:
@@ -95,6 +97,7 @@ class Lights(QObject):
         if phase == self._phase:
             return
         self._phase = phase
+        self.phase_lit.emit()
         self._animation.stop()
         if phase not in _LIT_PHASES:
             self._light(1.0)

@@ -165,3 +165,11 @@ def test_program_shows_the_facts_of_the_run(canvas: Canvas, live, hand) -> None:
     facts = dict(canvas.scene.drawing_of("model").face.facts)
     assert facts["Parameters"] == "3"
     assert facts["FORGOTTEN"] == "1"
+
+
+def test_legend_is_there_while_gradients_are_on_the_wires(canvas: Canvas, live, hand) -> None:
+    live.receive(StateChanged(RunState.PAUSED, 1, 3, Phase.BACKWARD))
+    hand.wait(lambda: canvas.legend.isVisible())
+    live.receive(StateChanged(RunState.PAUSED, 1, 4, Phase.IDLE))
+    hand.wait(lambda: not canvas.legend.isVisible())
+    assert not canvas.scene.marks.lit
