@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
+from gradcore.ops.blocked import blocked_gelu, blocked_gelu_slope
 from gradcore.ops.elementwise import exp, sigmoid, tanh
 from gradcore.ops.registry import FUNCTIONS, S, T, operation
 
@@ -133,39 +134,72 @@ def celu(input: Array, alpha: float = 1.0) -> Any:
     return np.where(input > 0, input, alpha * np.expm1(np.minimum(input, 0) / alpha))
 
 
-def _gelu_slope(input: Any, approximate: str) -> Any:
-    if approximate == "tanh":
-        square = input * input
-        t = tanh(_ROOT_2_BY_PI * input * (1 + 0.044715 * square))
-        inner = _ROOT_2_BY_PI * (1 + 3 * 0.044715 * square)
-        return 0.5 * (1 + t) + 0.5 * input * (1 - t * t) * inner
-    cumulative = 0.5 * (1 + FUNCTIONS["erf"](input * _HALF_ROOT))
-    return cumulative + input * exp(input * input * -0.5) * _DENSITY
+def _tanh_slope(input: Any) -> Any:
+    """Return the slope of the tanh form of GELU."""
+    square = input * input
+    t = tanh(_ROOT_2_BY_PI * input * (1 + 0.044715 * square))
+    inner = _ROOT_2_BY_PI * (1 + 3 * 0.044715 * square)
+    return 0.5 * (1 + t) + 0.5 * input * (1 - t * t) * inner
 
 
 @operation(
-    "gelu",
-    gradient={"input": lambda g, input, approximate: g * _gelu_slope(input, approximate)},
+    "gelu_tanh",
+    gradient={"input": lambda g, input: g * _tanh_slope(input)},
     functions=False,
-    samples=[_ANY, S(T(2, 3), approximate="tanh")],
-    parity=_FUNCTIONAL,
+    samples=[_ANY],
+    parity=None,
+    grad_name="Gelu",
 )
-def gelu(input: Array, approximate: str = "none") -> Any:
-    """Return the input times the normal distribution's cumulative function at it."""
-    if approximate == "tanh":
-        inner = input * input
-        inner *= 0.044715 * _ROOT_2_BY_PI
-        inner += _ROOT_2_BY_PI
-        inner *= input
-        np.tanh(inner, out=inner)
-    elif approximate == "none":
-        inner = FUNCTIONS["erf"](np.asarray(input * _HALF_ROOT))
-    else:
-        raise RuntimeError("approximate argument must be either none or tanh.")
-    inner = inner + 1 if np.ndim(inner) == 0 else np.add(inner, 1, out=inner)
+def gelu_tanh(input: Array) -> Any:
+    """Return GELU with a tanh in place of the normal distribution's cumulative function."""
+    inner = input * input
+    inner *= 0.044715 * _ROOT_2_BY_PI
+    inner += _ROOT_2_BY_PI
+    inner *= input
+    inner = np.tanh(inner)
+    inner += 1
     inner *= input
     inner *= 0.5
     return inner
+
+
+def _gelu_gradient(g: Any, needs: Any, input: Any, cumulative: Any) -> Any:
+    into_y, into_cumulative = g
+    if isinstance(into_y, np.ndarray) and into_cumulative is None:
+        return (blocked_gelu_slope(into_y, input, cumulative),)
+    density = exp(input * input * -0.5) * _DENSITY
+    total = None if into_y is None else into_y * (cumulative + input * density)
+    if into_cumulative is not None:
+        added = into_cumulative * density
+        total = added if total is None else total + added
+    return (total,)
+
+
+@operation(
+    "gelu_normal",
+    outputs=("y", "cumulative"),
+    visible=1,
+    joint=_gelu_gradient,
+    functions=False,
+    samples=[_ANY, (T(2, 3, low=-6.0, high=6.0),)],
+    parity=None,
+    grad_name="Gelu",
+)
+def gelu_normal(input: Array) -> Any:
+    """Return the input times the normal distribution's cumulative function at it."""
+    if input.dtype == np.float32:
+        return blocked_gelu(input)
+    cumulative = 0.5 * (1 + FUNCTIONS["erf"](np.asarray(input * _HALF_ROOT)))
+    return input * cumulative, cumulative
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """Return the input times the normal distribution's cumulative function at it."""
+    if approximate == "none":
+        return gelu_normal(input)
+    if approximate == "tanh":
+        return gelu_tanh(input)
+    raise RuntimeError("approximate argument must be either none or tanh.")
 
 
 def _silu_slope(input: Any) -> Any:

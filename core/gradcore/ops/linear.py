@@ -28,13 +28,48 @@ def _same(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]:
     return input, weight, bias
 
 
+_ONES: dict[Any, Array] = {}
+
+
+def _ones(count: int, dtype: Any) -> Array:
+    """Return a vector of ones; the last few are kept, since training asks for the same again."""
+    found = _ONES.get((count, dtype))
+    if found is None:
+        if len(_ONES) > 16:
+            _ONES.clear()
+        found = _ONES[(count, dtype)] = np.ones(count, dtype)
+    return found
+
+
+def _spread_rows(g: Any, input_shape: Any) -> Any:
+    if isinstance(g, np.ndarray):
+        return np.broadcast_to(g, input_shape)
+    return g.expand(input_shape)
+
+
+@operation(
+    "column_sum",
+    gradient={"input": _spread_rows},
+    functions=False,
+    samples=[(T(2, 3),), (T(2, 4, 3),), (T(3),)],
+    parity=None,
+    grad_name="Sum#1",
+)
+def column_sum(input: Array) -> Any:
+    """Sum over all axes but the last, as a product with ones: faster than a reduction."""
+    if input.ndim == 1:
+        return input.copy()
+    rows = input if input.ndim == 2 else input.reshape((-1, input.shape[-1]))
+    return _ones(rows.shape[0], rows.dtype) @ rows
+
+
 @operation(
     "linear",
     inputs=3,
     gradient={
         "input": lambda g, weight: matmul(g, weight),
         "weight": _weight_gradient,
-        "bias": lambda g: g,
+        "bias": lambda g: column_sum(g),
     },
     functions=False,
     adapt=_same,

@@ -107,9 +107,27 @@ def _axis(input: Any) -> int:
     return 1 if len(input.shape) > 1 else 0
 
 
-def _picked(scores: Array, target: Array, axis: int) -> Array:
-    index = np.expand_dims(target, axis)
-    return np.take_along_axis(scores, index, axis).squeeze(axis)
+_ROWS: dict[int, Array] = {}
+
+
+def _rows(count: int) -> Array:
+    """Return 0 .. count - 1; the last few are kept, since training asks for the same again."""
+    found = _ROWS.get(count)
+    if found is None:
+        if len(_ROWS) > 16:
+            _ROWS.clear()
+        found = _ROWS[count] = np.arange(count)
+    return found
+
+
+def _at_classes(shape: tuple[int, ...], target: Array) -> Any:
+    """Return the index that picks each target's class out of an array of scores."""
+    if len(shape) == 2:
+        return (_rows(shape[0]), target)
+    if len(shape) == 1:
+        return (target,)
+    grid = np.ogrid[tuple(slice(size) for size in target.shape)]
+    return (grid[0], target, *grid[1:])
 
 
 def class_scale(
@@ -119,10 +137,17 @@ def class_scale(
     reduction: str,
     dtype: Any,
     classes: int,
-) -> tuple[Array, Array]:
-    """Return each target's factor in the loss, and the targets with ignored ones set to 0."""
+) -> tuple[Any, Array]:
+    """Return each target's factor in the loss, and the targets with ignored ones set to 0.
+
+    The factor is one number where all targets count alike.
+    """
+    # Seen as unsigned, negative numbers are large: one comparison finds what is out of range.
+    if target.size and target.view(f"u{target.dtype.itemsize}").max() < classes:
+        if weight is None and not 0 <= ignore_index < classes:
+            return dtype.type(1.0 / target.size if reduction == "mean" else 1.0), target
     ignored = target == ignore_index
-    safe = np.where(ignored, 0, target) if ignored.any() else target
+    safe = np.where(ignored, 0, target)
     if safe.size and (safe.min() < 0 or safe.max() >= classes):
         bad = safe[(safe < 0) | (safe >= classes)].flat[0]
         raise IndexOutOfRangeError(
@@ -130,10 +155,8 @@ def class_scale(
             f"The scores have {classes} classes.",
             f"Class numbers go from 0 to {classes - 1}; or give the model {bad + 1} outputs.",
         )
-    if weight is None:
-        scale = (~ignored).astype(dtype)
-    else:
-        scale = np.where(ignored, 0, weight[safe]).astype(dtype)
+    factors = np.ones(safe.shape, dtype) if weight is None else weight[safe]
+    scale = np.where(ignored, 0, factors).astype(dtype, copy=False)
     if reduction == "mean":
         total = scale.sum()
         # As torch: a mean over nothing is nan, not zero.
@@ -171,11 +194,13 @@ def nll_loss(
     scale, safe = class_scale(
         target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
     )
-    losses = -_picked(input, safe, axis)
+    losses = -input[_at_classes(input.shape, safe)]
     return _weighted(losses, scale, reduction)
 
 
-def _weighted(losses: Array, scale: Array, reduction: str) -> Any:
+def _weighted(losses: Array, scale: Any, reduction: str) -> Any:
+    if np.ndim(scale) == 0:
+        return losses * scale if reduction == "none" else np.add.reduce(losses, axis=None) * scale
     # An ignored target's score may be infinite: 0 * inf must not make the loss nan.
     losses = np.where(scale == 0, 0, losses * scale)
     return losses if reduction == "none" else losses.sum()
@@ -214,17 +239,17 @@ def nll_spread(
     out = np.zeros(shape, g.dtype)
     axis = 1 if len(shape) > 1 else 0
     scale, safe = class_scale(target, weight, ignore_index, reduction, g.dtype, shape[axis])
-    np.put_along_axis(out, np.expand_dims(safe, axis), np.expand_dims(-scale * g, axis), axis)
+    out[_at_classes(shape, safe)] = -scale * g
     return out
 
 
 @operation(
     "cross_entropy",
     inputs=3,
-    outputs=("y", "log_sum"),
+    outputs=("y", "softmax"),
     visible=1,
-    joint=lambda g, needs, input, target, weight, log_sum, ignore_index, reduction: (
-        cross_entropy_slope(g[0], input, target, weight, log_sum, ignore_index, reduction),
+    joint=lambda g, needs, input, target, weight, softmax, ignore_index, reduction: (
+        cross_entropy_slope(g[0], input, target, weight, softmax, ignore_index, reduction),
         None,
         None,
     ),
@@ -245,13 +270,16 @@ def cross_entropy(
     _check_target_dtype(target)
     class_counts(input, target)
     axis = _axis(input)
-    top = input.max(axis, keepdims=True)
-    log_sum = np.log(np.exp(input - top).sum(axis, keepdims=True)) + top
+    shifted = input - np.maximum.reduce(input, axis=axis, keepdims=True)
     scale, safe = class_scale(
         target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
     )
-    losses = log_sum.squeeze(axis) - _picked(input, safe, axis)
-    return _weighted(losses, scale, reduction), log_sum
+    own = shifted[_at_classes(input.shape, safe)]
+    softmax = np.exp(shifted, out=shifted)
+    total = np.add.reduce(softmax, axis=axis, keepdims=True)
+    softmax /= total
+    losses = np.log(total.squeeze(axis)) - own
+    return _weighted(losses, scale, reduction), softmax
 
 
 def cross_entropy_slope(
@@ -259,7 +287,7 @@ def cross_entropy_slope(
     input: Any,
     target: Any,
     weight: Any,
-    log_sum: Any,
+    softmax: Any,
     ignore_index: int,
     reduction: str,
 ) -> Any:
@@ -269,16 +297,15 @@ def cross_entropy_slope(
         scale, safe = class_scale(
             target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
         )
-        out = np.exp(input - log_sum)
-        index = np.expand_dims(safe, axis)
-        np.put_along_axis(out, index, np.take_along_axis(out, index, axis) - 1, axis)
-        out *= np.expand_dims(scale * g, axis)
+        factor = scale * g
+        out = softmax * (np.expand_dims(factor, axis) if factor.ndim else factor)
+        out[_at_classes(input.shape, safe)] -= factor
         return out
     # The second derivative is that of the two operations this one stands for.
     spread = nll_spread(g, target, weight, input.shape, ignore_index, reduction)
     axis = _axis(input)
-    softmax = FUNCTIONS["softmax"](input, axis)
-    return spread - softmax * spread.sum(axis, keepdims=True)
+    again = FUNCTIONS["softmax"](input, axis)
+    return spread - again * spread.sum(axis, keepdims=True)
 
 
 def _positive_factor(target: Any, pos_weight: Any) -> Any:
