@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +157,8 @@ def is_of_this_python(folder: Path) -> bool:
 
 def create_venv(folder: Path) -> None:
     """Create a virtual environment with pip in ``folder``, around the stamp it may hold."""
+    import venv  # brings logging and more, which every later start would wait for
+
     try:
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(folder)
     except subprocess.CalledProcessError as error:
