@@ -62,6 +62,7 @@ QTreeView, QListView { background: $panel; border: none; outline: none; show-dec
 QTreeView::item, QListView::item { border: none; padding: 0 2px; }
 QTreeView::item:hover, QListView::item:hover { background: $hover; }
 QTreeView::item:selected, QListView::item:selected { background: $selection; color: $text; }
+#palette_list::item, #command_palette_list::item { min-height: ${row}px; }
 QHeaderView { background: $panel; border: none; }
 QHeaderView::section { background: $panel; color: $quiet; border: none;
     border-bottom: 1px solid $hairline; padding: 2px 4px; }
@@ -118,6 +119,7 @@ def stylesheet_of(theme: Theme) -> str:
         "error": theme.glyphs["vermilion"].name(),
         "faint": blend(theme.quiet, theme.window, 0.6).name(),
         "handle": blend(theme.quiet, theme.panel, 0.4).name(),
+        "row": round(24 * theme.scale),
         "radius": RADIUS,
         "grid": GRID,
     }

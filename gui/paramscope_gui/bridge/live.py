@@ -166,6 +166,7 @@ class Live(QObject):
         self.optimizer = ""
         self.steps_per_second = 0.0
         self.failure: Failed | None = None
+        self._failed_source: str | None = None
         self.watched: Mapping[str, TensorValues] = MappingProxyType({})
 
     # What views read
@@ -184,6 +185,12 @@ class Live(QObject):
     def is_trusted(self) -> bool:
         """Whether the document's code may run."""
         return self._is_trusted
+
+    @property
+    def failed_here(self) -> Failed | None:
+        """The failure, as long as the source is the one that failed: its lines still hold."""
+        same = self._workspace.document.source == self._failed_source
+        return self.failure if same else None
 
     @property
     def loss(self) -> float | None:
@@ -354,6 +361,7 @@ class Live(QObject):
             if before.text and not failure.text:
                 return
         self.failure = failure
+        self._failed_source = self._loaded_source
 
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         self.step_count, self.phase = snapshot.step, snapshot.phase

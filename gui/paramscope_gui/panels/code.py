@@ -175,7 +175,7 @@ class CodePanel(QWidget):
             self.editor.show_line(span.line)
 
     def _failed_span(self) -> Span | None:
-        failure = self._live.failure
+        failure = self._live.failed_here
         if failure is None:
             return None
         own = [frame for frame in failure.frames if frame.filename == self._workspace.filename]
@@ -190,7 +190,7 @@ class CodePanel(QWidget):
                 role = "amber" if finding.severity == "W" else "vermilion"
                 marks[finding.line] = LineMark("triangle", role, finding.message)
         span = self._failed_span()
-        failure = self._live.failure
+        failure = self._live.failed_here
         if span is not None and failure is not None:
             words = f"{failure.kind}: {failure.message}".splitlines()[0]
             marks[span.line] = LineMark("cross", "vermilion", words)

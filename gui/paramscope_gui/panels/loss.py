@@ -199,15 +199,35 @@ class LossPanel(QWidget):
         end = float(steps[-1]) if len(steps) else 1.0
         if end > self._span[1] or end < self._span[1] / 4 or self._span[0] != 0:
             self._span = (0.0, max(10.0, end * SPARE_ROOM))
-        low, high = _extremes(self._loss, self._live.losses, logarithmic)
+        low, high = self._extremes_of_losses(logarithmic)
         bottom, top = self._range
-        room = max(high - low, 1e-9)
+        room = high - low
         outside = low < bottom or high > top
         if outside or room < 0.5 * (top - bottom):
             margin = 0.08 * room
             self._range = (low - margin, high + 2 * margin)
         view = self.plot.getPlotItem().getViewBox()
         view.setRange(xRange=self._span, yRange=self._range, padding=0)
+
+    def _extremes_of_losses(self, logarithmic: bool) -> tuple[float, float]:
+        """Return the range of everything that is drawn on the axis of the loss."""
+        ranges = [_extremes(self._loss, self._live.losses, logarithmic)]
+        ranges += [
+            _extremes(line, self._live.metrics[name], logarithmic)
+            for name, line in self._metrics.items()
+            if is_loss(name) and name in self._live.metrics
+        ]
+        found = [one for one in ranges if one is not None]
+        if not found:
+            return 0.0, 1.0
+        low, high = min(one[0] for one in found), max(one[1] for one in found)
+        if not logarithmic and 0 <= low < 0.5 * high:
+            low = 0.0
+        # A flat curve gets an axis around it, not one that shows its last digit.
+        least = 0.1 if logarithmic else max(0.2 * abs(high), 1e-9)
+        if high - low < least:
+            low, high = low - least / 2, high + least / 2
+        return low, high
 
     def _show_metrics(self, first: float, last: float) -> None:
         theme = self._themes.theme
@@ -317,22 +337,18 @@ def to_scale(values: Array, logarithmic: bool) -> Array:
     return np.where(np.isfinite(scaled), scaled, np.nan)
 
 
-def _extremes(line: Line, curve: Curve, logarithmic: bool) -> tuple[float, float]:
-    if not len(curve):
-        return 0.0, 1.0
+def _extremes(line: Line, curve: Curve, logarithmic: bool) -> tuple[float, float] | None:
+    """Return the smallest and largest value to show of a curve, None without any."""
     _, outline = line.outline(curve, -1.0, math.inf)
     values = to_scale(outline, logarithmic)
     values = values[np.isfinite(values)]
     if not len(values):
-        return 0.0, 1.0
-    high = float(values.max())
+        return None
+    low, high = float(values.min()), float(values.max())
     bulk = float(np.quantile(values, 0.98))
     if not logarithmic and high > SPIKE * max(abs(bulk), 1e-12):
         high = bulk  # one spike would flatten all the rest
-    low = float(values.min())
-    if not logarithmic and low >= 0 and low < 0.5 * high:
-        low = 0.0
-    return low, max(high, low + 1e-9)
+    return low, high
 
 
 def is_loss(name: str) -> bool:

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from paramscope_gui.bridge.offers import Offer
-from paramscope_gui.theme import GRID, ThemeModel, glyph
+from paramscope_gui.theme import GRID, ThemeModel, blend, glyph
 
 TEXT_ROLE = Qt.ItemDataRole.UserRole + 1
 
@@ -103,7 +103,12 @@ class PalettePanel(QWidget):
             family.setFont(0, theme.font("small", bold=True))
             family.setForeground(0, theme.quiet)
             for item in self._entries(family):
-                item.setIcon(0, glyph("square", theme.tint(family.text(0).lower()), 12))
+                item.setIcon(
+                    0,
+                    glyph(
+                        "square", blend(theme.tint(family.text(0).lower()), theme.quiet, 0.6), 12
+                    ),
+                )
                 item.setForeground(0, theme.text)
 
     def _on_search_text_changed(self, text: str) -> None:

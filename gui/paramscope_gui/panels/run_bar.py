@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QElapsedTimer, QRectF, QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
@@ -50,6 +50,7 @@ class RunBar(QWidget):
     ) -> None:
         super().__init__(parent)
         self._themes, self._live = themes, live
+        self._buttons: list[QToolButton] = []
         self.setObjectName("run_bar")
         self.activity = ActivityLine(themes, live)
         row = QHBoxLayout()
@@ -116,8 +117,7 @@ class RunBar(QWidget):
         result.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         result.setIconSize(QSize(20, 20))
         result.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        if action.objectName() == "run_play":
-            self._play_button = result
+        self._buttons.append(result)
         return result
 
     def _add_state(self, row: QHBoxLayout) -> None:
@@ -129,7 +129,9 @@ class RunBar(QWidget):
         row.addWidget(self._word)
 
     def _add_number(self, row: QHBoxLayout, name: str, caption: str, widest: str) -> ThemedLabel:
-        column = QVBoxLayout()
+        place = QWidget()
+        column = QVBoxLayout(place)
+        column.setContentsMargins(0, 0, GRID, 0)
         column.setSpacing(0)
         head = ThemedLabel(self._themes, caption, "quiet", "small")
         value = ThemedLabel(self._themes, "–", "text", "body", bold=True)
@@ -138,8 +140,7 @@ class RunBar(QWidget):
         value.setProperty("widest", widest)
         column.addWidget(head)
         column.addWidget(value)
-        row.addLayout(column)
-        row.addSpacing(GRID)
+        row.addWidget(place)
         return value
 
     def _add_learning_rate(self, row: QHBoxLayout) -> None:
@@ -160,6 +161,16 @@ class RunBar(QWidget):
         self.slider.valueChanged.connect(self._on_slider_value_changed)
         self.field.editingFinished.connect(self._on_field_editing_finished)
 
+    def _fit(self) -> None:
+        """Leave out what matters least where the window is too narrow for everything."""
+        spare = (self._engine, self._rate, self.slider)
+        for one in spare:
+            (one if one is self.slider else one.parentWidget() or one).show()
+        for one in spare:
+            if self.minimumSizeHint().width() <= self.width():
+                return
+            (one if one is self.slider else one.parentWidget() or one).hide()
+
     def _dress(self) -> None:
         theme = self._themes.theme
         bold = theme.font("body", bold=True)
@@ -169,6 +180,9 @@ class RunBar(QWidget):
             probe = ThemedLabel(self._themes, widest, "text", "body", bold=True)
             label.setMinimumWidth(probe.sizeHint().width())
             probe.deleteLater()
+        for one in self._buttons:
+            one.ensurePolished()
+            one.setMinimumWidth(one.sizeHint().width())
         self.field.setFont(bold)
         self.field.setFixedWidth(self.field.fontMetrics().horizontalAdvance("0.00001") + 3 * GRID)
 
@@ -189,6 +203,12 @@ class RunBar(QWidget):
         if rate != self._live.lr:
             self._live.set_learning_rate(rate)
             self.refresh()
+
+    # Overrides of Qt methods
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
 
 def slider_place(rate: float) -> int:

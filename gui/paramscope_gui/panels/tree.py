@@ -3,7 +3,7 @@
 import math
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QPixmap
+from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -223,10 +223,24 @@ class _TensorView(QTreeView):
         width = bold.horizontalAdvance
         self.header().setFont(theme.font("small"))
         self.setColumnWidth(Column.STATE, width("PARAMETER") + 2 * GRID)
-        self.setColumnWidth(Column.SHAPE, plain.horizontalAdvance("64 × 784") + 2 * GRID)
+        self.setColumnWidth(Column.SHAPE, plain.horizontalAdvance("16×16×3×3") + 2 * GRID)
         self.setColumnWidth(Column.GRADIENT, plain.horizontalAdvance("vanishing") + 2 * GRID)
         self.setColumnWidth(Column.STEPPED_BY, plain.horizontalAdvance("not stepped") + 2 * GRID)
+        self.fit_columns()
         self.scheduleDelayedItemsLayout()
+
+    def fit_columns(self) -> None:
+        """Leave columns out where they would leave no room for the names."""
+        least = QFontMetrics(self._themes.theme.font()).horizontalAdvance("weight_hh_l0") + 3 * GRID
+        spare = (Column.SHAPE, Column.STEPPED_BY)
+        for column in spare:
+            self.setColumnHidden(column, False)
+        widths = {column: self.columnWidth(column) for column in Column if column != Column.NAME}
+        for column in spare:
+            if self.viewport().width() - sum(widths.values()) >= least * 0.8:
+                return
+            self.setColumnHidden(column, True)
+            del widths[column]
 
     def closed_groups(self) -> frozenset[str]:
         """Paths of the groups that the user closed."""
@@ -257,6 +271,10 @@ class _TensorView(QTreeView):
                 found.append(index)
             index = self.indexBelow(index)
         return found
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit_columns()
 
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
         """Draw nothing: the delegate draws the opening sign of a group itself."""
@@ -321,12 +339,18 @@ class _TensorDelegate(QStyledItemDelegate):
             kind = theme.kind(row.kind)
             self._word(painter, cell, kind.word, kind.text, row.kind in FORGOTTEN)
         elif column == Column.SHAPE:
-            self._word(painter, cell, shape_text(row.shape), theme.quiet, False)
+            self._word(painter, cell, self._shape(cell, row.shape), theme.quiet, False)
         elif column == Column.GRADIENT:
             self._paint_gradient(painter, cell, row)
         else:
             style = theme.stepping(row.stepping)
             self._word(painter, cell, stepped_by(row), style.text, False)
+
+    def _shape(self, cell: QRect, shape: tuple[int, ...]) -> str:
+        """Write a shape, without its spaces where it would not fit otherwise."""
+        text = shape_text(shape)
+        metrics = QFontMetrics(self._themes.theme.font("small"))
+        return text if metrics.horizontalAdvance(text) <= cell.width() else text.replace(" ", "")
 
     def _paint_gradient(self, painter: QPainter, cell: QRect, row: TensorRow) -> None:
         """Write the gradient's state, above a thin bar of its norm on a logarithmic scale."""

@@ -151,6 +151,7 @@ class Sheet(QDialog):
         grid.setHorizontalSpacing(3 * GRID)
         grid.setVerticalSpacing(GRID // 2)
         grid.setColumnStretch(0, 1)
+        grid.setColumnMinimumWidth(1, 24 * GRID)
         for place, (what, keys) in enumerate(pairs):
             grid.addWidget(ThemedLabel(self._themes, what), place, 0)
             grid.addWidget(ThemedLabel(self._themes, keys, "text", bold=True), place, 1)

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from paramscope_gui.window.main import MainWindow
 
 Shortcuts = Sequence[str]
-SCHEMES = (("light", "Light"), ("dark", "Dark"), ("system", "As the system"))
+SCHEMES = (
+    ("light", "Light colours"),
+    ("dark", "Dark colours"),
+    ("system", "Colours of the system"),
+)
 
 
 class Menus:
