@@ -207,11 +207,15 @@ def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
 # --- counted
 
 
+def _number(x: Any) -> Any:
+    return x._a.item() if isinstance(x, TensorBase) else x
+
+
 def arange(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Any:
     """Return the numbers from ``start`` (0) up to, without, ``end``."""
     if end is None:
         start, end = 0, start
-    start, end, step = (x.item() if isinstance(x, TensorBase) else x for x in (start, end, step))
+    start, end, step = (_number(x) for x in (start, end, step))
     if step == 0:
         raise ValueRangeError("step must be nonzero", "In `arange`.")
     if (end - start) * step < 0:
@@ -228,7 +232,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Any:
 
 def linspace(start: Any, end: Any, steps: int, **options: Any) -> Any:
     """Return ``steps`` numbers evenly spaced from ``start`` to ``end``, both included."""
-    start, end = (x.item() if isinstance(x, TensorBase) else x for x in (start, end))
+    start, end = (_number(x) for x in (start, end))
     return _made("linspace", np.linspace(start, end, steps).astype(_kind(options)), options)
 
 
@@ -308,7 +312,8 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
 
 def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
     draws = random.uniform_array(shape, np.float64 if np.ndim(chance) == 0 else kind, generator)
-    return (draws < chance).astype(kind)
+    hits: Array = (draws < chance).astype(kind)
+    return hits
 
 
 def multinomial(
@@ -388,8 +393,8 @@ def _random_methods() -> None:
 
     for method in (uniform_, normal_, bernoulli_, random_, exponential_):
         setattr(Tensor, method.__name__, method)
-    Tensor.bernoulli = bernoulli
-    Tensor.multinomial = multinomial
+    setattr(Tensor, "bernoulli", bernoulli)  # noqa: B010 - a method that mypy need not know
+    setattr(Tensor, "multinomial", multinomial)  # noqa: B010 - a method that mypy need not know
 
 
 def _new_methods() -> None:
@@ -420,9 +425,9 @@ def _new_methods() -> None:
         """Return a new tensor on the same memory."""
         return wrap(self._a)
 
-    Tensor.new_full = new_full
-    Tensor.new_tensor = new_tensor
-    Tensor.new = data_of
+    setattr(Tensor, "new_full", new_full)  # noqa: B010 - a method that mypy need not know
+    setattr(Tensor, "new_tensor", new_tensor)  # noqa: B010 - a method that mypy need not know
+    setattr(Tensor, "new", data_of)  # noqa: B010 - a method that mypy need not know
 
 
 _random_methods()

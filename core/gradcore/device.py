@@ -14,7 +14,7 @@ class device:
 
     def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index
+            type = str(type)
         if isinstance(type, int):
             type, index = "cuda", type
         name, _, number = str(type).partition(":")

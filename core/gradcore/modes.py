@@ -116,7 +116,8 @@ class inference_mode(_Mode):
         return made
 
     def _again(self) -> "_Mode":
-        return inference_mode(self._mode)
+        again: _Mode = inference_mode(self._mode)
+        return again
 
     _mode: bool
 

@@ -221,7 +221,8 @@ def normal_array(shape: tuple[int, ...], kind: Any, generator: Generator | None)
     if np.dtype(kind).kind == "c":
         real = dtypes.of(np.dtype(kind)).to_real().numpy
         pairs = normal_array((*shape, 2), real, generator) * real.type(math.sqrt(0.5))
-        return (pairs[..., 0] + 1j * pairs[..., 1]).astype(kind)
+        joined: Array = (pairs[..., 0] + 1j * pairs[..., 1]).astype(kind)
+        return joined
     return source(generator).normal(math.prod(shape), kind).reshape(shape)
 
 

@@ -48,13 +48,13 @@ class Tensor(TensorBase):
     def __new__(cls, data: Any = (), *more: Any) -> "Tensor":
         """Make a float tensor: from sizes (``Tensor(2, 3)``, uninitialised) or from values."""
         if more or isinstance(data, int):
-            made: Tensor = cls._make_subclass(np.empty((data, *more), dtypes.default_float()))
-            return made
-        if isinstance(data, TensorBase):
-            return cls._make_subclass(data)
-        if isinstance(data, Size):
-            return cls._make_subclass(np.empty(tuple(data), dtypes.default_float()))
-        return cls._make_subclass(np.array(data, dtypes.default_float()))
+            data = np.empty((data, *more), dtypes.default_float())
+        elif isinstance(data, Size):
+            data = np.empty(tuple(data), dtypes.default_float())
+        elif not isinstance(data, TensorBase):
+            data = np.array(data, dtypes.default_float())
+        made: Tensor = cls._make_subclass(data)
+        return made
 
     if TYPE_CHECKING:
         # What comes from the tables: every operation of ``gradcore.ops``.
@@ -161,7 +161,8 @@ class Tensor(TensorBase):
     def __len__(self) -> int:
         if self._a.ndim == 0:
             raise ArgumentError("len() of a 0-d tensor")
-        return self._a.shape[0]
+        size: int = self._a.shape[0]
+        return size
 
     def stride(self, dim: int | None = None) -> Any:
         """Return how many values lie between neighbours of each dimension."""
@@ -183,7 +184,8 @@ class Tensor(TensorBase):
     def storage_offset(self) -> int:
         """Return how many values into its memory block it begins."""
         base = _memory(self._a)
-        return (self.data_ptr() - base.__array_interface__["data"][0]) // self._a.itemsize
+        start: int = base.__array_interface__["data"][0]
+        return (self.data_ptr() - start) // self._a.itemsize
 
     def untyped_storage(self) -> "Storage":
         """Return its memory block."""
@@ -864,7 +866,7 @@ def _index_part(t: Tensor, part: Any) -> Any:
     if isinstance(part, TensorBase):
         part = part._a
     elif isinstance(part, (list, tuple, range)):
-        part = np.asarray([int(p) if isinstance(p, TensorBase) else p for p in part])
+        part = np.asarray([p._a.item() if isinstance(p, TensorBase) else p for p in part])
         if part.size == 0:
             part = part.astype(np.int64)
     elif isinstance(part, np.generic):
@@ -945,13 +947,14 @@ def _install() -> None:
         if name + "_" in METHODS:
             written_form = elementwise.OPERATOR_FORMS.get(name + "_", METHODS[name + "_"])
             setattr(Tensor, f"__i{operator}__", written_form)
-    Tensor.__rsub__ = elementwise.rsub
-    Tensor.__rtruediv__ = _divided_by
+    methods: Any = Tensor
+    methods.__rsub__ = elementwise.rsub
+    methods.__rtruediv__ = _divided_by
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", METHODS[name])
     for operator, name in (("neg", "neg"), ("pos", "positive"), ("abs", "abs")):
         setattr(Tensor, f"__{operator}__", METHODS[name])
-    Tensor.__invert__ = METHODS["bitwise_not"]
+    methods.__invert__ = METHODS["bitwise_not"]
     for name, kind in {**dtypes.ALIASES, "bool": dtypes.bool_, **_BYTES}.items():
         setattr(Tensor, name, _conversion(kind))
     graph.use_tensor_class(Tensor)

@@ -9,8 +9,8 @@ from gradcore import dtypes
 from gradcore.dtypes import dtype
 from gradcore.errors import ArgumentError, ShapeError
 from gradcore.graph import TensorBase, wrap
-from gradcore.ops.numbers import promoted
 from gradcore.ops.indexing import where
+from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import T, composite
 from gradcore.size import Size
 from gradcore.tensor import Tensor
@@ -23,12 +23,12 @@ def is_tensor(obj: Any) -> bool:
 
 def is_floating_point(input: Any) -> bool:
     """Tell whether a tensor's values are floating-point numbers."""
-    return input._a.dtype.kind == "f"
+    return bool(input._a.dtype.kind == "f")
 
 
 def is_complex(input: Any) -> bool:
     """Tell whether a tensor's values are complex."""
-    return input._a.dtype.kind == "c"
+    return bool(input._a.dtype.kind == "c")
 
 
 def is_inference(input: Any) -> bool:
@@ -221,5 +221,5 @@ def set_float32_matmul_precision(precision: str) -> None:
         raise ArgumentError(f"{precision!r} is not one of 'highest', 'high', 'medium'")
 
 
-Tensor.where = _where
-Tensor.apply_ = _apply_
+setattr(Tensor, "where", _where)  # noqa: B010 - a method that mypy need not know
+setattr(Tensor, "apply_", _apply_)  # noqa: B010 - likewise

@@ -15,6 +15,10 @@ class GradcheckError(AutogradError):
     """A gradient that differs from the differences of the values. Fields: ``input``, ``output``."""
 
 
+def _wants_grad(x: Any) -> bool:
+    return isinstance(x, TensorBase) and bool(getattr(x, "requires_grad", False))
+
+
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     if isinstance(value, TensorBase):
         return (value,)
@@ -136,7 +140,7 @@ def gradgradcheck(
             seed._rg = True
             grad_outputs.append(seed)
     seeds = _as_tuple(grad_outputs)
-    targets = [i for i, x in enumerate(given) if isinstance(x, TensorBase) and x.requires_grad]
+    targets = [i for i, x in enumerate(given) if _wants_grad(x)]
     if not outputs:
         return True
 

@@ -13,7 +13,7 @@ from gradcore.errors import ArgumentError, IndexOutOfRangeError, ShapeError
 from gradcore.graph import TensorBase, state, wrap, written
 from gradcore.ops.elementwise import is_complex
 from gradcore.ops.indexing import cat, flip, index_of, pick, stack
-from gradcore.ops.registry import METHODS, OPERATIONS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, METHODS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape, transpose, unsqueeze
 from gradcore.ops.tape import record, share
 
@@ -82,10 +82,10 @@ def _parts_entry(name: str) -> Any:
     )(_slices)
 
 
-def _slices(input: Array, where: int, bounds: Sequence[int], whole: Any = None) -> Any:
+def _slices(input: Any, where: int, bounds: Sequence[int], whole: Any = None) -> Any:
     head = (slice(None),) * where
     if whole is not None:
-        return tuple([input[(*head, i)][...] for i in bounds[:-1]])
+        return tuple([input[(*head, i, ...)] for i in bounds[:-1]])
     return tuple([input[(*head, slice(a, b))] for a, b in itertools.pairwise(bounds)])
 
 
@@ -101,7 +101,8 @@ def _cut(input: Any, where: int, bounds: Sequence[int], whole: Any = None) -> tu
     bounds = tuple(bounds)
     arrays = _slices(input._a if isinstance(input, TensorBase) else input, where, bounds, whole)
     if not isinstance(input, TensorBase):
-        return arrays
+        made: tuple[Any, ...] = arrays
+        return made
     parts = tuple([wrap(item) for item in arrays])
     head = (slice(None),) * where
     for part, start, stop in zip(parts, bounds[:-1], bounds[1:], strict=True):
@@ -146,14 +147,14 @@ composite("split_with_sizes", methods=True, samples=[(T(5, 2), [1, 4])])(split)
 
 
 @composite("chunk", methods=True, samples=[(T(5, 2), 2), (T(2, 6), 3, 1)])
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """Return at most ``chunks`` views of equal size; the last may be smaller."""
     size = input.shape[axis(dim, len(input.shape))]
     return split(input, max(math.ceil(size / chunks), 1), dim)
 
 
 @composite("tensor_split", methods=True, samples=[(T(5, 2), 3), (T(5, 2), (1, 3)), (T(2, 5), 2, 1)])
-def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
+def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
     """Return views, divided as evenly as can be or at the positions given."""
     where = axis(dim, len(input.shape))
     size = input.shape[where]
@@ -341,7 +342,7 @@ def rot90(input: Any, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
 
 @operation(
     "roll",
-    gradient={"input": lambda g, shifts, dims: roll(g, _negated(shifts), dims)},
+    gradient={"input": lambda g, shifts, dims: CALLS.roll(g, _negated(shifts), dims)},
     methods=True,
     samples=[(T(2, 3), 1), (T(2, 3), 1, 0), (T(2, 3), (1, -1), (0, 1))],
 )
@@ -501,7 +502,7 @@ def fold_windows(input: Array, shape: Sequence[int], dimension: int, size: int, 
 
 @operation(
     "view_as_complex",
-    gradient={"input": lambda g: view_as_real(g)},
+    gradient={"input": lambda g: CALLS.view_as_real(g)},
     view=True,
     samples=[(T(3, 2),)],
 )
@@ -539,7 +540,7 @@ def view_as_real(input: Array) -> Any:
 
 
 def _rowwise(g: Any) -> Any:
-    return g.contiguous() if isinstance(g, TensorBase) else np.ascontiguousarray(g)
+    return np.ascontiguousarray(g) if isinstance(g, np.ndarray) else g.contiguous()
 
 
 @composite("real", samples=[(T(3, kind="complex"),)])

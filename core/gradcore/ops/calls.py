@@ -220,6 +220,7 @@ def make_binary(op: Operation) -> Callable[..., Any]:
     plans: list[Any] = [None] * 4
 
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
+        y: Any
         # Written out, not divided up: this is the path that small networks spend their time in.
         if isinstance(input, TensorBase):
             x = input._a

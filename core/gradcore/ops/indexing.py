@@ -9,7 +9,7 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError, ValueRangeError
 from gradcore.ops.numbers import promoted
-from gradcore.ops.registry import S, T, composite, operation
+from gradcore.ops.registry import CALLS, S, T, composite, operation
 from gradcore.ops.shape import axis
 
 # --- x[...] without tensors in the index: a view
@@ -25,7 +25,7 @@ def _pick_name(node: Any) -> str:
 
 @operation(
     "pick",
-    gradient={"input": lambda g, input_shape, index: place(g, input_shape, index)},
+    gradient={"input": lambda g, input_shape, index: CALLS.place(g, input_shape, index)},
     functions=False,
     view=True,
     parity=None,
@@ -76,7 +76,7 @@ def place(input: Array, shape: Sequence[int], index: Any) -> Any:
 
 @operation(
     "index",
-    gradient={"input": lambda g, input_shape, index: place_added(g, input_shape, index)},
+    gradient={"input": lambda g, input_shape, index: CALLS.place_added(g, input_shape, index)},
     functions=False,
     parity=None,
 )
@@ -133,7 +133,7 @@ def _add_rows(out: Array, rows: Array, values: Array) -> None:
     "index_put",
     inputs=2,
     gradient={
-        "input": lambda g, index: index_zeroed(g, index),
+        "input": lambda g, index: CALLS.index_zeroed(g, index),
         "values": lambda g, index: index_of(g, index),
     },
     functions=False,
@@ -177,7 +177,7 @@ def index_add_put(input: Array, values: Any, index: Any) -> Any:
 
 @operation(
     "index_zeroed",
-    gradient={"input": lambda g, index: index_zeroed(g, index)},
+    gradient={"input": lambda g, index: CALLS.index_zeroed(g, index)},
     functions=False,
     parity=None,
 )
@@ -189,6 +189,10 @@ def index_zeroed(input: Array, index: Any) -> Any:
 
 
 # --- along one dimension
+
+
+def _gathered_back(g: Any, shape: Any, dim: int, index: Any) -> Any:
+    return CALLS.put_along(g, index, shape, dim)
 
 
 def _check_index(name: str, index: Array) -> None:
@@ -220,7 +224,9 @@ def _in_range(name: str, index: Array, size: int) -> None:
 @operation(
     "gather",
     inputs=3,
-    gradient={"input": lambda g, input_shape, dim, index: put_along(g, index, input_shape, dim)},
+    gradient={
+        "input": lambda g, input_shape, dim, index: _gathered_back(g, input_shape, dim, index)
+    },
     functions=False,
     parity=None,
 )
@@ -362,8 +368,8 @@ where_of = operation(
     "where",
     inputs=3,
     gradient={
-        "input": lambda g, condition: where_of(condition, g, 0.0),
-        "other": lambda g, condition: where_of(condition, 0.0, g),
+        "input": lambda g, condition: CALLS.where(condition, g, 0.0),
+        "other": lambda g, condition: CALLS.where(condition, 0.0, g),
     },
     functions=False,
     adapt=_where_kinds,
@@ -391,7 +397,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     "masked_fill",
     inputs=3,
     gradient={
-        "input": lambda g, mask: masked_fill(g, mask, 0.0),
+        "input": lambda g, mask: CALLS.masked_fill(g, mask, 0.0),
         "value": lambda g, mask: where_of(mask, g, 0.0),
     },
     methods=True,
@@ -446,7 +452,7 @@ def _cat_back(g: Any, needs: Any, dim: int, tensors_shape: Any) -> Any:
     where = dim % max(len(g.shape), 1)
     head = (slice(None),) * where
     start = 0
-    out = []
+    out: list[Any] = []
     for need, shape in zip(needs, tensors_shape, strict=True):
         if len(shape) == 1 and shape[0] == 0 and len(g.shape) != 1:
             out.append(None)
@@ -528,7 +534,7 @@ def stack(tensors: Sequence[Array], dim: int = 0) -> Any:
 
 @operation(
     "flip",
-    gradient={"input": lambda g, dims: flip(g, dims)},
+    gradient={"input": lambda g, dims: CALLS.flip(g, dims)},
     methods=True,
     varargs=True,
     samples=[(T(2, 3), (0,)), (T(2, 3), (0, -1))],

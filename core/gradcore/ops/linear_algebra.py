@@ -1,6 +1,7 @@
 """``torch.linalg``: factorizations, inverses, determinants; with gradients for real matrices."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from gradcore.ops.elementwise import conj
 from gradcore.ops.matrix import matmul, swapped
 from gradcore.ops.products import chain_matmul, cross, vander
 from gradcore.ops.reduction import norm, norm_of, return_type
-from gradcore.ops.registry import FUNCTIONS, OPERATIONS, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, T, composite, operation
 from gradcore.ops.shape import axes, unsqueeze
 
 LINALG: dict[str, Any] = {}
@@ -54,7 +55,7 @@ def _numpy(name: str, function: Any, *arrays: Array) -> Any:
         ) from None
 
 
-def _enter(name: str, *others: str) -> Any:
+def _enter(name: str, *others: str) -> Callable[[Any], Any]:
     """Put a function under ``linalg`` too."""
 
     def keep(function: Any) -> Any:
@@ -128,7 +129,7 @@ def _solve_left(g: Any, A: Any, y: Any) -> Any:
 @operation(
     "solve",
     inputs=2,
-    gradient={"A": _solve_left, "B": lambda g, A: solve_of(swapped(A), g)},
+    gradient={"A": _solve_left, "B": lambda g, A: CALLS.solve(swapped(A), g)},
     functions=False,
     parity=None,
     grad_name="LinalgSolveEx",

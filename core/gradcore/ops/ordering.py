@@ -341,7 +341,7 @@ def searchsorted(
     side: str | None = None,
 ) -> Any:
     """Return where values would have to be put in to keep a sequence in order."""
-    way = side or ("right" if right else "left")
+    way: Any = side or ("right" if right else "left")
     sequence = sorted_sequence._a
     values = input._a if isinstance(input, TensorBase) else np.asarray(input)
     if sequence.ndim == 1:

@@ -22,9 +22,10 @@ def outer(input: Any, vec2: Any) -> Any:
     return unsqueeze(input, 1) * vec2
 
 
-composite("inner", methods=True, samples=[(T(2, 3), T(4, 3)), (T(3), T(3))])(
-    lambda input, other: tensordot(input, other, ([-1], [-1]))
-)
+@composite("inner", methods=True, samples=[(T(2, 3), T(4, 3)), (T(3), T(3))])
+def inner(input: Any, other: Any) -> Any:
+    """Return the sum of products over the last dimension of both."""
+    return tensordot(input, other, ([-1], [-1]))
 
 
 @composite("vdot", methods=True, samples=[(T(3), T(3))])

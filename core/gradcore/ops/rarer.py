@@ -11,7 +11,7 @@ from gradcore.graph import wrap
 from gradcore.ops.arranging import tensor_split
 from gradcore.ops.indexing import index_add_put, index_put_op
 from gradcore.ops.reduction import norm
-from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, reshape
 
 # --- parts written back: a copy of the whole
@@ -187,7 +187,7 @@ _divided("dsplit", lambda ndim: 2, [(T(1, 2, 4), 2)])
 @operation(
     "as_strided",
     gradient={
-        "input": lambda g, input_shape, size, stride, storage_offset: add_strided(
+        "input": lambda g, input_shape, size, stride, storage_offset: CALLS.add_strided(
             g, tuple(input_shape), size, stride, storage_offset
         )
     },

@@ -9,8 +9,15 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError, UnsupportedDtypeError
 from gradcore.ops.elementwise import conj, sgn
-from gradcore.ops.registry import FUNCTIONS, OPERATIONS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, kept, reshape, spread, to_dtype
+
+# NumPy's own annotations of ufunc methods know fewer calls than NumPy takes.
+_ADD: Any = np.add
+_MULTIPLY: Any = np.multiply
+_MAXIMUM: Any = np.maximum
+_MINIMUM: Any = np.minimum
+_ufunc: Any
 
 REDUCED = [
     (T(2, 3),),
@@ -51,7 +58,7 @@ def _by_dim(label: str) -> Any:
 def sum_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the sum over all values, or over the dimensions ``dim``."""
     kind = np.int64 if input.dtype.kind in "iub" else None
-    return np.add.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim, dtype=kind)
+    return _ADD.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim, dtype=kind)
 
 
 def _with_dtype(name: str, op: Any, doc: str, samples: Any) -> Any:
@@ -93,7 +100,7 @@ def mean_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
             "Convert it first, for instance with .float().",
         )
     n = input.size if dim is None else count(input.shape, dim)
-    total = np.add.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim)
+    total = _ADD.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim)
     return total / input.dtype.type(n) if total.ndim == 0 else np.divide(total, n)
 
 
@@ -341,7 +348,7 @@ def _prod_back(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
 def prod_of(input: Array, dim: int | None = None, keepdim: bool = False) -> Any:
     """Return the product of all values, or along one dimension."""
     kind = np.int64 if input.dtype.kind in "iub" else None
-    return np.multiply.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim, dtype=kind)
+    return _MULTIPLY.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim, dtype=kind)
 
 
 prod = _with_dtype("prod", prod_of, prod_of.__doc__, [(T(2, 3),), (T(2, 3), 1), (T(2, 3), 0, True)])
@@ -354,7 +361,7 @@ prod = _with_dtype("prod", prod_of, prod_of.__doc__, [(T(2, 3),), (T(2, 3), 1), 
     "cumsum",
     gradient={
         "input": lambda g, dim: (
-            FUNCTIONS["flip"](cumsum_of(FUNCTIONS["flip"](g, (dim,)), dim), (dim,))
+            FUNCTIONS["flip"](CALLS.cumsum(FUNCTIONS["flip"](g, (dim,)), dim), (dim,))
             if len(g.shape)
             else g
         )
@@ -367,7 +374,7 @@ def cumsum_of(input: Array, dim: int) -> Any:
     if input.ndim == 0:
         return input.copy()
     kind = np.int64 if input.dtype.kind in "iub" else None
-    return np.add.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
+    return _ADD.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
 
 
 @operation(
@@ -381,7 +388,7 @@ def cumprod_of(input: Array, dim: int) -> Any:
     if input.ndim == 0:
         return input.copy()
     kind = np.int64 if input.dtype.kind in "iub" else None
-    return np.multiply.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
+    return _MULTIPLY.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
 
 
 def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
@@ -427,8 +434,8 @@ def softmax_array(x: Array, dim: int) -> Any:
     """Return softmax of an array along ``dim``."""
     if x.ndim == 0:
         return np.ones_like(x)
-    e = np.exp(x - np.maximum.reduce(x, axis=dim, keepdims=True, initial=-np.inf))
-    e /= np.add.reduce(e, axis=dim, keepdims=True)
+    e = np.exp(x - _MAXIMUM.reduce(x, axis=dim, keepdims=True, initial=-np.inf))
+    e /= _ADD.reduce(e, axis=dim, keepdims=True)
     return e
 
 
@@ -471,8 +478,8 @@ def log_softmax_of(input: Array, dim: int) -> Any:
     where = axis(dim, input.ndim)
     if input.ndim == 0:
         return np.zeros_like(input)
-    shifted = input - np.maximum.reduce(input, axis=where, keepdims=True, initial=-np.inf)
-    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=where, keepdims=True))
+    shifted = input - _MAXIMUM.reduce(input, axis=where, keepdims=True, initial=-np.inf)
+    shifted -= np.log(_ADD.reduce(np.exp(shifted), axis=where, keepdims=True))
     return shifted
 
 
@@ -508,9 +515,9 @@ log_softmax = _soft("log_softmax", log_softmax_of)
 def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Any:
     """Return ``log(sum(exp(input)))`` without overflow."""
     where = along(dim, input.ndim)
-    top = np.maximum.reduce(input, axis=where, keepdims=True, initial=-np.inf)
+    top = _MAXIMUM.reduce(input, axis=where, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(input.dtype)
-    total = np.log(np.add.reduce(np.exp(input - top), axis=where, keepdims=True)) + top
+    total = np.log(_ADD.reduce(np.exp(input - top), axis=where, keepdims=True)) + top
     return total if keepdim else total.reshape(_without(input.shape, dim))
 
 
@@ -541,9 +548,9 @@ def var_of(input: Array, dim: Any, correction: Any, keepdim: bool) -> Any:
     """Return the variance; divided by the count less ``correction``."""
     where = along(dim, input.ndim)
     n = count(input.shape, dim)
-    middle = np.add.reduce(input, axis=where, keepdims=True) / max(n, 1)
+    middle = _ADD.reduce(input, axis=where, keepdims=True) / max(n, 1)
     centred = input - middle.astype(input.dtype)
-    total = np.add.reduce((centred * centred.conj()).real, axis=where, keepdims=keepdim)
+    total = _ADD.reduce((centred * centred.conj()).real, axis=where, keepdims=keepdim)
     left = max(n - correction, 0)
     return (total / left if left else total * math.nan).astype(total.dtype)
 
@@ -638,16 +645,16 @@ def norm_of(input: Array, p: float, dim: Any, keepdim: bool) -> Any:
     _need_float("linalg.vector_norm", input)
     size = np.abs(input)
     if p == 2:
-        return np.sqrt(np.add.reduce(size * size, axis=where, keepdims=keepdim))
+        return np.sqrt(_ADD.reduce(size * size, axis=where, keepdims=keepdim))
     if p == 1:
-        return np.add.reduce(size, axis=where, keepdims=keepdim)
+        return _ADD.reduce(size, axis=where, keepdims=keepdim)
     if p == 0:
-        return np.add.reduce((size != 0).astype(size.dtype), axis=where, keepdims=keepdim)
+        return _ADD.reduce((size != 0).astype(size.dtype), axis=where, keepdims=keepdim)
     if p == math.inf:
-        return np.maximum.reduce(size, axis=where, keepdims=keepdim, initial=0)
+        return _MAXIMUM.reduce(size, axis=where, keepdims=keepdim, initial=0)
     if p == -math.inf:
-        return np.minimum.reduce(size, axis=where, keepdims=keepdim)
-    total = np.add.reduce(size**p, axis=where, keepdims=keepdim)
+        return _MINIMUM.reduce(size, axis=where, keepdims=keepdim)
+    total = _ADD.reduce(size**p, axis=where, keepdims=keepdim)
     return (total ** (1 / p)).astype(size.dtype)
 
 

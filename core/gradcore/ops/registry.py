@@ -23,6 +23,7 @@ engine: a gradient may be larger than its input, or of another dtype.
 """
 
 import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,6 +39,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 METHODS: dict[str, Callable[..., Any]] = {}
 """The methods of ``Tensor``."""
+
+CALLS: Any = types.SimpleNamespace()
+"""Every operation's function as an attribute: how gradients call what is entered after them."""
 
 COMPOSITES: dict[str, "Composite"] = {}
 """Functions made of several operations, with their samples."""
@@ -204,6 +208,7 @@ def _publish(
     call.operation = op
     op.call = call
     OPERATIONS[op.name] = op
+    setattr(CALLS, op.name, call)
     for public in _names(functions, op.name):
         FUNCTIONS[public] = call
     for public in _names(methods, op.name):

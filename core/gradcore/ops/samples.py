@@ -36,8 +36,8 @@ def array_of(sample: T, generator: np.random.Generator, kind: str = "float64") -
     if sample.kind == "positive_definite":
         values = values @ np.swapaxes(values, -1, -2) + 2 * np.eye(shape[-1])
     if sample.kind == "complex":
-        values = values + 1j * generator.permutation(values.reshape(-1)).reshape(shape)
-        return values.astype("complex64" if kind == "float32" else "complex128")
+        paired = values + 1j * generator.permutation(values.reshape(-1)).reshape(shape)
+        return np.asarray(paired, "complex64" if kind == "float32" else "complex128")
     return np.asarray(values).astype(kind)
 
 

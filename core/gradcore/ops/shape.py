@@ -10,7 +10,7 @@ from gradcore.dtypes import Array
 from gradcore.errors import DimensionError, ShapeError
 from gradcore.graph import TensorBase
 from gradcore.ops.inplace import use_copy_slices
-from gradcore.ops.registry import METHODS, OPERATIONS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, METHODS, OPERATIONS, S, T, composite, operation
 
 
 def axis(dim: int, ndim: int) -> int:
@@ -121,7 +121,7 @@ def reshape(input: Any, *shape: Any, **kwargs: Any) -> Any:
 
 @operation(
     "permute",
-    gradient={"input": lambda g, dims: permute(g, _inverse(dims, len(g.shape)))},
+    gradient={"input": lambda g, dims: CALLS.permute(g, _inverse(dims, len(g.shape)))},
     methods=True,
     view=True,
     varargs=True,
@@ -147,7 +147,7 @@ def _inverse(dims: Sequence[int], ndim: int) -> tuple[int, ...]:
 
 @operation(
     "transpose",
-    gradient={"input": lambda g, dim0, dim1: transpose(g, dim0, dim1)},
+    gradient={"input": lambda g, dim0, dim1: CALLS.transpose(g, dim0, dim1)},
     functions=("transpose", "swapaxes", "swapdims"),
     methods=("transpose", "swapaxes", "swapdims"),
     view=True,
@@ -161,7 +161,7 @@ def transpose(input: Array, dim0: int, dim1: int) -> Array:
 
 @operation(
     "t",
-    gradient={"input": lambda g: t(g)},
+    gradient={"input": lambda g: CALLS.t(g)},
     methods=True,
     view=True,
     samples=[(T(2, 3),), (T(3),)],

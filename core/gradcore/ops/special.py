@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.ops.elementwise import exp, unary
-from gradcore.ops.registry import FUNCTIONS, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, T, composite, operation
 
 # Rational approximations of erf and erfc, each to the precision of a double.
 # Source: W. J. Cody 1969, Mathematics of Computation 23, 631-637.
@@ -247,7 +247,7 @@ def _polygamma(input: Array, n: int) -> Array:
 
 polygamma_of = operation(
     "polygamma",
-    gradient={"input": lambda g, input, n: g * polygamma_of(input, n + 1)},
+    gradient={"input": lambda g, input, n: g * CALLS.polygamma(input, n + 1)},
     functions=False,
     parity=None,
     doc="Return the n-th derivative of ``digamma``.",
@@ -256,7 +256,7 @@ GAMMA = [(T(2, 3, low=0.2, high=4),), (T(low=0.5),)]
 lgamma = unary(
     "lgamma",
     _lgamma,
-    lambda g, input: g * digamma(input),
+    lambda g, input: g * CALLS.digamma(input),
     "Return the logarithm of the absolute value of the gamma function.",
     [*GAMMA, (T(2, 3, low=-1.9, high=-1.1),)],
 )
@@ -297,7 +297,7 @@ def _i1(x: Array) -> Array:
 i0 = unary(
     "i0",
     _i0,
-    lambda g, input: g * i1(input),
+    lambda g, input: g * CALLS.i1(input),
     "Return the modified Bessel function of order 0.",
     [(T(2, 3),)],
 )

@@ -87,7 +87,7 @@ def record(
     node.op = op
     node.plan = plan
     node.edges = tuple(edges)
-    node.ports = ports and tuple(ports)
+    node.ports = tuple(ports) if ports else None
     node.hooks = None
     node.poison = ""
     if op.many:

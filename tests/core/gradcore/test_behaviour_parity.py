@@ -314,7 +314,7 @@ t.ones(2).requires_grad_().is_leaf
 t.zeros(3).put_(t.tensor([0, 2]), t.ones(2))
 t.zeros(2, 3).fill_diagonal_(5)
 t.zeros(3).scatter_reduce(0, t.tensor([0, 0, 2]), t.tensor([1., 2., 3.]), 'sum')
-t.zeros(3).scatter_reduce(0, t.tensor([0, 0, 2]), t.tensor([1., 2., 3.]), 'amax', include_self=False)
+t.zeros(3).scatter_reduce(0, t.tensor([0, 0, 2]), t.ones(3), 'amax', include_self=False)
 t.ones(2, 2).sum_to_size(1, 2)
 t.arange(4).hsplit(2)
 t.arange(4.).reshape(2, 2).vsplit(2)
