@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from paramscope.census.engine_view import EngineView
 from paramscope.census.evidence import Evidence
 from paramscope.census.rows import Gradient, Kind, Statistics, Stepping, TensorRow
@@ -35,11 +37,16 @@ def take_census(model: Any, optimizers: Sequence[Any], view: EngineView) -> list
     return rows_of(Evidence(model, walk_model(model, view), optimizers, view))
 
 
-def rows_of(evidence: Evidence, with_values: bool = True) -> list[TensorRow]:
+def rows_of(evidence: Evidence) -> list[TensorRow]:
     """Make one row for each path of each tensor, hidden Modules and stray optimizer entries.
 
     A tensor under several names has a row for each, and each names the others.
     """
+    with np.errstate(all="ignore"):
+        return _rows(evidence)
+
+
+def _rows(evidence: Evidence) -> list[TensorRow]:
     entries = _optimizer_entries(evidence.optimizers)
     names: dict[int, list[str]] = {}
     for found in evidence.walk.tensors:
@@ -60,7 +67,7 @@ def rows_of(evidence: Evidence, with_values: bool = True) -> list[TensorRow]:
     values: dict[int, Statistics | None] = {}
     for found in evidence.walk.tensors:
         key = id(found.tensor)
-        if with_values and key not in values:
+        if key not in values:
             values[key] = _statistics(found.tensor, evidence.view)
         others = tuple(name for name in names[key] if name != found.path)
         rows.append(

@@ -100,6 +100,7 @@ class UseSummary:
     is_written: bool = False
     had_gradient: bool = False
     gradient_always_zero: bool = True
+    has_moved: bool = False
     cuts: tuple[Cut, ...] = ()
 
 
@@ -121,6 +122,7 @@ class Evidence:
     uncleared: Mapping[int, int] = field(default_factory=dict)
     elsewhere: frozenset[int] = frozenset()  # ids held by the program's other models
     source: SourceMap = field(default_factory=SourceMap)
+    memo: dict[str, Any] = field(default_factory=dict)  # what rules have worked out once for all
 
     def summary(self, tensor: Any) -> UseSummary | None:
         """Return what the traced steps did with ``tensor``, None if they never met it."""

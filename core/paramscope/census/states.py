@@ -154,7 +154,9 @@ def stepping_of(
         if not tensor.requires_grad and moved:
             return Stepping.MOVES_WHILE_FROZEN
         enough = evidence.traced_steps >= STEPS_TO_JUDGE
-        if enough and moved == 0.0 and lr and gradient is Gradient.FLOWS:
+        use = evidence.summary(tensor)
+        still = use is not None and not use.has_moved and moved == 0.0
+        if enough and still and lr and gradient is Gradient.FLOWS:
             return Stepping.NEVER_MOVES
         return Stepping.IN_OPTIMIZER
     trainable = registered and tensor.requires_grad

@@ -109,6 +109,7 @@ class Observer:
             seen.had_gradient = seen.had_gradient or use.had_gradient
             if use.gradient is not None and (use.gradient.norm or use.gradient.non_finite):
                 seen.gradient_always_zero = False
+            seen.has_moved = seen.has_moved or bool(record.update_norms.get(key))
             seen.cuts = (seen.cuts + tuple(use.cuts))[:MAX_CUTS_KEPT]
         if is_finished:
             self._count(root, record)

@@ -57,7 +57,7 @@ class BuildTracer:
         storage_of = self._adapter.storage
         site = None
         given = [storage_of(tensor) for tensor in inputs]
-        leaves = [id(tensor) for tensor in inputs if tensor.is_leaf]
+        leaves = [id(tensor) for tensor in inputs if _is_leaf(tensor)]
         if leaves:
             site = find_site(self._filename, {}, self._adapter.is_module, skip=3)
             self.read_ids.update(leaves)
@@ -245,8 +245,14 @@ class StepTracer:
 
     def before_backward(self, loss: Any) -> None:
         """Note which gradients are there already."""
+        with np.errstate(all="ignore"):
+            self._note_used_gradients()
+
+    def _note_used_gradients(self) -> None:
         self.record.backward_calls += 1
         self._dirty.clear()
+        if not self._used:
+            return  # nothing was stepped yet with a gradient that could still be there
         for key, found in self._known.by_id.items():
             old = self._gradient(found.tensor)
             if old is None or not (old.norm or old.non_finite):
@@ -278,12 +284,13 @@ class StepTracer:
 
     def capture_gradients(self) -> None:
         """Measure the gradient of every leaf that the model holds."""
-        for key, found in self._known.by_id.items():
-            gradient = self._gradient(found.tensor)
-            if gradient is not None:
-                use = self.record.uses.setdefault(key, TensorUse())
-                use.had_gradient = True
-                use.gradient = gradient
+        with np.errstate(all="ignore"):
+            for key, found in self._known.by_id.items():
+                gradient = self._gradient(found.tensor)
+                if gradient is not None:
+                    use = self.record.uses.setdefault(key, TensorUse())
+                    use.had_gradient = True
+                    use.gradient = gradient
 
     def finish(self, batch: object = ()) -> StepRecord:
         """Close the record: updates, cuts by tensor; and let go of every tensor of the step."""
@@ -366,19 +373,19 @@ class StepTracer:
         span: Span | None,
     ) -> None:
         """A value that could have a gradient goes on into one that has none."""
-        if any(out.requires_grad for out in outputs) or len(self._cuts) >= MAX_CUTS:
+        if any(_requires_grad(out) for out in outputs) or len(self._cuts) >= MAX_CUTS:
             return
-        if any(tensor.requires_grad for tensor in inputs):
+        if any(_requires_grad(tensor) for tensor in inputs):
             self._cuts.append((taint, Cut(name, span)))
 
     def _note_operation(self, name: str, span: Span, module: str | None, output: Any) -> None:
         adapter = self._adapter
-        requires_grad = bool(output.requires_grad)
+        requires_grad = _requires_grad(output)
         record = _Operation(
             name, span, module, adapter.shape(output), adapter.dtype(output), requires_grad
         )
         self._operations.append(record)
-        if requires_grad and not output.is_leaf:
+        if requires_grad and not _is_leaf(output):
 
             def note(gradient: Any) -> None:
                 array = adapter.array(gradient)
@@ -386,6 +393,22 @@ class StepTracer:
                     record.gradient_norm = float(np.linalg.norm(array.ravel()))
 
             output.register_hook(note)
+
+
+def _is_leaf(tensor: Any) -> bool:
+    try:
+        return bool(tensor.is_leaf)
+    except RuntimeError:
+        # PyTorch forbids any look at the history of a view that no_grad made and that was
+        # written to since; the user's code does not look, and must not fail because we do.
+        return False
+
+
+def _requires_grad(tensor: Any) -> bool:
+    try:
+        return bool(tensor.requires_grad)
+    except RuntimeError:
+        return False  # as above
 
 
 def _flatten(value: object) -> list[object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from functools import cache
 
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor, Place, attributes_of
@@ -27,7 +28,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if found.place is not Place.PARAMETER or not found.tensor.requires_grad:
             continue
         for name, value in attributes_of(found.tensor):
-            if isinstance(value, bool) and name != RIGHT and is_near(name):
+            if isinstance(value, bool) and is_near(name):
                 misspelt.setdefault(name, []).append(found)
     for name, items in misspelt.items():
         for path, _ in rolled_up(items, evidence):
@@ -44,13 +45,14 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             )
 
 
+@cache
 def is_near(name: str) -> bool:
     """Tell whether a name is the right one misspelt.
 
     >>> [is_near(name) for name in ("require_grad", "required_grad", "grad_fn", "is_shared")]
     [True, True, False, False]
     """
-    return SequenceMatcher(None, name.lower(), RIGHT).ratio() >= LIKENESS
+    return name != RIGHT and SequenceMatcher(None, name.lower(), RIGHT).ratio() >= LIKENESS
 
 
 RULE = Rule(

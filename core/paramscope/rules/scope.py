@@ -13,8 +13,12 @@ ENOUGH_STEPS = 3
 
 def parameters(evidence: Evidence) -> list[FoundTensor]:
     """Return the registered Parameters that are to be trained, each once."""
+    known: list[FoundTensor] | None = evidence.memo.get("parameters")
+    if known is not None:
+        return known
     seen = set()
-    found = []
+    found: list[FoundTensor] = []
+    evidence.memo["parameters"] = found
     for item in evidence.walk.tensors:
         if item.place is Place.PARAMETER and item.tensor.requires_grad:
             if id(item.tensor) not in seen and not evidence.view.is_uninitialized(item.tensor):
