@@ -35,6 +35,7 @@ from paramscope.code.members import (
 )
 from paramscope.code.names import imports_of
 from paramscope.code.program_graph import model_class, wire_program
+from paramscope.code.syntax import walk
 from paramscope.code.text_edit import SourceText, span_of
 from paramscope.code.wiring import Wiring
 
@@ -220,7 +221,7 @@ def _mentioned(info: ClassInfo) -> set[str]:
         if name == "__init__":
             continue
         me = self_name(method)
-        for node in ast.walk(method):
+        for node in walk(method):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if node.value.id == me:
                     names.add(node.attr)
