@@ -254,6 +254,7 @@ REPEATED = T(values=[3, 1, 1, 2, 3, 3])
 
 @composite(
     "unique",
+    told=True,
     methods=True,
     samples=[
         (REPEATED,),
@@ -278,6 +279,7 @@ def unique(
 
 @composite(
     "unique_consecutive",
+    told=True,
     methods=True,
     samples=[(REPEATED,), S(REPEATED, return_inverse=True, return_counts=True)],
 )
@@ -296,6 +298,7 @@ def unique_consecutive(
 
 @composite(
     "bincount",
+    told=True,
     methods=True,
     samples=[(REPEATED,), S(REPEATED, minlength=6), (REPEATED, T(6))],
     gradcheck=False,
@@ -314,7 +317,12 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Any:
 
 
 @composite(
-    "histc", methods=True, samples=[(T(9), 4), (T(9), 4, -1, 1)], gradcheck=False, parity=None
+    "histc",
+    told=True,
+    methods=True,
+    samples=[(T(9), 4), (T(9), 4, -1, 1)],
+    gradcheck=False,
+    parity=None,
 )
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """Return how many values fall into each of ``bins`` equal ranges."""
@@ -330,6 +338,7 @@ SORTED = T(values=[0.1, 0.5, 0.5, 0.9])
 
 @composite(
     "searchsorted",
+    told=True,
     samples=[(SORTED, T(2, 3, low=0, high=1)), S(SORTED, T(values=[0.5, 0.2]), right=True)],
 )
 def searchsorted(

@@ -230,7 +230,7 @@ def add_strided(input: Array, shape: Any, size: Any, stride: Any, storage_offset
     return out.reshape(shape)
 
 
-@composite("unravel_index", samples=[(T(values=[5, 0]), (2, 3))])
+@composite("unravel_index", told=True, samples=[(T(values=[5, 0]), (2, 3))])
 def unravel_index(indices: Any, shape: Any) -> Any:
     """Return the coordinates of positions counted through a whole tensor."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)

@@ -22,11 +22,13 @@ tensors (``create_graph=True``). What broadcasting or promotion did to an input 
 engine: a gradient may be larger than its input, or of another dtype.
 """
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcore import graph
 from gradcore.ops.calls import make_binary, make_general, make_sequence, make_unary
 from gradcore.ops.entry import Operation
 from gradcore.ops.inplace import make_inplace
@@ -219,6 +221,20 @@ def _publish(
         FUNCTIONS.setdefault(public, written)
 
 
+def _telling(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if graph.recorder is not None:
+            inputs = tuple(item for item in args if isinstance(item, graph.TensorBase))
+            members = result if isinstance(result, tuple) else (result,)
+            outputs = tuple(item for item in members if isinstance(item, graph.TensorBase))
+            graph.tell(name, inputs, dict(kwargs), outputs)
+        return result
+
+    return call
+
+
 def composite(
     name: str,
     *,
@@ -227,12 +243,19 @@ def composite(
     samples: Sequence[Any] = (),
     parity: str | None = "torch",
     gradcheck: bool = True,
+    told: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]:
-    """Enter a function that is made of other operations into the tables."""
+    """Enter a function that is made of other operations into the tables.
+
+    ``told``: it computes on arrays itself, without a gradient, and so has to be told to the
+    recorder by itself.
+    """
 
     family = _family()
 
     def enter(function: Callable[..., Any]) -> Any:
+        if told:
+            function = _telling(name, function)
         COMPOSITES[name] = Composite(name, function, samples, parity, gradcheck, family)
         for public in _names(functions, name):
             FUNCTIONS[public] = function

@@ -385,7 +385,7 @@ for _name in (
     _overwriting(_name)
 
 
-@composite("isclose", methods=True, samples=[(T(2, 3), T(2, 3)), (T(3), T(3), 10.0)])
+@composite("isclose", told=True, methods=True, samples=[(T(2, 3), T(2, 3)), (T(3), T(3), 10.0)])
 def isclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Any:
@@ -393,7 +393,7 @@ def isclose(
     return wrap(np.isclose(input._a, other._a, rtol, atol, equal_nan))
 
 
-@composite("allclose", methods=True, samples=[(T(2, 3), T(2, 3)), (T(3), T(3), 10.0)])
+@composite("allclose", told=True, methods=True, samples=[(T(2, 3), T(2, 3)), (T(3), T(3), 10.0)])
 def allclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
@@ -401,13 +401,13 @@ def allclose(
     return bool(np.allclose(input._a, other._a, rtol, atol, equal_nan))
 
 
-@composite("equal", methods=True, samples=[(T(2, 3), T(2, 3)), (T(2, 3), T(3))])
+@composite("equal", told=True, methods=True, samples=[(T(2, 3), T(2, 3)), (T(2, 3), T(3))])
 def equal(input: Any, other: Any) -> bool:
     """Tell whether two tensors have the same shape and the same values."""
     return bool(np.array_equal(input._a, other._a))
 
 
-@composite("isin", samples=[(T(2, 3, kind="int"), T(2, kind="int"))])
+@composite("isin", told=True, samples=[(T(2, 3, kind="int"), T(2, kind="int"))])
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Any:
