@@ -209,6 +209,14 @@ def convolution_input(
 ) -> Any:
     """Spread each output value over the window it came from; ``size`` is that of the input."""
     kernel = weight.shape[2:]
+    reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+    if all(step == 1 for step in stride) and all(
+        p <= r for p, r in zip(padding, reach, strict=True)
+    ):
+        border = tuple(r - p for p, r in zip(padding, reach, strict=True))
+        return convolution.operation.kernel(
+            g, _turned(weight, groups), None, stride, border, dilation, groups
+        )
     count, out_channels = g.shape[:2]
     into = weight.shape[1]
     area = math.prod(g.shape[2:])
@@ -224,6 +232,17 @@ def convolution_input(
         _spread(out[part], columns, kernel, g.shape[2:], stride, dilation)
     inside: Any = (..., *(slice(p, p + n) for p, n in zip(padding, size, strict=True)))
     return np.ascontiguousarray(out[inside])
+
+
+def _turned(weight: Array, groups: int) -> Array:
+    """Swap the channels that go in with those that come out, and reverse the kernel.
+
+    With step 1, spreading with a kernel is a convolution with the kernel so turned.
+    """
+    out_channels, into, *kernel = weight.shape
+    apart = weight.reshape(groups, out_channels // groups, into, *kernel).swapaxes(1, 2)
+    axes = tuple(range(3, apart.ndim))
+    return np.flip(apart, axes).reshape(groups * into, out_channels // groups, *kernel)
 
 
 def _spread(
@@ -273,11 +292,11 @@ def convolution_weight(
     groups: int,
 ) -> Any:
     """Correlate the output with the windows it came from."""
-    # Windows that no output stands for (the stride leaves a rest) are cut off by `positions`.
     plan = _Plan(input, kernel, stride, padding, dilation, groups)
     out_channels = g.shape[1]
-    values = np.ascontiguousarray(g).reshape(plan.count, groups, out_channels // groups, plan.area)
-    out = np.zeros((groups, out_channels // groups, plan.depth), g.dtype)
+    inside = out_channels // groups
+    values = np.ascontiguousarray(g).reshape(plan.count, groups, inside, plan.area)
+    out = np.zeros((groups, inside, plan.depth), g.dtype)
     for part, columns in plan.matrices():
         out += np.matmul(values[part], columns.swapaxes(2, 3)).sum(axis=0)
     return out.reshape(out_channels, input.shape[1] // groups, *kernel)
