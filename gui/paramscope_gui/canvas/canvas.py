@@ -347,6 +347,9 @@ class Canvas(QWidget):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.bubble.repair is not None:
             self.bubble.accept()
             event.accept()
+        elif event.key() == Qt.Key.Key_Tab:
+            self.actions_of.action("add_node").trigger()
+            event.accept()
         elif event.key() not in (
             Qt.Key.Key_Shift,
             Qt.Key.Key_Control,
@@ -357,6 +360,7 @@ class Canvas(QWidget):
 
     def _on_presenter_graph_shown(self) -> None:
         self._glide.stop()
+        self.name_editor.dismiss()
         self._refresh()
         if self.view.is_at_start:
             self.view.show_start()
@@ -391,10 +395,14 @@ class Canvas(QWidget):
         self.view.setFocus()
 
     def _on_name_editor_renamed(self, identifier: str, name: str) -> None:
+        if identifier not in self.scene.items_by_id:
+            return  # the node went while it was being renamed
         place = self.scene.node_rect(identifier).center()
         self.desk.perform(rename(self.scene.graph.name, identifier, name), place)
 
     def _on_arguments_written(self, identifier: str, argument: str, text: str) -> None:
+        if identifier not in self.scene.items_by_id:
+            return
         place = self.scene.node_rect(identifier).center()
         command = set_argument(self.scene.graph.name, identifier, argument, text)
         if not self.desk.perform(command, place):
@@ -459,3 +467,4 @@ class Canvas(QWidget):
         if not self._is_started:
             self._is_started = True
             self.view.show_start()
+            self.view.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -14,6 +14,7 @@ from paramscope.code.batch_shapes import batch_shapes
 from paramscope.code.catalog import modules
 from paramscope.code.graph import Graph, Node, NodeKind, PortRef, Program, Span
 from paramscope.code.operations import OPERATIONS
+from paramscope.code.planned_tensors import Planned, planned_tensors
 from paramscope.code.shapes import argument_values, infer_shapes
 from paramscope.engine.protocol import OperationRecord
 from paramscope.rules.finding import Finding
@@ -42,6 +43,7 @@ class Gatherer:
             owned=before.owned,
             batch=before.batch,
             wired=frozenset(wire.target for wire in graph.wires),
+            planned=_planned(program, graph),
             families={node.title: family_of(node.title) for node in graph.nodes},
         )
         self._find_holes(program, graph)
@@ -186,6 +188,24 @@ def guessed_inputs(program: Program, graph: Graph) -> dict[PortRef, Shape]:
                 shape.append(_size(values.get(axis.text, axis.text), names))
         guessed.setdefault(wire.source, tuple(shape))
     return guessed
+
+
+def _planned(program: Program, graph: Graph) -> dict[str, tuple[Planned, ...]]:
+    """The tensors that the Modules of a graph will have, as far as the source tells."""
+    names = argument_values(program, graph.name)
+    planned: dict[str, tuple[Planned, ...]] = {}
+    for node in graph.nodes:
+        if node.kind is NodeKind.MODULE and node.scope is None and node.path is not None:
+            values = {item.name: _value(item.text, names) for item in node.arguments}
+            planned[node.id] = planned_tensors(node.title, values)
+    return planned
+
+
+def _value(text: str, names: Mapping[str, object]) -> object:
+    try:
+        return value_of(text, names)
+    except Unknown:
+        return text
 
 
 def _size(text: str, names: Mapping[str, object]) -> int | str:

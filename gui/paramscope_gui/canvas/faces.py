@@ -127,7 +127,7 @@ class Evidence:
     shapes: Mapping[PortRef, Shape] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
-    planned: Mapping[str, Sequence[tuple[str, Shape]]] = field(default_factory=dict)
+    planned: Mapping[str, Sequence[tuple[str, NodeKind, Shape]]] = field(default_factory=dict)
     facts: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     batch: int | None = None
     wired: frozenset[PortRef] = frozenset()
@@ -342,8 +342,10 @@ def _rows(node: Node, evidence: Evidence) -> tuple[tuple[TensorFace, ...], str]:
     if live:
         return _live_rows(path, live)
     planned = evidence.planned.get(node.id, ())
-    faces = tuple(TensorFace(name, Kind.PARAMETER, shape) for name, shape in planned)
-    return faces[:MAX_ROWS], _more(len(faces) - MAX_ROWS)
+    faces = tuple(TensorFace(name, TENSOR_KINDS[kind], shape) for name, kind, shape in planned)
+    if len(faces) > MAX_ROWS:
+        return (), f"{len(faces):,} tensors"
+    return faces, ""
 
 
 def _live_rows(path: str, live: Sequence[TensorRow]) -> tuple[tuple[TensorFace, ...], str]:
@@ -355,10 +357,6 @@ def _live_rows(path: str, live: Sequence[TensorRow]) -> tuple[tuple[TensorFace, 
     count = sum(face.row.count for face in faces if face.row is not None)
     rest = len(faces) - len(troubled)
     return tuple(troubled), f"{rest:,} tensors, {count:,} values"
-
-
-def _more(count: int) -> str:
-    return f"{count} more" if count > 0 else ""
 
 
 def _live_row(name: str, row: TensorRow) -> TensorFace:

@@ -34,6 +34,11 @@ class NameEditor(QLineEdit):
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
 
+    def dismiss(self) -> None:
+        """Close without renaming: what was to be renamed is no longer shown."""
+        if self.isVisible():
+            self._close()
+
     def _commit(self) -> None:
         if not self.isVisible():
             return

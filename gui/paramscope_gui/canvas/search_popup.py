@@ -27,6 +27,7 @@ from paramscope_gui.canvas.ink import Ink
 WIDTH = 400
 ROW = 40
 MOST_ROWS = 7
+_FRAME = 128  # what the field, the explanation and the margins take
 _ENTRY = int(Qt.ItemDataRole.UserRole)
 
 
@@ -120,7 +121,9 @@ class SearchPopup(QFrame):
             item.setData(_ENTRY, found)
             item.setSizeHint(QSize(WIDTH - 40, ROW))
             self._list.addItem(item)
-        self._list.setFixedHeight(ROW * min(MOST_ROWS, max(1, len(self._found))) + 2)
+        room = (self._area.height() - _FRAME) // ROW
+        rows = min(MOST_ROWS, max(2, room), max(1, len(self._found)))
+        self._list.setFixedHeight(ROW * rows + 2)
         if self._found:
             self._list.setCurrentRow(0)
         else:

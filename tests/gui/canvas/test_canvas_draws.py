@@ -73,7 +73,8 @@ def test_forgotten_tensor_is_said_in_word_colour_and_problem(
 
 def test_tensors_of_a_module_are_rows_with_shape_and_gradient(canvas: Canvas, live, hand) -> None:
     live.receive(_snapshot(canvas))
-    hand.wait(lambda: len(canvas.scene.drawing_of("hidden").rows) == 2)
+    assert len(canvas.scene.drawing_of("hidden").rows) == 2  # planned before anything has run
+    hand.wait(lambda: len(canvas.scene.drawing_of("hidden").bars) == 2)
     drawing = canvas.scene.drawing_of("hidden")
     texts = [text.text for text in drawing.texts]
     assert texts.index("weight") and "8 × 2" in texts

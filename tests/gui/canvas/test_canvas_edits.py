@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
+from paramscope.document.document import Document
 from paramscope_gui.canvas.canvas import Canvas
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -45,6 +46,15 @@ def test_escape_leaves_the_name(hand, canvas: Canvas) -> None:
     hand.key(Qt.Key.Key_F2)
     _name(canvas, "encoder", Qt.Key.Key_Escape)
     assert hand.source == source
+
+
+def test_editor_closes_when_its_node_is_no_longer_shown(hand, canvas: Canvas, workspace) -> None:
+    hand.click_node("hidden")
+    hand.key(Qt.Key.Key_F2)
+    QTest.keyClicks(canvas.name_editor, "other")
+    workspace.new(Document("x = 1\n"))
+    assert not canvas.name_editor.isVisible()
+    assert hand.source == "x = 1\n"
 
 
 def test_word_of_python_is_no_name(hand, canvas: Canvas) -> None:
