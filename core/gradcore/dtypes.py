@@ -6,11 +6,11 @@ Used by every layer above; knows only NumPy.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradcore.errors import DtypeTypeError
 
-Array = NDArray[Any]
+# As numpy.typing.NDArray[Any]; importing that costs as much as importing a tenth of gradcore.
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class dtype:

@@ -161,6 +161,7 @@ class Pass:
         heap, nodes, grads, needed = self.heap, self.nodes, self.grads, self.needed
         leaves, owned, as_tensors = self.leaves, self.owned, self.as_tensors
         pop, push, put, add = heapq.heappop, heapq.heappush, self.put, np.add
+        retain = self.retain
         slow_pass = needed is not None or as_tensors or graph.state.anomaly
         while heap:
             key = -pop(heap)
@@ -170,8 +171,23 @@ class Pass:
             if slow_pass or plan.calls is None or node.hooks is not None or graph.recorder:
                 self._pass_carefully(node, g, capture)
                 continue
-            saved = node.saved
-            values = unpack(node, False) if saved else saved
+            saved: Any = node.saved
+            values: Any = saved
+            if saved:
+                if saved is FREED or node.poison or plan.outputs:
+                    values = unpack(node, False)
+                else:
+                    # ``unpack``, inline for the case that only inputs were saved.
+                    values = list(saved)
+                    for i in plan.tensors:
+                        item = values[i]
+                        if isinstance(item, TensorBase):
+                            vc = item._vc
+                            if vc is not None and vc.stamp > key:
+                                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
+                            values[i] = item._a
+                if not retain:
+                    node.saved = FREED
             edges = node.edges
             ports = node.ports
             for i, fn, count, first, second, wants in plan.calls:
@@ -215,8 +231,6 @@ class Pass:
                         owned.add(key)
                     continue
                 put(edge, ports[i] if ports else 0, gi)
-            if saved and not self.retain:
-                node.saved = FREED
 
     def _pass_carefully(self, node: Node, g: Any, capture: dict[int, dict[int, Any]]) -> None:
         """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""

@@ -223,7 +223,8 @@ def _plan(many: bool) -> Plan:
     plan.many = many
     plan.calls = plan.joint = plan.pick = None
     plan.outputs = ()
-    plan.tensors = plan.inputs = plan.shapes = ()
+    plan.tensors = plan.inputs = ()
+    plan.shapes = False
     plan.names = []
     return plan
 

@@ -220,11 +220,13 @@ def make_binary(op: Operation) -> Callable[..., Any]:
     plans: list[Any] = [None] * 4
 
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
-        y: Any
         # Written out, not divided up: this is the path that small networks spend their time in.
-        if isinstance(input, TensorBase):
+        y: Any
+        left = isinstance(input, TensorBase)
+        right = isinstance(other, TensorBase)
+        if left:
             x = input._a
-            if isinstance(other, TensorBase):
+            if right:
                 y = other._a
                 if x.dtype is not y.dtype:
                     x, y = meet(x, y)
@@ -232,7 +234,7 @@ def make_binary(op: Operation) -> Callable[..., Any]:
                 y = other
             else:
                 x, y = meet(x, other)
-        elif isinstance(other, TensorBase):
+        elif right:
             x, y = meet(input, other._a)
         else:
             if type(input) is not ndarray and type(other) is not ndarray:
@@ -242,74 +244,73 @@ def make_binary(op: Operation) -> Callable[..., Any]:
             a = kernel(x, y)
         except ValueError as error:
             raise failed(name, (x, y), error) from None
+        if type(a) is not ndarray:
+            a = np.asarray(a)
         t = new(graph.TENSOR)
-        t._a = a if type(a) is ndarray else np.asarray(a)
-        t._node = t._grad = t._view = t._more = None
+        t._a = a
+        t._node = t._grad = t._view = t._more = t._vc = None
         t._port = 0
         t._rg = False
         recorded = False
-        if state.grad:
-            t._vc = None
-            if differentiable:
-                mask = 0
-                first: Any = None
-                second: Any = None
-                ports = 0
-                if isinstance(input, TensorBase):
-                    first = input._node if input._view is None else current_node(input)
-                    if first is not None:
-                        mask = 1
-                        ports = input._port
-                    elif input._rg:
-                        first = input
-                        mask = 1
-                if isinstance(other, TensorBase):
-                    second = other._node if other._view is None else current_node(other)
-                    if second is not None:
-                        mask += 2
-                        ports += other._port
-                    elif other._rg:
-                        second = other
-                        mask += 2
-                if mask:
-                    plan = plans[mask]
-                    if plan is None:
-                        plan = plans[mask] = op.plan(mask)
-                    if plan.calls:
-                        t._node = node = new(Node)
-                        node.op = op
-                        node.plan = plan
-                        node.edges = (first, second)
-                        node.ports = (
-                            (getattr(input, "_port", 0), getattr(other, "_port", 0))
-                            if ports
-                            else None
-                        )
-                        node.hooks = None
-                        node.poison = ""
-                        node.shape = t._a.shape
-                        node.dtype = t._a.dtype
-                        node.seq = tick()
-                        if plan.pick is None:
-                            node.saved = ()
-                        elif plan.outputs or plan.shapes:
-                            shapes = [_shape(input), _shape(other)]
-                            shapes = [shapes[i] for i in plan.shapes]
-                            _note(op, node, plan, (input, other), t, shapes)
-                        else:
-                            node.saved = plan.pick((input, other))
-                        if (isinstance(input, TensorBase) and input._vc is INFERENCE) or (
-                            isinstance(other, TensorBase) and other._vc is INFERENCE
-                        ):
-                            graph.refuse_inference()
-                        recorded = True
-        else:
-            t._vc = INFERENCE if state.inference else None
+        if not state.grad:
+            if state.inference:
+                t._vc = INFERENCE
+        elif differentiable:
+            mask = ports = 0
+            first: Any = None
+            second: Any = None
+            if left:
+                first = input._node if input._view is None else current_node(input)
+                if first is not None:
+                    mask = 1
+                    ports = input._port
+                elif input._rg:
+                    first = input
+                    mask = 1
+            if right:
+                second = other._node if other._view is None else current_node(other)
+                if second is not None:
+                    mask += 2
+                    ports += other._port
+                elif other._rg:
+                    second = other
+                    mask += 2
+            if mask:
+                plan = plans[mask]
+                if plan is None:
+                    plan = plans[mask] = op.plan(mask)
+                if plan.calls:
+                    if (left and input._vc is INFERENCE) or (right and other._vc is INFERENCE):
+                        graph.refuse_inference()
+                    t._node = node = new(Node)
+                    node.op = op
+                    node.plan = plan
+                    node.edges = (first, second)
+                    node.ports = _ports(input, other) if ports else None
+                    node.hooks = None
+                    node.poison = ""
+                    node.shape = a.shape
+                    node.dtype = a.dtype
+                    node.seq = tick()
+                    pick = plan.pick
+                    if pick is None:
+                        node.saved = ()
+                    elif plan.outputs:
+                        _note(op, node, plan, (input, other), t, (_shape(input), _shape(other)))
+                    elif plan.shapes:
+                        node.saved = pick((input, other, t, _shape(input), _shape(other)))
+                    else:
+                        node.saved = pick((input, other))
+                    recorded = True
         if graph.recorder is not None:
             graph.tell(name, (input, other), {}, (t,), recorded)
         return t if out is None else put_out(out, t)
 
     return call
+
+
+def _ports(input: Any, other: Any) -> tuple[int, int]:
+    return getattr(input, "_port", 0), getattr(other, "_port", 0)
 
 
 def _shape(x: Any) -> Any:

@@ -13,8 +13,8 @@ from gradcore.graph import Node, SavedOutput, wrap
 class Plan:
     """What a node saves and how its gradients are called, for one choice of inputs that need one.
 
-    ``pick`` takes the saved values out of ``(*inputs, *outputs, *attributes, *shapes)``;
-    ``calls`` has (input, function, how many arguments, the first two, all) with places among the
+    ``pick`` takes the saved values out of ``(*inputs, *outputs, *attributes)``, followed by the
+    shapes of all inputs where ``shapes`` says so. ``calls`` has (input, function, how many arguments, the first two, all) with places among the
     saved. ``tensors`` are the places of saved inputs, ``outputs`` (place, port) of saved outputs,
     ``inputs`` the numbers of the saved inputs. ``calls`` is None for a joint gradient.
     """
@@ -35,7 +35,7 @@ class Plan:
     calls: tuple[tuple[int, Any, int, int, int, tuple[int, ...]], ...] | None
     tensors: tuple[int, ...]
     outputs: tuple[tuple[int, int], ...]
-    shapes: tuple[int, ...]
+    shapes: bool
     joint: tuple[Any, tuple[int, ...]] | None
     many: bool
     names: list[str]
@@ -113,7 +113,7 @@ class Operation:
         plan.many = self.many
         fields = list(self.inputs + self.outputs + self.attributes)
         plan.names = []
-        shapes: list[int] = []
+        shapes = False
 
         def place(name: str) -> int:
             if name not in plan.names:
@@ -139,9 +139,9 @@ class Operation:
             if name in fields:
                 where.append(fields.index(name))
             else:
-                where.append(len(fields) + len(shapes))
-                shapes.append(self.inputs.index(name.removesuffix("_shape")))
-        plan.shapes = tuple(shapes)
+                where.append(len(fields) + self.inputs.index(name.removesuffix("_shape")))
+                shapes = True
+        plan.shapes = shapes
         # itemgetter of one place would return the bare item: ask for it twice.
         plan.pick = itemgetter(*(where if len(where) > 1 else where * 2)) if where else None
         first = len(self.inputs)

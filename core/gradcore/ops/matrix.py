@@ -45,7 +45,9 @@ def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
 
 
 def _left(g: Any, input_shape: Any, other: Any) -> Any:
-    if len(other.shape) == 2 and len(input_shape) > 1:
+    if other.ndim == 2 and len(input_shape) > 1:
+        if type(g) is np.ndarray and other.dtype.kind == "f":
+            return np.matmul(g, other.T)
         return matmul(g, swapped(other))
     if len(other.shape) == 1:
         # (..., n) @ (n): the outer product of what came back with the vector.
@@ -57,7 +59,9 @@ def _left(g: Any, input_shape: Any, other: Any) -> Any:
 
 
 def _right(g: Any, input: Any, other_shape: Any) -> Any:
-    if len(input.shape) == 2 and len(other_shape) == 2:
+    if input.ndim == 2 and len(other_shape) == 2:
+        if type(g) is np.ndarray and input.dtype.kind == "f":
+            return np.matmul(input.T, g)
         return matmul(swapped(input), g)
     if len(input.shape) == 1:
         if len(other_shape) == 1:

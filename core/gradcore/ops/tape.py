@@ -104,7 +104,7 @@ def record(
             inputs = (tuple(members),)
         shapes: tuple[Any, ...] = ()
         if plan.shapes:
-            shapes = tuple([_shape_of(inputs[i]) for i in plan.shapes])
+            shapes = tuple([_shape_of(item) for item in inputs])
         count = len(op.outputs)
         # Where there are as many outputs as parts, none of them is saved: only places count.
         named = outputs if len(outputs) == count else (outputs * count)[:count]
