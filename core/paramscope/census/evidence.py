@@ -60,6 +60,20 @@ class Cut:
     span: Span | None
 
 
+@dataclass(frozen=True, slots=True)
+class LossCall:
+    """A call that compares a prediction with a target: a loss, or a difference outside forward.
+
+    ``producer`` is the operation that made the prediction, views and copies left out.
+    """
+
+    operation: str
+    producer: str
+    prediction: tuple[int, ...]
+    target: tuple[int, ...]
+    span: Span | None
+
+
 @dataclass(slots=True)
 class TensorUse:
     """What the traced steps did with one tensor that the model holds."""
@@ -89,6 +103,7 @@ class StepRecord:
     cleared: set[int] = field(default_factory=set)
     optimizer_steps: int = 0
     update_norms: dict[int, float] = field(default_factory=dict)
+    loss_calls: list[LossCall] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -22,6 +22,14 @@ _LOOKS = """
     __deepcopy__ __iter__ __contains__ _has_compatible_shallow_copy_type is_same_size is_nonzero
     has_names is_shared is_conj is_neg resolve_conj resolve_neg is_storage is_pinned
 """
+_SAME_VALUES = """
+    view reshape squeeze unsqueeze transpose t permute contiguous flatten clone to float double
+    getitem movedim swapaxes view_as reshape_as type_as
+"""
+_LOSSES = """
+    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy
+    binary_cross_entropy_with_logits kl_div
+"""
 
 RANDOM = frozenset(_RANDOM.split())
 RANDOM_FILLS = frozenset(_RANDOM_FILLS.split())
@@ -32,3 +40,7 @@ KEEPS_RANDOM = frozenset(_KEEPS_RANDOM.split())
 LOOKS = frozenset(_LOOKS.split())
 LEADS_OUT = frozenset({"numpy", "__array__", "array"})
 """After these, NumPy may write to the memory unseen."""
+SAME_VALUES = frozenset(_SAME_VALUES.split())
+"""These rearrange values, and change none."""
+LOSSES = frozenset(_LOSSES.split())
+"""Their first input is the prediction, their second the target."""

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramscope.census.census import optimizer_groups
-from paramscope.census.evidence import BuildRecord, Cut, Origin, StepRecord, TensorUse
+from paramscope.census.evidence import (
+    BuildRecord,
+    Cut,
+    LossCall,
+    Origin,
+    StepRecord,
+    TensorUse,
+)
 from paramscope.census.rows import Statistics
 from paramscope.census.statistics import statistics_of
 from paramscope.census.walk import FoundTensor, Place, Walk
@@ -24,9 +31,11 @@ from paramscope.engine.frames import find_site
 from paramscope.engine.operation_names import (
     KEEPS_RANDOM,
     LEADS_OUT,
+    LOSSES,
     PLAIN_FILLS,
     RANDOM,
     RANDOM_FILLS,
+    SAME_VALUES,
     UNFILLED,
 )
 from paramscope.engine.protocol import OperationRecord
@@ -36,6 +45,7 @@ MAX_COPIED_VALUES = 50_000_000
 MAX_FIRST_VALUE = 1_000_000
 MAX_OPERATIONS = 5_000
 MAX_CUTS = 2_000
+MAX_LOSS_CALLS = 200
 
 
 class BuildTracer:
@@ -190,6 +200,7 @@ class StepTracer:
         self._operations: list[_Operation] = []
         self._held: list[Any] = []
         self._taints: dict[int, int] = {}
+        self._producers: dict[int, str] = {}
         self._cuts: list[tuple[int, Cut]] = []
         self._known = _Known()
         for found in walk.tensors:
@@ -235,7 +246,13 @@ class StepTracer:
             self._note_write(name, inputs[0], taint)
         if taint:
             self._note_cut(name, inputs, outputs, taint, site.span)
+        if len(inputs) >= 2 and (name in LOSSES or (name == "sub" and not site.in_forward)):
+            self._note_loss(name, inputs[0], inputs[1], site.span)
+        producer = name
+        if name in SAME_VALUES and inputs:
+            producer = self._producers.get(id(inputs[0]), "")
         for tensor in outputs:
+            self._producers[id(tensor)] = producer
             taints[id(tensor)] = taints.get(id(tensor), 0) | taint
         self._held.extend(outputs)
         if outputs and site.span is not None and len(self._operations) < MAX_OPERATIONS:
@@ -311,6 +328,7 @@ class StepTracer:
                     self.record.uses.setdefault(key, TensorUse()).cuts.append(cut)
         self._held.clear()
         self._taints.clear()
+        self._producers.clear()
         return self.record
 
     def operations(self) -> tuple[OperationRecord, ...]:
@@ -377,6 +395,13 @@ class StepTracer:
             return
         if any(_requires_grad(tensor) for tensor in inputs):
             self._cuts.append((taint, Cut(name, span)))
+
+    def _note_loss(self, name: str, prediction: Any, target: Any, span: Span | None) -> None:
+        if len(self.record.loss_calls) >= MAX_LOSS_CALLS:
+            return
+        producer = self._producers.get(id(prediction), "")
+        shapes = self._adapter.shape(prediction), self._adapter.shape(target)
+        self.record.loss_calls.append(LossCall(name, producer, *shapes, span))
 
     def _note_operation(self, name: str, span: Span, module: str | None, output: Any) -> None:
         adapter = self._adapter

@@ -10,7 +10,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.inner = nn.Linear(4, 4)
-        self.out = nn.Linear(4, 1)
+        self.out = nn.Linear(4, {width})
 {init}
 
     def forward(self, x):
@@ -28,11 +28,11 @@ def optimizer(model):
 
 def batch():
     x = torch.randn(16, 4)
-    return x, x.sum(dim=1, keepdim=True)
+    return x, {target}
 
 
 def loss(model, x, y):
-    return ((model(x) - y) ** 2).mean()
+    return {loss}
 """
 
 
@@ -42,15 +42,24 @@ def document(
     build: str = "return Net()",
     optimizer: str = "return torch.optim.SGD(model.parameters(), lr=0.01)",
     tail: str = "",
+    loss: str = "((model(x) - y) ** 2).mean()",
+    target: str = "x.sum(dim=1, keepdim=True)",
+    width: int = 1,
 ) -> str:
-    """Return a document with these lines in its ``__init__``, ``forward`` and functions."""
+    """Return a document with these lines in its ``__init__``, ``forward`` and functions.
+
+    ``width`` is that of the output; ``loss`` and ``target`` are expressions.
+    """
     source = _DOCUMENT.format(
         init=_indented(init, 8),
         forward=_indented(forward, 8),
         build=_indented(build, 4),
         optimizer=_indented(optimizer, 4),
+        loss=loss,
+        target=target,
+        width=width,
     )
-    source = source.replace("(4, 1)\n\n\n    def", "(4, 1)\n\n    def")
+    source = source.replace(")\n\n\n    def forward", ")\n\n    def forward")
     return source + (f"\n\n{tail}\n" if tail else "")
 
 

@@ -103,6 +103,25 @@ SILENT = {
         "self.again = nn.Linear(4, 4)\nself.again.weight = self.inner.weight",
         "h = torch.tanh(self.again(torch.tanh(self.inner(x))))",
     ),
+    "differences of all pairs on purpose": document(
+        loss="((model(x)[:, None] - y[None]) ** 2).mean()"
+    ),
+    "softmax within the model": document(
+        forward="h = torch.softmax(self.inner(x), dim=1)",
+        loss="F.cross_entropy(model(x), y)",
+        target="torch.randint(0, 3, (16,))",
+        width=3,
+    ),
+    "log-softmax before nll_loss": document(
+        loss="F.nll_loss(F.log_softmax(model(x), dim=1), y)",
+        target="torch.randint(0, 3, (16,))",
+        width=3,
+    ),
+    "probabilities as targets": document(
+        loss="F.cross_entropy(model(x), y)",
+        target="torch.softmax(torch.randn(16, 3), dim=1)",
+        width=3,
+    ),
     "model without an optimizer": document(optimizer="return None"),
 }
 

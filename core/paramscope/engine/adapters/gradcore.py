@@ -18,6 +18,9 @@ from paramscope.engine.adapters.base import (
 )
 from paramscope.engine.operation_names import LOOKS
 
+# Where an operation of the library has another name than PyTorch's function that calls it.
+_NAMES = {"logistic_loss": "binary_cross_entropy_with_logits"}
+
 
 class GradcoreAdapter(SharedAdapter):
     """The engine interface on gradcore."""
@@ -64,7 +67,7 @@ class _Recorder:
         if self._adapter.is_muted or name in LOOKS:
             return
         given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
-        self._listener.operation(plain_name(name), given, tuple(outputs))
+        self._listener.operation(_NAMES.get(name) or plain_name(name), given, tuple(outputs))
 
     def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:
         """Nothing: the tracer hooks the tensors it wants, alike on both engines."""
