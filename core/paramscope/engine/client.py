@@ -31,6 +31,7 @@ from paramscope.engine.protocol import (
     RunState,
     Snapshot,
     StateChanged,
+    Watch,
 )
 from paramscope.engine.wire import decode_event, frame_of, read_frame
 
@@ -250,6 +251,7 @@ class Client:
         self._known = _Known()
         self._messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
         self._deadline: _Deadline | None = None
+        self._watch: Watch | None = None  # told again to every new worker
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
     @property
@@ -339,6 +341,10 @@ class Client:
             self._interrupt()
         elif isinstance(message, Load):
             self._load(message)
+        elif isinstance(message, Watch):
+            self._watch = message
+            if self._known.current is not None:
+                self._known.current.send(message)
         elif self._known.current is not None and not isinstance(
             message, _Stop | _Restart | _Close | _Gone | _Ready
         ):
@@ -406,6 +412,8 @@ class Client:
         if known.current is not None:
             self._retire(known.current)
         process = known.spare or WorkerProcess(self._engine, self._take)
+        if self._watch is not None:
+            process.send(self._watch)
         with known.lock:
             known.spare = None
             known.current = process

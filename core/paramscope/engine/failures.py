@@ -66,7 +66,7 @@ def traceback_text(error: BaseException) -> str:
         if part is None or id(part) in seen:
             continue
         seen.add(id(part))
-        part.stack[:] = [f for f in part.stack if not f.filename.startswith(_OWN_FOLDER)]
+        part.stack[:] = [f for f in part.stack if not is_own_file(f.filename)]
         pending += [part.__cause__, part.__context__]
     text = "".join(described.format())
     if len(text) > MAX_TEXT:
@@ -110,6 +110,11 @@ def _frames_of(trace: TracebackType | None, filename: str, folder: str) -> Itera
             text = linecache.getline(name, span.line).rstrip("\n")
             yield TracebackLine(name, code.co_name, span, text)
         trace = trace.tb_next
+
+
+def is_own_file(name: str) -> bool:
+    """Tell whether a file belongs to this package."""
+    return name.startswith(_OWN_FOLDER)
 
 
 def _is_own_code(name: str) -> bool:

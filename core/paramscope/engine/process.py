@@ -26,6 +26,8 @@ def worker_environment(base: Mapping[str, str]) -> dict[str, str]:
     threads = str(max(1, (os.cpu_count() or 2) - 1))
     for name in THREAD_VARIABLES:
         environment.setdefault(name, threads)
+    # A worker has no window: plots of the user's code are drawn nowhere, and stop nothing.
+    environment.setdefault("MPLBACKEND", "agg")
     environment["PYTHONIOENCODING"] = "utf-8"
     environment["PYTHONUNBUFFERED"] = "1"
     return environment

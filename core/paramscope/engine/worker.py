@@ -43,6 +43,7 @@ from paramscope.engine.protocol import (
     Watch,
 )
 from paramscope.engine.session import Session
+from paramscope.engine.user_warnings import point_warnings_at_the_user
 from paramscope.engine.wire import decode_request, frame_of, read_frame
 
 SLICE = 0.010  # seconds of training between two looks at the mailbox
@@ -386,6 +387,7 @@ def main(arguments: list[str] | None = None) -> None:
         os._exit(1)
     session = Session(adapter)
     sender.capture_output()
+    point_warnings_at_the_user()
     sender.send(Hello(os.getpid(), f"{adapter.name} {adapter.version}"))
     sender.send(StateChanged(RunState.EMPTY, 0))
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -24,9 +24,9 @@ from paramscope.engine.protocol import (
     Snapshot,
     StateChanged,
     Step,
+    Watch,
 )
 
-ENGINE = "gradcore"
 PATIENCE = 20.0
 FINE = """\
 import torch
@@ -122,9 +122,11 @@ class Listener:
 class Desk:
     """A client with its listener, as the window would hold them."""
 
-    def __init__(self, with_spare: bool = False, grace: float = GRACE) -> None:
+    def __init__(
+        self, with_spare: bool = False, grace: float = GRACE, engine: str = "gradcore"
+    ) -> None:
         self.heard = Listener()
-        self.client = Client(self.heard, engine=ENGINE, grace=grace, with_spare=with_spare)
+        self.client = Client(self.heard, engine=engine, grace=grace, with_spare=with_spare)
         self.revision = 0
         self.client.start()
         self.heard.wait_state(RunState.EMPTY)
@@ -289,6 +291,29 @@ def test_print_and_c_output_cannot_break_the_protocol(desk: Desk) -> None:
     assert "from stderr" in heard["stderr"]
 
 
+@pytest.mark.torch
+def test_warning_of_a_library_names_the_users_line() -> None:
+    source = FINE.replace("x.sum(dim=1, keepdim=True)", "x.sum(dim=1)")
+    source = source.replace("((model(x) - y) ** 2).mean()", "nn.functional.mse_loss(model(x), y)")
+    desk = Desk(engine="torch")
+    try:
+        desk.load(source)
+        desk.heard.wait_state(RunState.READY)
+        desk.client.send(Play(steps=3))
+        text = ""
+
+        def is_done(event: Event) -> bool:
+            nonlocal text
+            text += event.text if isinstance(event, Output) else ""
+            return isinstance(event, StateChanged) and event.state is RunState.PAUSED
+
+        desk.heard.wait(is_done)
+    finally:
+        desk.client.close()
+    assert text.count("Using a target size") == 1
+    assert "<document>:19: UserWarning" in text
+
+
 @posix
 def test_fork_of_the_users_code_does_not_talk_to_the_window(desk: Desk) -> None:
     desk.load(in_step("import os\nos.fork()"))
@@ -365,6 +390,19 @@ def test_spare_worker_takes_over(desk: Desk) -> None:
         other.client.close()
 
 
+def test_watched_tensor_is_sent_by_the_next_worker_as_well(desk: Desk) -> None:
+    desk.load(FINE)
+    desk.heard.wait_state(RunState.READY)
+    desk.client.send(Watch(("weight",)))
+    first = desk.heard.wait(lambda e: isinstance(e, Snapshot) and bool(e.watched))
+    assert isinstance(first, Snapshot)
+    assert (first.watched[0].path, first.watched[0].shape) == ("weight", (1, 2))
+    assert len(first.watched[0].values) == 8
+    desk.client.restart()
+    desk.load(FINE)
+    desk.heard.wait(lambda e: isinstance(e, Snapshot) and bool(e.watched))
+
+
 def test_pause_is_heard_while_training(desk: Desk) -> None:
     desk.load(FINE)
     desk.heard.wait_state(RunState.READY)
@@ -393,7 +431,7 @@ time.sleep(60)
 def test_worker_is_gone_two_seconds_after_its_window_was_killed(is_stopped: bool) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, ENGINE, FINE],
+        [sys.executable, "-c", PARENT, "gradcore", FINE],
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
