@@ -5,7 +5,6 @@ from gradcore.nn.activation import (
     CELU,
     ELU,
     GELU,
-    GLU,
     SELU,
     Hardshrink,
     Hardsigmoid,
@@ -13,7 +12,6 @@ from gradcore.nn.activation import (
     Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
     Mish,
     PReLU,
     ReLU,
@@ -21,9 +19,6 @@ from gradcore.nn.activation import (
     RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
     Softplus,
     Softshrink,
     Softsign,
@@ -32,6 +27,11 @@ from gradcore.nn.activation import (
     Threshold,
 )
 from gradcore.nn.attention import MultiheadAttention
+from gradcore.nn.cells import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+)
 from gradcore.nn.containers import (
     ModuleDict,
     ModuleList,
@@ -47,6 +47,14 @@ from gradcore.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from gradcore.nn.distance import (
+    CosineEmbeddingLoss,
+    CosineSimilarity,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    PairwiseDistance,
+    TripletMarginLoss,
+)
 from gradcore.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
 from gradcore.nn.linear import (
     Bilinear,
@@ -59,24 +67,18 @@ from gradcore.nn.linear import (
 from gradcore.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CosineSimilarity,
     CrossEntropyLoss,
     GaussianNLLLoss,
-    HingeEmbeddingLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
-    MarginRankingLoss,
     MSELoss,
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
-    PairwiseDistance,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
-    TripletMarginLoss,
 )
 from gradcore.nn.module import Module
 from gradcore.nn.normalization import (
@@ -106,7 +108,19 @@ from gradcore.nn.pooling import (
     MaxPool3d,
     MaxUnpool2d,
 )
-from gradcore.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell
+from gradcore.nn.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    RNNBase,
+)
+from gradcore.nn.softmax import (
+    GLU,
+    LogSoftmax,
+    Softmax,
+    Softmax2d,
+    Softmin,
+)
 from gradcore.nn.sparse import Embedding, EmbeddingBag
 from gradcore.nn.transformer import (
     Transformer,

@@ -10,16 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from gradcore.device import device as Device
-from gradcore.dtypes import dtype as DType
 from gradcore.nn import state
-from gradcore.graph import RemovableHandle
-from gradcore.nn.hooks import (
-    Hook,
-    call_with_hooks,
-    has_hooks,
-    register,
-)
+from gradcore.nn.conversion import Conversion
+from gradcore.nn.hooking import HookRegistration
+from gradcore.nn.hooks import Hook, call_with_hooks, has_hooks
 from gradcore.nn.located import LOCATED, locate
 from gradcore.nn.names import typename
 from gradcore.nn.parameter import Buffer, Parameter
@@ -29,7 +23,7 @@ _set = object.__setattr__
 _TABLES = ("_parameters", "_buffers", "_modules")
 
 
-class Module:
+class Module(HookRegistration, Conversion):
     """Base class of all layers and models; subclasses define `forward`.
 
     Attributes that are Parameters, Modules or Buffers are registered by their assignment and
@@ -468,134 +462,6 @@ class Module:
         fn(self)
         return self
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Replace every Parameter's and buffer's values, keeping the Parameter objects."""
-        if recurse:
-            for module in self.children():
-                module._apply(fn)
-        for parameter in self._parameters.values():
-            if parameter is None:
-                continue
-            gradient = parameter.grad
-            if gradient is not None:
-                parameter.grad = None
-            parameter.data = fn(parameter.data)
-            if gradient is not None:
-                parameter.grad = fn(gradient.detach()).requires_grad_(gradient.requires_grad)
-        for name, buffer in self._buffers.items():
-            if buffer is not None:
-                self._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert floating point Parameters and buffers to a dtype, or move to a device."""
-        dtype = _dtype_of(args, kwargs)
-        if dtype is None:
-            return self._apply(lambda tensor: tensor.to(*args, **kwargs))
-        if not (dtype.is_floating_point or dtype.is_complex):
-            raise TypeError(
-                "nn.Module.to only accepts floating point or complex "
-                f"dtypes, but got desired dtype={dtype}"
-            )
-        return self.type(dtype, floating_only=True)
-
-    def type(self, dst_type: Any, *, floating_only: bool = False) -> Self:
-        """Convert all Parameters and buffers to a dtype."""
-        return self._apply(
-            lambda tensor: (
-                tensor.to(dst_type)
-                if not floating_only or tensor.is_floating_point() or tensor.is_complex()
-                else tensor
-            )
-        )
-
-    def float(self) -> Self:
-        """Convert floating point Parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self) -> Self:
-        """Convert floating point Parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self) -> Self:
-        """Convert floating point Parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def cpu(self) -> Self:
-        """Return the module itself: it is on the CPU."""
-        return self
-
-    def cuda(self, device: Any = None) -> Self:
-        """Refuse: there is no GPU here."""
-        raise AssertionError(
-            "Torch not compiled with CUDA enabled.\n"
-            f"  {type(self).__name__}.cuda() was called; gradcore computes on the CPU.\n"
-            "  Leave the call out, or guard it with `if torch.cuda.is_available()`."
-        )
-
-    def share_memory(self) -> Self:
-        """Return the module itself: there is one process."""
-        return self
-
-    # Hooks
-
-    def register_forward_pre_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args)` before `forward`; what it returns replaces the inputs."""
-        handle = register(self._forward_pre_hooks, hook, first=prepend)
-        if with_kwargs:
-            self._forward_pre_hooks_with_kwargs[handle.id] = True
-        return handle
-
-    def register_forward_hook(
-        self,
-        hook: Hook,
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after `forward`; what it returns takes its place."""
-        handle = register(self._forward_hooks, hook, first=prepend)
-        if with_kwargs:
-            self._forward_hooks_with_kwargs[handle.id] = True
-        if always_call:
-            self._forward_hooks_always_called[handle.id] = True
-        return handle
-
-    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` once the module's gradients are known."""
-        return register(self._backward_hooks, hook, first=prepend)
-
-    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_output)` before the gradient enters the module."""
-        return register(self._backward_pre_hooks, hook, first=prepend)
-
-    def register_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after saving."""
-        return register(self._state_dict_hooks, hook)
-
-    _register_state_dict_hook = register_state_dict_post_hook
-
-    def register_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, prefix, keep_vars)` before saving."""
-        return register(self._state_dict_pre_hooks, hook)
-
-    def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, ...)` before loading."""
-        return register(self._load_state_dict_pre_hooks, state.with_module(self, hook))
-
-    def _register_load_state_dict_pre_hook(
-        self, hook: Hook, with_module: bool = False
-    ) -> RemovableHandle:
-        wrapped = state.with_module(self, hook) if with_module else hook
-        return register(self._load_state_dict_pre_hooks, wrapped)
-
-    def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, incompatible_keys)` after loading."""
-        return register(self._load_state_dict_post_hooks, hook)
-
     # Printing
 
     def _get_name(self) -> str:
@@ -621,15 +487,3 @@ class Module:
 
 def _indented(text: str) -> str:
     return text.replace("\n", "\n  ")
-
-
-def _dtype_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> DType | None:
-    """Return the dtype that the arguments of `Module.to` ask for, if any."""
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, DType):
-            return value
-        if isinstance(value, Tensor):
-            return value.dtype
-        if isinstance(value, (str, Device)):
-            Device(value)
-    return None

@@ -37,8 +37,7 @@ class Parameter(Tensor):
     def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
         """Take what `__new__` has used already."""
 
-    # mypy loses the name of a keyword of a special method, and with it that the two agree.
-    def __repr__(  # type: ignore[override]
+    def __repr__(  # type: ignore[override]  # mypy loses the keyword of a special method
         self, *, tensor_contents: str | None = None
     ) -> str:
         return "Parameter containing:\n" + super().__repr__()
@@ -75,8 +74,7 @@ class UninitializedParameter(Parameter):
         self._a = np.empty(tuple(shape), kind)
         self.__class__ = Parameter  # type: ignore[assignment]  # it is an ordinary one now
 
-    # mypy loses the name of a keyword of a special method, and with it that the two agree.
-    def __repr__(  # type: ignore[override]
+    def __repr__(  # type: ignore[override]  # mypy loses the keyword of a special method
         self, *, tensor_contents: str | None = None
     ) -> str:
         return "<UninitializedParameter>"

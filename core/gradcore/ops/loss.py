@@ -209,7 +209,7 @@ def _weighted(losses: Array, scale: Any, reduction: str) -> Any:
 def _check_target_dtype(target: Array) -> None:
     if target.dtype.kind not in "iu":
         raise DtypeError(
-            f"expected scalar type Long but found {'Float' if target.dtype.kind == 'f' else 'Bool'}",
+            f"expected scalar type Long but found {_KINDS.get(target.dtype.kind, target.dtype)}",
             "A classification loss got targets that are not class numbers.",
             "Convert them with .long().",
         )

@@ -214,7 +214,7 @@ def test_conversion_keeps_the_parameter_objects():
 
 
 def test_moving_to_a_gpu_is_refused_with_the_cure():
-    with pytest.raises(AssertionError, match="torch.cuda.is_available"):
+    with pytest.raises(AssertionError, match=r"torch\.cuda\.is_available"):
         Net().cuda()
 
 
@@ -360,7 +360,9 @@ def test_shape_error_of_a_convolution_names_its_dotted_path():
                 x = layer(x)
             return x
 
-    with pytest.raises(RuntimeError, match=r"`features.1` \(Conv2d\(3 -> 4\)\) got input of shape"):
+    with pytest.raises(
+        RuntimeError, match=r"`features\.1` \(Conv2d\(3 -> 4\)\) got input of shape"
+    ):
         Deep()(torch.ones(1, 1, 8, 8))
 
 
@@ -369,7 +371,7 @@ def test_an_error_of_the_users_own_is_left_alone():
         def forward(self, x):
             raise ValueError("not today")
 
-    with pytest.raises(ValueError, match="^not today$"):
+    with pytest.raises(ValueError, match=r"^not today$"):
         nn.Sequential(Picky())(1)
 
 

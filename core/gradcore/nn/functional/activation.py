@@ -292,9 +292,10 @@ def alpha_dropout(
     lowest = -ops.SELU_ALPHA * ops.SELU_SCALE
     kept = input.new_empty(input.shape).bernoulli_(1 - p)
     if p == 1.0:
-        return input.mul_(kept) if inplace else input * kept
+        result: Tensor = input.mul_(kept) if inplace else input * kept
+        return result
     scale = float(((1 - p) * (1 + p * lowest**2)) ** -0.5)
     shift = -scale * lowest * p
     fallen = (1 - kept) * (lowest * scale) + shift
-    result: Tensor = input * (kept * scale) + fallen
-    return input.copy_(result) if inplace else result
+    dropped: Tensor = input * (kept * scale) + fallen
+    return input.copy_(dropped) if inplace else dropped
