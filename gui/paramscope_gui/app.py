@@ -1,32 +1,32 @@
 """Wires the application together and starts it; the only place that knows every part.
 
-The window is shown first. The plots, gradcore's catalogue and the worker come after its first
-paint, so that it is visible in half a second and usable in one.
+The window is shown first, with little more than its welcome page. The panels, the worker and
+then the plots come after its first paint, so that it is visible in half a second and usable in
+one.
 """
 
 import argparse
+import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
-from paramscope.document.layout_store import LayoutStore
-from paramscope.engine.client import Client
-from paramscope.engine.protocol import Event
-from paramscope_gui.bridge.live import Live
-from paramscope_gui.bridge.selection import Selection
-from paramscope_gui.bridge.workspace import Workspace
-from paramscope_gui.canvas.canvas import Canvas
 from paramscope_gui.dress import apply
 from paramscope_gui.settings import Settings
 from paramscope_gui.theme import ThemeModel
-from paramscope_gui.window.demo import Demo
-from paramscope_gui.window.desktop import Desktop
 from paramscope_gui.window.main import MainWindow
+
+if TYPE_CHECKING:
+    from paramscope_gui.bridge.live import Live
+    from paramscope_gui.bridge.selection import Selection
+    from paramscope_gui.bridge.workspace import Workspace
+    from paramscope_gui.window.desktop import Desktop
 
 NO_DISPLAY = (
     "There is no display here: neither DISPLAY nor WAYLAND_DISPLAY is set, so no window can be"
@@ -44,17 +44,18 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def connect_worker(on_event: Callable[[Event], None]) -> Client:
-    """Start a worker process with gradcore."""
-    client = Client(on_event)
-    client.start()
-    return client
-
-
 class Application(QObject):
-    """One window with its document and its worker. ``loaded``: everything is there."""
+    """One window with its document and its worker.
+
+    Everything but the window comes after its first paint; ``loaded`` tells when it is there.
+    """
 
     loaded = Signal()
+
+    workspace: "Workspace"
+    selection: "Selection"
+    live: "Live"
+    desktop: "Desktop"
 
     def __init__(self, app: QApplication, state_folder: Path | None = None) -> None:
         super().__init__()
@@ -62,31 +63,30 @@ class Application(QObject):
         self.themes = ThemeModel(self.settings.scheme)
         self.themes.set_scale(self.settings.scale)
         apply(app, self.themes)
-        self.workspace = Workspace(layouts=LayoutStore(self.settings.folder))
-        self.selection = Selection(self.workspace)
-        self.live = Live(self.workspace, connect_worker)
-        self.window = MainWindow(
-            self.settings,
-            self.themes,
-            self.workspace,
-            self.selection,
-            self.live,
-            Canvas(self.workspace, self.selection, self.live, self.themes),
-        )
-        self.desktop = Desktop(self.window)
+        self.window = MainWindow(self.settings, self.themes)
+        self._path: Path | None = None
 
     def open_when_ready(self, path: Path | None = None) -> None:
         """Show the window; load the rest, and the file asked for, after its first paint."""
-
-        def load() -> None:
-            self.desktop.finish_loading()
-            self.live.start_worker()
-            if path is not None:
-                self.desktop.documents.open(path)
-            self.loaded.emit()
-
-        self.window.first_painted.connect(lambda: QTimer.singleShot(0, load))
+        self._path = path
+        self.window.first_painted.connect(lambda: QTimer.singleShot(0, self._furnish))
         self.window.show()
+
+    def _furnish(self) -> None:
+        if not self.window.isVisible():
+            return  # it was closed at once
+        module = importlib.import_module("paramscope_gui.window.session")
+        session = module.Session(self.window)
+        self.workspace, self.selection = session.workspace, session.selection
+        self.live, self.desktop = session.live, session.desktop
+        self.desktop.show_welcome_cards()
+        QTimer.singleShot(0, self._finish)
+
+    def _finish(self) -> None:
+        self.desktop.finish_loading()
+        if self._path is not None:
+            self.desktop.documents.open(self._path)
+        self.loaded.emit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,10 +126,11 @@ def show_demo(app: QApplication, screenshots: Path | None) -> int:
         application.themes.set_scheme("light")
         application.open_when_ready()
         folder = screenshots if screenshots is not None else demo_folder()
-        demo = Demo(application.window, application.desktop, folder)
         status: list[bool] = []
 
         def play() -> None:
+            module = importlib.import_module("paramscope_gui.window.demo")
+            demo = module.Demo(application.window, application.desktop, folder)
             try:
                 status.append(demo.play() if screenshots is None else demo.make_screenshots())
             finally:

@@ -17,6 +17,8 @@ def application(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Ap
     made.themes.set_scheme("light")
     with qtbot.waitSignal(made.loaded, timeout=10_000):
         made.open_when_ready()
+    made.window.activateWindow()
+    qtbot.waitUntil(made.window.isActiveWindow)
     yield made
     made.window.may_close = lambda: True
     made.window.close()

@@ -1,6 +1,5 @@
 """Story 1, the seed in 60 seconds: a forgotten tensor is seen, registered with a click, undone."""
 
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot

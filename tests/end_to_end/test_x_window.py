@@ -23,7 +23,7 @@ from paramscope_gui.app import Application, make_application
 
 app = make_application()
 application = Application(app)
-window, live = application.window, application.live
+window = application.window
 window.may_close = lambda: True
 
 
@@ -40,6 +40,7 @@ def answer():
             place = widget.mapToGlobal(widget.rect().center())
             print(place.x(), place.y(), flush=True)
     elif words[0] == "state":
+        live = application.live
         row = live.rows.get("scale")
         kind = str(row.kind).replace(" ", "_") if row else "-"
         tail = live.losses.values[-20:]
@@ -140,24 +141,23 @@ def driver(display: str, tmp_path: Path) -> Iterator[Driver]:
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     made = Driver(process, display)
     try:
         if made.read() != "loaded":
-            process.wait(10)
-            pytest.skip("Qt cannot open an X window here: its xcb libraries are missing")
+            _, said = process.communicate(timeout=10)
+            if "platform plugin" in said:
+                pytest.skip("Qt cannot open an X window here: its xcb libraries are missing")
+            pytest.fail(said)
         yield made
-        assert process.stdin is not None
-        process.stdin.write("quit\n")
-        process.stdin.close()
-        assert process.wait(15) == 0
+        _, said = process.communicate("quit\n", timeout=15)
+        assert process.returncode == 0, said
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+            process.communicate()
 
 
 @pytest.mark.xwindow

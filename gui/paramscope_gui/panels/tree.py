@@ -235,12 +235,13 @@ class _TensorView(QTreeView):
         spare = (Column.SHAPE, Column.STEPPED_BY)
         for column in spare:
             self.setColumnHidden(column, False)
-        widths = {column: self.columnWidth(column) for column in Column if column != Column.NAME}
+        others = [column for column in Column if column != Column.NAME]
+        taken = sum(self.columnWidth(column) for column in others)
         for column in spare:
-            if self.viewport().width() - sum(widths.values()) >= least * 0.8:
+            if self.viewport().width() - taken >= least * 0.8:
                 return
+            taken -= self.columnWidth(column)
             self.setColumnHidden(column, True)
-            del widths[column]
 
     def closed_groups(self) -> frozenset[str]:
         """Paths of the groups that the user closed."""

@@ -14,6 +14,7 @@ from paramscope.lessons.examples import example, examples
 from paramscope_gui.bridge.offers import offers
 from paramscope_gui.panels.welcome import Card
 from paramscope_gui.window.documents import Documents
+from paramscope_gui.window.furnishing import add_plots
 from paramscope_gui.window.help import Help
 from paramscope_gui.window.lessons import LessonPlayer
 from paramscope_gui.window.main import MainWindow
@@ -45,14 +46,17 @@ class Desktop(QObject):
         window.welcome.new_requested.connect(self.new)
         self._is_loaded = False
 
-    def finish_loading(self) -> None:
-        """Load what the first paint must not wait for."""
+    def show_welcome_cards(self) -> None:
+        """Fill the welcome page."""
         window = self._window
         window.welcome.show_lessons(
             [Card(name, one.title, one.summary) for name, one in lessons().items()]
         )
         window.welcome.show_examples([Card(one.name, one.title, one.summary) for one in examples()])
-        window.finish_loading()
+
+    def finish_loading(self) -> None:
+        """Load what takes longest: the plots, and gradcore's catalogue for the palette."""
+        add_plots(self._window)
         self._is_loaded = True
         self._show_offers()
 

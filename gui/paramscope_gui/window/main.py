@@ -1,116 +1,132 @@
-"""The window itself: what stands where, and what is connected with what."""
+"""The window itself: its pages, its docks' places, and what it remembers.
 
-import importlib
+It comes up with the welcome page alone, so that it is visible at once; `furnishing.furnish`
+brings in the canvas and the panels after its first paint.
+"""
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QMainWindow,
+    QMenuBar,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from paramscope_gui.bridge.live import Live
-from paramscope_gui.bridge.selection import Selection
-from paramscope_gui.bridge.workspace import Workspace
-from paramscope_gui.canvas.canvas import Canvas
-from paramscope_gui.panels.code import CodePanel
-from paramscope_gui.panels.command_palette import CommandPalette
-from paramscope_gui.panels.lesson import LessonPanel
-from paramscope_gui.panels.log import LogPanel
 from paramscope_gui.panels.notice import NoticeArea
-from paramscope_gui.panels.palette import PalettePanel
-from paramscope_gui.panels.problems import ProblemsPanel
-from paramscope_gui.panels.run_bar import RunBar
-from paramscope_gui.panels.tensor import TensorPanel
-from paramscope_gui.panels.tree import TreePanel
 from paramscope_gui.panels.welcome import WelcomePanel
 from paramscope_gui.settings import Settings
 from paramscope_gui.theme import GRID, ThemeModel
-from paramscope_gui.widgets import EmptyState
-from paramscope_gui.window.docks import Dock
-from paramscope_gui.window.menus import Menus
+
+if TYPE_CHECKING:
+    from paramscope_gui.bridge.live import Live
+    from paramscope_gui.bridge.selection import Selection
+    from paramscope_gui.bridge.workspace import Workspace
+    from paramscope_gui.canvas.canvas import Canvas
+    from paramscope_gui.panels.code import CodePanel
+    from paramscope_gui.panels.command_palette import CommandPalette
+    from paramscope_gui.panels.lesson import LessonPanel
+    from paramscope_gui.panels.log import LogPanel
+    from paramscope_gui.panels.palette import PalettePanel
+    from paramscope_gui.panels.problems import ProblemsPanel
+    from paramscope_gui.panels.run_bar import RunBar
+    from paramscope_gui.panels.tensor import TensorPanel
+    from paramscope_gui.panels.tree import TreePanel
+    from paramscope_gui.window.docks import Dock
+    from paramscope_gui.window.menus import Menus
 
 WELCOME, WORK = 0, 1
+MENUS = (
+    ("file", "&File"),
+    ("edit", "&Edit"),
+    ("view", "&View"),
+    ("run", "&Run"),
+    ("help", "&Help"),
+)
 
 
 class MainWindow(QMainWindow):
-    """Canvas and code in the middle, the other panels in docks around them."""
+    """Canvas and code in the middle, the other panels in docks around them.
+
+    What is only named here is there from `furnish` on.
+    """
 
     first_painted = Signal()
     closing = Signal()
 
-    def __init__(
-        self,
-        settings: Settings,
-        themes: ThemeModel,
-        workspace: Workspace,
-        selection: Selection,
-        live: Live,
-        canvas: Canvas,
-    ) -> None:
+    workspace: "Workspace"
+    selection: "Selection"
+    live: "Live"
+    canvas: "Canvas"
+    code: "CodePanel"
+    tree: "TreePanel"
+    tensor: "TensorPanel"
+    problems: "ProblemsPanel"
+    log: "LogPanel"
+    palette_panel: "PalettePanel"
+    lesson: "LessonPanel"
+    loss: QWidget
+    command_palette: "CommandPalette"
+    run_bar: "RunBar"
+    menus: "Menus"
+    splitter: QSplitter
+    compose_dock: "Dock"
+    tree_dock: "Dock"
+    tensor_dock: "Dock"
+    loss_dock: "Dock"
+    problems_dock: "Dock"
+
+    def __init__(self, settings: Settings, themes: ThemeModel) -> None:
         super().__init__()
         self.settings, self.themes = settings, themes
-        self.workspace, self.selection, self.live = workspace, selection, live
         self.may_close: Callable[[], bool] = lambda: True
+        self.is_furnished = False
         self._has_painted = False
         self._hidden_docks: list[Dock] = []
         self._needs_fit = True  # sizes of docks hold only once they are shown
         self.setObjectName("main_window")
         self.setAccessibleName("Paramscope")
+        self.setWindowTitle("Paramscope")
         self.setDockOptions(
             QMainWindow.DockOption.AnimatedDocks
             | QMainWindow.DockOption.AllowNestedDocks
             | QMainWindow.DockOption.AllowTabbedDocks
         )
-        self.canvas = canvas
-        self._make_panels()
-        self.menus = Menus(self)
+        self._make_head()
         self._make_center()
-        self._make_docks()
-        self._connect()
         self.resize(1280, 800)
-        self.reset_arrangement()
-        self._restore_arrangement()
-        self.show_welcome()
-        self._show_title()
+        self._restore_geometry()
 
     # Building
 
-    def _make_panels(self) -> None:
-        themes, workspace = self.themes, self.workspace
-        selection, live = self.selection, self.live
-        self.code = CodePanel(themes, workspace, selection, live)
-        self.tree = TreePanel(themes, workspace, selection, live)
-        self.tensor = TensorPanel(themes, selection, live)
-        self.problems = ProblemsPanel(themes, workspace, selection, live)
-        self.log = LogPanel(themes, workspace, live)
-        self.palette_panel = PalettePanel(themes)
-        self.lesson = LessonPanel(themes)
-        self.welcome = WelcomePanel(themes)
-        self.notices = NoticeArea(themes)
-        self.loss: QWidget = EmptyState(themes, "loss_loading", "")
-        self.command_palette = CommandPalette(themes, self)
+    def _make_head(self) -> None:
+        self.bar = QMenuBar()
+        self.bar.setObjectName("menu_bar")
+        self.bar.setAccessibleName("Menus")
+        for name, title in MENUS:
+            menu = self.bar.addMenu(title)
+            menu.setObjectName(f"menu_{name}")
+            menu.setAccessibleName(title.replace("&", ""))
+            menu.setToolTipsVisible(True)
+        head = QWidget()
+        head.setObjectName("head")
+        self.head = QVBoxLayout(head)
+        self.head.setContentsMargins(0, 0, 0, 0)
+        self.head.setSpacing(0)
+        self.head.addWidget(self.bar)
+        self.setMenuWidget(head)
 
     def _make_center(self) -> None:
-        self.run_bar = RunBar(self.themes, self.live, self.menus.run_actions)
-        self.splitter = QSplitter(Qt.Orientation.Vertical)
-        self.splitter.setObjectName("center_splitter")
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.canvas)
-        self.splitter.addWidget(self.code)
-        self.canvas.setMinimumSize(QSize(20 * GRID, 12 * GRID))
-        self.code.setMinimumSize(QSize(20 * GRID, 8 * GRID))
-        self.splitter.setStretchFactor(0, 3)
-        self.splitter.setStretchFactor(1, 2)
+        self.welcome = WelcomePanel(self.themes)
+        self.notices = NoticeArea(self.themes)
         self.pages = QStackedWidget()
         self.pages.setObjectName("center_pages")
         self.pages.addWidget(self.welcome)
-        self.pages.addWidget(self.splitter)
         middle = QWidget()
         middle.setObjectName("center")
         column = QVBoxLayout(middle)
@@ -119,48 +135,9 @@ class MainWindow(QMainWindow):
         column.addWidget(self.notices)
         column.addWidget(self.pages, 1)
         self.setCentralWidget(middle)
-        head = QWidget()
-        head.setObjectName("head")
-        rows = QVBoxLayout(head)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addWidget(self.menus.bar)
-        rows.addWidget(self.run_bar)
-        self.setMenuWidget(head)
-
-    def _make_docks(self) -> None:
-        area = Qt.DockWidgetArea
-        themes = self.themes
-        self.compose_dock = Dock(
-            themes,
-            "compose",
-            [("Palette", self.palette_panel), ("Lesson", self.lesson)],
-            QSize(20 * GRID, 20 * GRID),
-        )
-        self.tree_dock = Dock(
-            themes, "tensors", [("Tensors", self.tree)], QSize(40 * GRID, 16 * GRID)
-        )
-        self.tensor_dock = Dock(
-            themes, "tensor", [("Selected tensor", self.tensor)], QSize(40 * GRID, 12 * GRID)
-        )
-        self.loss_dock = Dock(
-            themes, "loss", [("Loss and metrics", self.loss)], QSize(40 * GRID, 16 * GRID)
-        )
-        self.problems_dock = Dock(
-            themes,
-            "problems",
-            [("Problems", self.problems), ("Log", self.log)],
-            QSize(40 * GRID, 16 * GRID),
-        )
-        self.addDockWidget(area.LeftDockWidgetArea, self.compose_dock)
-        self.addDockWidget(area.RightDockWidgetArea, self.tree_dock)
-        self.addDockWidget(area.RightDockWidgetArea, self.tensor_dock)
-        self.addDockWidget(area.BottomDockWidgetArea, self.loss_dock)
-        self.addDockWidget(area.BottomDockWidgetArea, self.problems_dock)
-        self.menus.add_docks(self.docks)
 
     @property
-    def docks(self) -> tuple[Dock, ...]:
+    def docks(self) -> "tuple[Dock, ...]":
         """All docks, in the order of the View menu."""
         return (
             self.compose_dock,
@@ -170,19 +147,14 @@ class MainWindow(QMainWindow):
             self.problems_dock,
         )
 
-    def _connect(self) -> None:
-        self.workspace.document_changed.connect(self._show_title)
-        self.workspace.saved.connect(self._show_title)
-        self.problems.count_changed.connect(self._on_problems_count_changed)
-        for panel in (self.tree, self.problems, self.log):
-            panel.line_requested.connect(self.code.go_to_line)
-        self.lesson.lessons_requested.connect(self.show_welcome)
-
-    def finish_loading(self) -> None:
-        """Load what the first paint must not wait for: the plots."""
-        module = importlib.import_module("paramscope_gui.panels.loss")
-        self.loss = module.LossPanel(self.themes, self.live)
-        self.loss_dock.set_page(0, self.loss)
+    def be_furnished(self) -> None:
+        """Arrange what `furnish` has brought, and go on with the welcome page."""
+        self.is_furnished = True
+        self.reset_arrangement()
+        for dock in self.docks:
+            dock.show()
+        self._restore_docks()
+        self.show_welcome()
 
     # Pages and arrangement
 
@@ -228,7 +200,8 @@ class MainWindow(QMainWindow):
             (self.loss_dock, bottom),
             (self.problems_dock, bottom),
         ):
-            dock.setFloating(False)
+            if dock.isFloating():
+                dock.setFloating(False)
             self.addDockWidget(place, dock)
         self.splitDockWidget(self.tree_dock, self.tensor_dock, Qt.Orientation.Vertical)
         self.splitDockWidget(self.loss_dock, self.problems_dock, Qt.Orientation.Horizontal)
@@ -260,14 +233,17 @@ class MainWindow(QMainWindow):
         )
         self.splitter.setSizes([round(height * 0.39), round(height * 0.25)])
 
-    def _restore_arrangement(self) -> None:
+    def _restore_geometry(self) -> None:
         kept = self.settings.arrangement()
         if kept is not None:
-            geometry, docks, splitter = kept
-            self.restoreGeometry(geometry)
-            self.restoreState(docks)
+            self.restoreGeometry(kept[0])
+
+    def _restore_docks(self) -> None:
+        kept = self.settings.arrangement()
+        if kept is not None:
+            self.restoreState(kept[1])
+            self.splitter.restoreState(kept[2])
             self._needs_fit = False
-            self.splitter.restoreState(splitter)
 
     def _save_arrangement(self) -> None:
         if self.is_welcoming:
@@ -276,15 +252,6 @@ class MainWindow(QMainWindow):
             self.saveGeometry(), self.saveState(), self.splitter.saveState()
         )
         self.settings.sync()
-
-    # Slots
-
-    def _show_title(self) -> None:
-        self.setWindowTitle(f"{self.workspace.name}[*] – Paramscope")
-        self.setWindowModified(self.workspace.is_dirty)
-
-    def _on_problems_count_changed(self, count: int) -> None:
-        self.problems_dock.set_title(0, f"Problems {count}" if count else "Problems")
 
     # Overrides of Qt methods
 
@@ -296,9 +263,13 @@ class MainWindow(QMainWindow):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.command_palette.hide()
+        if self.is_furnished:
+            self.command_palette.hide()
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.is_furnished:
+            event.accept()
+            return
         self.code.flush()
         if not self.may_close():
             event.ignore()

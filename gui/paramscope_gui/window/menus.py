@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar
+from PySide6.QtWidgets import QMenu
 
 from paramscope.engine.protocol import RunState
 from paramscope_gui.theme import icon
@@ -27,20 +27,17 @@ SCHEMES = (
 
 
 class Menus:
-    """The menu bar. ``documents`` and the canvas add their entries when they are there."""
+    """The menus' entries. ``documents`` and the canvas add their entries when they are there."""
 
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
         self._icons: list[tuple[QAction, str, str]] = []
         self.actions: dict[str, QAction] = {}
-        self.bar = QMenuBar()
-        self.bar.setObjectName("menu_bar")
-        self.bar.setAccessibleName("Menus")
-        self.file = self._menu("file", "&File")
-        self.edit = self._menu("edit", "&Edit")
-        self.view = self._menu("view", "&View")
-        self.run = self._menu("run", "&Run")
-        self.help = self._menu("help", "&Help")
+        self.file = self._menu("file")
+        self.edit = self._menu("edit")
+        self.view = self._menu("view")
+        self.run = self._menu("run")
+        self.help = self._menu("help")
         self._fill_run()
         self._fill_edit()
         self.run_actions: tuple[QAction, ...] = tuple(
@@ -138,11 +135,9 @@ class Menus:
         """Every action of the window, as the command palette offers them."""
         return list(self.actions.values())
 
-    def _menu(self, name: str, title: str) -> QMenu:
-        menu = self.bar.addMenu(title)
-        menu.setObjectName(f"menu_{name}")
-        menu.setAccessibleName(title.replace("&", ""))
-        menu.setToolTipsVisible(True)
+    def _menu(self, name: str) -> QMenu:
+        menu = self._window.bar.findChild(QMenu, f"menu_{name}")
+        assert isinstance(menu, QMenu)  # the window makes all five
         return menu
 
     def _fill_run(self) -> None:

@@ -108,6 +108,7 @@ def test_unusual_characters_survive(panel: CodePanel, workspace: Workspace) -> N
 def test_an_exception_is_marked_at_its_line(
     qtbot: QtBot, panel: CodePanel, workspace: Workspace, live: Live
 ) -> None:
+    live.run_document()
     frame = TracebackLine(workspace.filename, "forward", Span(13, 8, 13, 30), "h = ...")
     live.receive(Failed(1, "forward", "RuntimeError", "sizes differ", (frame,), "Traceback"))
     qtbot.waitUntil(lambda: 13 in panel.editor.marks)
