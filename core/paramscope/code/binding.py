@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from paramscope.code.catalog import module_entry
 from paramscope.code.graph import Argument
-from paramscope.code.members import ClassInfo, FunctionNode, Member
+from paramscope.code.members import ClassInfo, FunctionNode, Member, is_sequence
 from paramscope.code.names import Imports
 from paramscope.code.operations import method_parameters, operation_of
 from paramscope.code.text_edit import SourceText, span_of
@@ -100,7 +100,7 @@ def method_signature(name: str) -> Signature:
 
 def constructor_arguments(member: Member | None, context: Context) -> list[Argument]:
     """The fields of a member Module: what its constructor is given, then what it leaves out."""
-    if member is None or member.call is None:
+    if member is None or member.call is None or is_sequence(member):
         return []
     return bound_arguments(member.call, dotted_signature(member.dotted, context), context)
 

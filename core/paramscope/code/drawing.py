@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from paramscope.code.binding import Context
 from paramscope.code.draft import Draft, Input, Source, Value
 from paramscope.code.graph import Argument, NodeKind
-from paramscope.code.members import ClassInfo, Member, MemberKind
+from paramscope.code.members import ClassInfo, Member, MemberKind, is_sequence
 from paramscope.code.text_edit import span_of
 
 MEMBER_NODES = {
@@ -86,6 +86,17 @@ class DrawingState:
                 return None
             member = member.children.get(key)
         return member
+
+    def scope_of(self, member: Member, path: str) -> str | None:
+        """The graph behind a member Module: its class here, or a Sequential written out."""
+        if member.dotted in self.context.classes:
+            return member.dotted
+        owned = self.owner.members.get(path.partition(".")[0]) if self.owner is not None else None
+        if owned is not None and is_sequence(member):
+            for info in self.context.classes.values():
+                if any(known is owned for known in info.own_members.values()):
+                    return f"{info.name}.{path}"
+        return None
 
     def member_title(self, member: Member | None, path: str) -> str:
         """The class of a member, or the name it goes by where the class is not known."""

@@ -247,8 +247,8 @@ class Expressions(DrawingState):
         node.syntax = call
         self._bind(node, call, call_signature(member, self.context), depth)
         node.arguments = [*constructor_arguments(member, self.context), *node.arguments]
-        if member is not None and member.dotted in self.context.classes:
-            node.scope = member.dotted
+        if member is not None:
+            node.scope = self.scope_of(member, path)
         return Source(self.add(node))
 
     def _method_call(self, call: ast.Call, name: str, depth: int) -> Value:

@@ -138,6 +138,14 @@ def self_name(function: FunctionNode) -> str | None:
     return arguments[0].arg if arguments else None
 
 
+def is_sequence(member: Member) -> bool:
+    """Whether a member is a Sequential that is written out element by element."""
+    if member.call is None or member.dotted is None or not member.children:
+        return False
+    is_sequential = member.dotted.rpartition(".")[2] == "Sequential"
+    return is_sequential and len(member.children) == len(member.call.args)
+
+
 def _is_module(
     name: str,
     nodes: dict[str, ast.ClassDef],
@@ -195,9 +203,32 @@ def _members_of(
     if init is None or (me := self_name(init)) is None:
         return {}
     finder = _MemberFinder(me, imports, classes)
-    for statement in statements_of(init):
-        finder.read(statement)
+    for method in _called_from(init, info):
+        finder.me = self_name(method) or me
+        for statement in statements_of(method):
+            finder.read(statement)
     return finder.members
+
+
+def made_member(
+    name: str, value: ast.expr, statement: ast.stmt, imports: Imports, classes: dict[str, ClassInfo]
+) -> Member:
+    """What an expression would be as a member of this name."""
+    return _MemberFinder("", imports, classes).member(name, value, statement)
+
+
+def _called_from(init: FunctionNode, info: ClassInfo) -> list[FunctionNode]:
+    """``__init__`` and the methods of the class that it calls, in order."""
+    found = [init]
+    for method in found:
+        me = self_name(method)
+        for node in ast.walk(method):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                holder, called = node.func.value, info.own_methods.get(node.func.attr)
+                if isinstance(holder, ast.Name) and holder.id == me and called is not None:
+                    if called.name != "forward" and called not in found:
+                        found.append(called)
+    return found
 
 
 class _MemberFinder:
@@ -233,7 +264,7 @@ class _MemberFinder:
                 self.tensors.discard(target.id)
         elif self._is_self(target):
             assert isinstance(target, ast.Attribute)
-            self._add(self._member(target.attr, value, statement))
+            self._add(self.member(target.attr, value, statement))
 
     def _register(self, call: ast.Call, statement: ast.stmt) -> None:
         function = call.func
@@ -254,7 +285,7 @@ class _MemberFinder:
         elif function.attr == "register_parameter":
             self._add(Member(name.value, MemberKind.PARAMETER, value, statement))
         elif function.attr in ("add_module", "register_module") and value is not None:
-            member = self._member(name.value, value, statement)
+            member = self.member(name.value, value, statement)
             if member.kind is MemberKind.UNKNOWN:
                 member.kind = MemberKind.MODULE
             self._add(member)
@@ -268,13 +299,14 @@ class _MemberFinder:
                 return
             self.members[member.name] = member
 
-    def _member(self, name: str, value: ast.expr, statement: ast.stmt, depth: int = 0) -> Member:
+    def member(self, name: str, value: ast.expr, statement: ast.stmt, depth: int = 0) -> Member:
+        """What ``self.name = value`` makes."""
         member = Member(name, self._kind(value), value, statement)
         if isinstance(value, ast.Call):
             member.dotted = self.imports.resolve(value.func)
         if depth < 20:
             for key, item in self._items(value, member.dotted):
-                member.children[key] = self._member(key, item, statement, depth + 1)
+                member.children[key] = self.member(key, item, statement, depth + 1)
         return member
 
     def _items(self, value: ast.expr, dotted: str | None) -> list[tuple[str, ast.expr]]:

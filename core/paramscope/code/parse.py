@@ -8,7 +8,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from paramscope.code.binding import Context, call_signature, constructor_arguments
@@ -30,11 +30,13 @@ from paramscope.code.members import (
     FunctionNode,
     Member,
     MemberKind,
+    is_sequence,
     module_classes,
     self_name,
 )
 from paramscope.code.names import imports_of
-from paramscope.code.program_graph import model_class, wire_program
+from paramscope.code.program_graph import built_sequence, model_class, wire_program
+from paramscope.code.sequence import inner_sequences, wire_sequence
 from paramscope.code.syntax import walk
 from paramscope.code.text_edit import SourceText, span_of
 from paramscope.code.wiring import Wiring
@@ -62,6 +64,7 @@ class Drawing:
     owner: ClassInfo | None
     drafts: dict[str, Draft]
     before: dict[ast.stmt, dict[str, Value]]
+    sequence: ast.Call | None = None  # the call of an nn.Sequential that is drawn
 
 
 @dataclass(slots=True)
@@ -84,7 +87,8 @@ def parse(source: str) -> Program:
     """Return the graphs of a source.
 
     ``graphs[""]`` is the program, ``graphs["Net"]`` the forward of class ``Net``, and
-    ``graphs["Net.encode"]`` a method that a forward of the same class calls.
+    ``graphs["Net.encode"]`` a method that a forward of the same class calls,
+    ``graphs["Net.layers"]`` an ``nn.Sequential`` that is written out.
 
     Raises: SourceError when the source is not Python; the caller keeps the last good graph.
     """
@@ -109,6 +113,9 @@ def analyze(source: str) -> Analysis:
     for info in classes.values():
         _draw_class(info, context, drawings)
     model = model_class(tree, context)
+    built = built_sequence(context)
+    if built is not None:
+        _draw_sequence(built, "build.model", None, context, drawings)
     program_wiring = wire_program(tree, context, model)
     drawings = {"": _finished("", program_wiring, None, None), **drawings}
     problems = [problem for item in drawings.values() for problem in _holes(item)]
@@ -153,6 +160,9 @@ def _draw_class(info: ClassInfo, context: Context, drawings: dict[str, Drawing])
     wiring = _wire_method(info.forward, info, context)
     _add_uncalled(wiring, info)
     drawings[info.name] = _finished(info.name, wiring, info.forward, info)
+    for member in info.own_members.values():
+        if is_sequence(member):
+            _draw_sequence(member, f"{info.name}.{member.name}", info, context, drawings)
     queue = list(wiring.methods)
     done = {"forward"}
     while queue and len(done) < _MOST_METHODS:
@@ -165,6 +175,24 @@ def _draw_class(info: ClassInfo, context: Context, drawings: dict[str, Drawing])
         key = f"{info.name}.{name}"
         drawings[key] = _finished(key, wiring, method, info)
         queue += wiring.methods
+
+
+def _draw_sequence(
+    member: Member,
+    key: str,
+    owner: ClassInfo | None,
+    context: Context,
+    drawings: dict[str, Drawing],
+) -> None:
+    """Draw an nn.Sequential and those inside of it."""
+    queue = [(key, member)]
+    while queue:
+        name, part = queue.pop(0)
+        drawing = _finished(name, wire_sequence(part, owner, context, name), None, owner)
+        drawing.sequence = part.call
+        drawing.graph = replace(drawing.graph, span=span_of(part.call) if part.call else None)
+        drawings.setdefault(name, drawing)
+        queue += inner_sequences(part, name)
 
 
 def _wire_method(method: FunctionNode | None, info: ClassInfo, context: Context) -> Wiring:
@@ -210,8 +238,7 @@ def _add_member(wiring: Wiring, member: Member) -> None:
     ports = signature.ports or (("input", True),)
     node.inputs = [Input(name, None, required=required) for name, required in ports]
     node.arguments = constructor_arguments(member, wiring.context)
-    if member.dotted in wiring.context.classes:
-        node.scope = member.dotted
+    node.scope = wiring.scope_of(member, member.name)
     wiring.nodes.append(node)
 
 

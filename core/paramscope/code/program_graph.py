@@ -9,7 +9,7 @@ import ast
 from paramscope.code.binding import Context, bound_arguments, dotted_signature
 from paramscope.code.draft import Draft, Input, Source
 from paramscope.code.graph import NodeKind
-from paramscope.code.members import FunctionNode
+from paramscope.code.members import FunctionNode, Member, is_sequence, made_member
 from paramscope.code.syntax import loaded_names
 from paramscope.code.wiring import Wiring
 
@@ -37,6 +37,16 @@ def model_class(tree: ast.Module, context: Context) -> str | None:
             if dotted in context.classes:
                 made = dotted
     return made or next(reversed(context.classes), None)
+
+
+def built_sequence(context: Context) -> Member | None:
+    """The ``nn.Sequential`` that ``build()`` returns, if that is what it returns."""
+    build = context.functions.get("build")
+    call = _returned_call(build, context) if build is not None else None
+    if build is None or call is None:
+        return None
+    member = made_member("model", call, build, context.imports, context.classes)
+    return member if is_sequence(member) else None
 
 
 def wire_program(tree: ast.Module, context: Context, model: str | None) -> Wiring:
@@ -93,8 +103,10 @@ def _role(
             for argument in bound_arguments(call, signature, context)
             if argument.name != "params" and name != "loss"
         ]
-    if name == "build" and model is not None and call is not None:
-        node.scope = model
+    if name == "build" and call is not None:
+        node.scope = model if model is not None else None
+        if built_sequence(context) is not None:
+            node.scope, node.arguments = "build.model", []
     parameters = function.args.posonlyargs + function.args.args
     optional = len(parameters) - len(function.args.defaults)
     node.inputs = [

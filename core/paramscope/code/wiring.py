@@ -170,9 +170,7 @@ class Wiring(Expressions):
         """Add the code node of a statement that is not drawn."""
         written = stored_names(statement)
         # What is read later or was there before; not the counters of loops.
-        outputs = [
-            name for name in written if name in self.used_later or name in self.environment
-        ]
+        outputs = [name for name in written if name in self.used_later or name in self.environment]
         node = Draft(NodeKind.CODE, self._code_title(statement), "code", syntax=statement)
         node.text = self.context.text.text(statement)
         node.base = (outputs or written or ["code"])[0]

@@ -12,6 +12,7 @@ from paramscope.code.commands.calls import (
     owner_of,
 )
 from paramscope.code.commands.imports import expression_tree, localized, spelled
+from paramscope.code.commands.sequence import ORDER, insert_element, is_sequence_graph
 from paramscope.code.commands.statements import inserted_after, inserted_before
 from paramscope.code.commands.values import (
     function_of,
@@ -51,13 +52,22 @@ class AddModule:
         space = Workspace(document)
         if module_of(space, self.expression) is None:
             refuse(f"`{self.expression}` makes no Module; write it like `nn.Linear(8, 16)`.")
+        if is_sequence_graph(space, self.graph):
+            behind = self.connect_from.node if self.connect_from is not None else None
+            if behind is not None:
+                space.handle(self.graph, behind)
+            made = insert_element(space, self.graph, self.expression, behind)
+            space.place(self.graph, made, self.position)
+            return space.document()
         source = None
         if self.connect_from is not None:
             source = space.handle(self.graph, self.connect_from.node)
         name = new_member(space, self.graph, self.expression, self.name)
         if source is not None and self.connect_from is not None:
-            node = space.drawing(self.graph).drafts[name]
-            holes = ", ".join("..." for item in node.inputs if item.required)
+            # A method's canvas draws only the members that it calls itself.
+            node = space.drawing(self.graph).drafts.get(name)
+            inputs = node.inputs if node is not None else ()
+            holes = ", ".join("..." for item in inputs if item.required)
             append(space, source, self.connect_from.port, f"self.{name}({holes or '...'})")
         space.place(self.graph, name, self.position)
         return space.document()
@@ -118,6 +128,8 @@ class AddTensor:
     def apply(self, document: Document) -> Document:
         """Write the tensor into ``__init__``."""
         space = Workspace(document)
+        if is_sequence_graph(space, self.graph):
+            refuse(ORDER)
         check_name(space, owner_of(space, self.graph), self.name)
         expression_tree(self.expression)
         written = localized(space, self.expression)

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from paramscope.code.commands.sequence import is_sequence_graph, remove_elements
 from paramscope.code.commands.statements import block_of, body_of, removed
 from paramscope.code.commands.values import (
     MEMBER_TENSORS,
@@ -38,6 +39,9 @@ class Delete:
         """Take the nodes' calls out of forward and their members out of ``__init__``."""
         space = Workspace(document)
         handles = [space.handle(self.graph, node) for node in dict.fromkeys(self.nodes)]
+        if is_sequence_graph(space, self.graph):
+            remove_elements(space, self.graph, self.nodes)
+            return space.document()
         for handle in handles:
             node = space.draft(handle)
             if node.kind is NodeKind.INPUT:
@@ -210,9 +214,8 @@ def _undefine(space: Workspace, graph: str, member: Member) -> None:
                         "delete that line first."
                     )
     statement = owner.own_members[member.name].statement
-    init = owner.own_methods["__init__"]
     if isinstance(statement, ast.Assign):
         target = statement.targets[0]
         if len(statement.targets) > 1 or isinstance(target, ast.Tuple | ast.List):
             refuse(f"Line {statement.lineno} makes several members at once; edit it in the code.")
-    space.edit([removed(space.text, statement, block_of(init, statement))])
+    space.edit([removed(space.text, statement, block_of(owner.node, statement))])

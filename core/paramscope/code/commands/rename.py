@@ -35,6 +35,8 @@ class Rename:
         name = self.name.strip()
         if not self.graph:
             refuse("The functions of the program have fixed names; rename in the code instead.")
+        if space.drawing(self.graph).sequence is not None:
+            refuse("The Modules of an nn.Sequential are numbered; they have no names.")
         if node.kind is NodeKind.OUTPUT:
             refuse("The output has no name of its own.")
         if node.path is not None and node.kind is not NodeKind.CODE:
@@ -188,6 +190,11 @@ def _renamed_keys(
     keys: dict[Key, Key] = {}
     for graph, drawing in space.analysis.drawings.items():
         if drawing.owner is None or drawing.owner.name not in family:
+            continue
+        sequence = f"{drawing.owner.name}.{old}"
+        if drawing.sequence is not None and f"{graph}.".startswith(f"{sequence}."):
+            renamed = f"{drawing.owner.name}.{name}{graph[len(sequence) :]}"
+            keys |= {(graph, node): (renamed, node) for node in drawing.drafts}
             continue
         for node, draft in drawing.drafts.items():
             path = draft.path

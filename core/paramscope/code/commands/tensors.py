@@ -47,7 +47,7 @@ class Register:
                 "gradient. Give it a floating-point dtype, or register it as a buffer.",
                 keep,
             )
-        line = _assigned_later(owner, self.attribute)
+        line = _assigned_later(owner, member)
         if line is not None:
             refuse(
                 f"Line {line} assigns `self.{self.attribute}` again, which a Parameter does not "
@@ -185,7 +185,7 @@ def _check_tensor(member: Member, attribute: str) -> None:
         )
 
 
-def _assigned_later(owner: ClassInfo, attribute: str) -> int | None:
+def _assigned_later(owner: ClassInfo, member: Member) -> int | None:
     """The line outside of ``__init__`` that assigns the attribute, or None."""
     for name, method in owner.methods.items():
         me = self_name(method)
@@ -194,7 +194,8 @@ def _assigned_later(owner: ClassInfo, attribute: str) -> int | None:
                 isinstance(node, ast.Attribute)
                 and isinstance(node.ctx, ast.Store)
                 and isinstance(node.value, ast.Name)
-                and (node.value.id, node.attr) == (me, attribute)
+                and (node.value.id, node.attr) == (me, member.name)
+                and node.lineno != member.statement.lineno
             ):
                 return node.lineno
     return None

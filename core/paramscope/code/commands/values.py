@@ -5,6 +5,7 @@ import builtins
 import keyword
 from collections.abc import Iterable
 
+from paramscope.code.commands.sequence import ORDER
 from paramscope.code.commands.statements import body_of, inserted_after, inserted_before
 from paramscope.code.commands.workspace import Handle, Workspace, refuse
 from paramscope.code.draft import Draft, Source
@@ -21,6 +22,8 @@ def function_of(space: Workspace, graph: str) -> FunctionNode:
     drawing = space.drawing(graph)
     if not graph:
         refuse("The wires of the program are what `loss` and `optimizer` take; edit their code.")
+    if drawing.sequence is not None:
+        refuse(ORDER)
     if drawing.function is None:
         refuse(f"`{graph}` has no forward of its own. Add `def forward(self, x):` to the class.")
     return drawing.function

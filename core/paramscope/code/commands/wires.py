@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paramscope.code.call_text import CallText
 from paramscope.code.commands.calls import module_of, new_member, operation_text
 from paramscope.code.commands.order import order
+from paramscope.code.commands.sequence import insert_element, is_sequence_graph
 from paramscope.code.commands.statements import (
     body_of,
     inserted_after,
@@ -32,11 +33,15 @@ from paramscope.document.document import Document, Point
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Lay a wire from an output to an input; what the input had before is replaced."""
+    """Lay a wire from an output to an input; what the input had before is replaced.
+
+    ``moved_from`` is the input that the wire was taken off, when its end was dragged.
+    """
 
     graph: str
     source: PortRef
     target: PortRef
+    moved_from: PortRef | None = None
 
     @property
     def label(self) -> str:
@@ -45,7 +50,11 @@ class Connect:
     def apply(self, document: Document) -> Document:
         """Write the wire into forward, moving statements so that values come before uses."""
         space = Workspace(document)
+        left = self.moved_from
+        old = space.handle(self.graph, left.node) if left is not None else None
         connect(space, self.graph, self.source, self.target)
+        if old is not None and left is not None and old.id is not None:
+            replace_input(space, old, left.port, "...")
         return space.document()
 
 
@@ -93,6 +102,10 @@ class InsertOnWire:
         item = _input(space, target, self.wire.target.port)
         if not isinstance(item.value, Source) or item.value.node.id != source.id:
             refuse("That wire is gone.")
+        if is_sequence_graph(space, self.graph) and module_of(space, self.expression):
+            made = insert_element(space, self.graph, self.expression, self.wire.source.node)
+            space.place(self.graph, made, self.position)
+            return space.document()
         function_of(space, self.graph)
         before = set(space.drawing(self.graph).drafts)
         if module_of(space, self.expression) is not None:
