@@ -1,0 +1,97 @@
+"""What stands between the brackets of ``x[...]``: from torch's reading of it to NumPy's."""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore import dtypes
+from gradcore.errors import (
+    IndexOutOfRangeError,
+    ShapeError,
+    ValueRangeError,
+)
+from gradcore.graph import (
+    TensorBase,
+)
+
+
+def as_value(value: Any) -> Any:
+    """Return what is to be written as a tensor, a number or an array."""
+    if isinstance(value, (TensorBase, int, float, complex, np.ndarray, np.generic)):
+        return value
+    return np.asarray(value)
+
+
+def check_broadcast(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Refuse values that cannot be broadcast to where they are to be written."""
+    given_cut = given
+    while len(given_cut) > len(wanted) and given_cut[0] == 1:
+        given_cut = given_cut[1:]
+    fits = len(given_cut) <= len(wanted) and all(
+        a in (1, b) for a, b in zip(reversed(given_cut), reversed(wanted), strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"The expanded size of the tensor {list(wanted)} must match the existing size "
+            f"{list(given)}: the values cannot be broadcast to where they are to be written.",
+            "",
+            "Give values of that shape, or one value.",
+            shapes=(given, wanted),
+        )
+
+
+def as_index(t: TensorBase, index: Any) -> tuple[Any, bool]:
+    """Return a NumPy index and whether it holds arrays (so that the result is a copy)."""
+    kind = type(index)
+    if kind is int:
+        return index, False
+    if kind is slice:
+        return _slice(index), False
+    if kind is tuple:
+        parts = [_index_part(t, part) for part in index]
+        arrays = any(isinstance(part, np.ndarray) for part in parts)
+        return tuple(parts), arrays
+    part = _index_part(t, index)
+    return part, isinstance(part, np.ndarray)
+
+
+def _index_part(t: TensorBase, part: Any) -> Any:
+    if part is None or part is Ellipsis:
+        return part
+    if isinstance(part, slice):
+        return _slice(part)
+    if isinstance(part, bool):
+        return np.asarray(part)
+    if isinstance(part, int):
+        return part
+    if isinstance(part, TensorBase):
+        part = part._a
+    elif isinstance(part, (list, tuple, range)):
+        part = np.asarray([p._a.item() if isinstance(p, TensorBase) else p for p in part])
+        if part.size == 0:
+            part = part.astype(np.int64)
+    elif isinstance(part, np.generic):
+        part = np.asarray(part)
+    if not isinstance(part, np.ndarray):
+        if hasattr(part, "__index__"):
+            return part.__index__()
+        raise IndexOutOfRangeError(
+            f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
+            f"valid indices (got {type(part).__name__})"
+        )
+    if part.dtype.kind == "f" or part.dtype.kind == "c":
+        raise IndexOutOfRangeError(
+            "tensors used as indices must be long, int, byte or bool tensors",
+            f"This one has dtype {dtypes.of(part)}.",
+            "Convert it first, for instance with .long().",
+        )
+    if part.ndim == 0 and part.dtype.kind in "iu":
+        return int(part)
+    return part.astype(bool) if part.dtype == np.uint8 else part
+
+
+def _slice(part: slice) -> slice:
+    start, stop, step = (None if x is None else int(x) for x in (part.start, part.stop, part.step))
+    if step is not None and step <= 0:
+        raise ValueRangeError("step must be greater than zero", f"Got {step}.", "Use flip().")
+    return slice(start, stop, step)
