@@ -125,8 +125,9 @@ class Program:
     """Every graph of a document. ``graphs[""]`` is the program: data, model, loss, optimizer.
 
     ``graphs["Net"]`` is the forward of class ``Net``, ``graphs["Net.encode"]`` a method that
-    its forward calls. ``model`` is the class that ``build()`` makes, so that the canvas knows
-    where to start.
+    its forward calls, ``graphs["Net.layers"]`` an ``nn.Sequential`` of its, ``build.model`` one
+    that ``build()`` returns. ``model`` is the class that ``build()`` makes, so that the canvas
+    knows where to start.
     """
 
     graphs: Mapping[str, Graph]

@@ -93,6 +93,14 @@ def test_a_tensor_of_a_base_class_is_registered_there() -> None:
     assert "self.w = nn.Parameter(" in applied(source, Register("Wide", "w"))
 
 
+def test_a_tensor_that_a_method_of_init_makes_is_registered_there() -> None:
+    source = net("self.make()") + "\n    def make(self):\n        self.w = torch.randn(3)\n"
+
+    assert applied(source, Register("Net", "w")) == source.replace(
+        "torch.randn(3)", "nn.Parameter(torch.randn(3))"
+    )
+
+
 @pytest.mark.parametrize(
     "line",
     [
