@@ -353,13 +353,8 @@ class Live(QObject):
     def _take_failure(self, failure: Failed) -> None:
         """Keep the failure that explains most: the end of a worker often follows its cause."""
         before = self.failure
-        if (
-            before is not None
-            and failure.during == "worker"
-            and before.revision == failure.revision
-        ):
-            if before.text and not failure.text:
-                return
+        if before is not None and failure.during == "worker" and before.text and not failure.text:
+            return
         self.failure = failure
         self._failed_source = self._loaded_source
 

@@ -1,0 +1,108 @@
+"""The list of problems: what is wrong, where it is, and the button that mends it."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from paramscope.document.document import Document
+from paramscope.engine.protocol import Failed, Phase, Snapshot
+from paramscope.rules.finding import Edit, Finding
+from paramscope_gui.bridge.live import Live
+from paramscope_gui.bridge.selection import Selection
+from paramscope_gui.bridge.workspace import Workspace
+from paramscope_gui.panels.problems import MOST_CARDS, ProblemsPanel
+from paramscope_gui.theme import ThemeModel
+
+REGISTER = Edit("Register as Parameter", "register", "Net", "scale", 9)
+FORGOTTEN = Finding(
+    "REG01", "scale", "E", "`scale` never learns.", "A plain tensor.", 9, (REGISTER,)
+)
+WARNING = Finding("REG02", "hidden.weight", "W", "Perhaps wrong.", line=8)
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot, themes: ThemeModel, workspace: Workspace, selection: Selection, live: Live
+) -> ProblemsPanel:
+    """The list on the screen, without a problem yet."""
+    made = ProblemsPanel(themes, workspace, selection, live)
+    qtbot.addWidget(made)
+    made.resize(480, 240)
+    made.show()
+    return made
+
+
+def report(qtbot: QtBot, panel: ProblemsPanel, live: Live, *findings: Finding) -> None:
+    """Let the worker report findings."""
+    with qtbot.waitSignal(panel.count_changed):
+        live.receive(Snapshot(revision=1, step=1, phase=Phase.IDLE, findings=findings))
+
+
+def test_the_worst_stands_first_and_the_title_counts(
+    qtbot: QtBot, panel: ProblemsPanel, live: Live
+) -> None:
+    with qtbot.waitSignal(panel.count_changed) as told:
+        live.receive(Snapshot(revision=1, step=1, phase=Phase.IDLE, findings=(WARNING, FORGOTTEN)))
+    assert told.args == [2]
+    assert [problem.rule for problem in panel.problems] == ["REG01", "REG02"]
+
+
+def test_a_click_on_register_makes_the_command(
+    qtbot: QtBot, panel: ProblemsPanel, live: Live, workspace: Workspace
+) -> None:
+    report(qtbot, panel, live, FORGOTTEN)
+    edit = panel.findChild(QPushButton, "problem_0_edit_register")
+    assert edit is not None
+    qtbot.mouseClick(edit, Qt.MouseButton.LeftButton)
+    assert "self.scale = nn.Parameter(torch.ones(8))" in workspace.document.source
+
+
+def test_a_click_on_a_problem_shows_its_line(
+    qtbot: QtBot, panel: ProblemsPanel, live: Live
+) -> None:
+    report(qtbot, panel, live, FORGOTTEN)
+    card = panel.findChild(QWidget, "problem_0")
+    assert card is not None
+    with qtbot.waitSignal(panel.line_requested) as told:
+        qtbot.mouseClick(card, Qt.MouseButton.LeftButton)
+    assert told.args == [9]
+    with qtbot.waitSignal(panel.line_requested):
+        qtbot.keyClick(card, Qt.Key.Key_Return)
+
+
+def test_a_syntax_error_and_a_hole_are_listed(
+    qtbot: QtBot, panel: ProblemsPanel, workspace: Workspace
+) -> None:
+    workspace.new(Document(workspace.document.source.replace("h * self.scale", "...")))
+    assert [problem.rule for problem in panel.problems] == ["HOLE"]
+    workspace.new(Document("def f(:\n"))
+    assert [problem.rule for problem in panel.problems] == ["SYNTAX"]
+    assert panel.problems[0].line == 1
+
+
+def test_the_cause_of_a_workers_end_is_kept(qtbot: QtBot, panel: ProblemsPanel, live: Live) -> None:
+    live.receive(Failed(0, "worker", "MemoryError", "out of memory", (), "Traceback ..."))
+    live.receive(Failed(1, "worker", "SystemExit", "status 1", (), ""))
+    qtbot.waitUntil(lambda: bool(panel.problems))
+    assert [problem.rule for problem in panel.problems] == ["MemoryError"]
+
+
+def test_hundreds_of_problems_show_the_first_ones(
+    qtbot: QtBot, panel: ProblemsPanel, live: Live
+) -> None:
+    many = tuple(Finding("REG01", f"m{i}", "E", "Wrong.") for i in range(500))
+    report(qtbot, panel, live, *many)
+    assert len(panel.problems) == 500
+    assert panel.findChild(QWidget, f"problem_{MOST_CARDS - 1}") is not None
+    assert panel.findChild(QWidget, f"problem_{MOST_CARDS}") is None
+
+
+def test_the_same_findings_again_leave_the_cards_alone(
+    qtbot: QtBot, panel: ProblemsPanel, live: Live
+) -> None:
+    report(qtbot, panel, live, FORGOTTEN)
+    card = panel.findChild(QWidget, "problem_0")
+    live.receive(Snapshot(revision=1, step=2, phase=Phase.IDLE, findings=(FORGOTTEN,)))
+    qtbot.waitUntil(lambda: live.step_count == 2)
+    assert panel.findChild(QWidget, "problem_0") is card
