@@ -239,6 +239,14 @@ def test_connecting_replaces_what_the_input_had() -> None:
     )
 
 
+def test_a_wire_taken_off_one_input_and_put_on_another_is_one_command() -> None:
+    source = net("", "a = torch.relu(x)\nb = torch.tanh(...)\nreturn a + b")
+
+    assert applied(source, Connect("Net", port("x"), port("tanh"), port("relu"))) == net(
+        "", "a = torch.relu(...)\nb = torch.tanh(x)\nreturn a + b"
+    )
+
+
 def test_connecting_a_nested_value_gives_it_a_variable() -> None:
     assert applied(MLP, Connect("Net", port("fc1"), port("fc2"))) == MLP.replace(
         "        h = torch.tanh(self.fc1(x))\n        return self.fc2(h)\n",

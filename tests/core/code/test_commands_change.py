@@ -148,6 +148,15 @@ def test_inputs_and_outputs_stay() -> None:
     assert "Training needs" in refusal(MLP, Delete("", ("optimizer",)))
 
 
+def test_code_of_the_program_is_deleted_with_its_lines() -> None:
+    source = MLP.replace("def build", "RATE = 0.1\n\n\ndef helper():\n    return 1\n\n\ndef build")
+
+    assert applied(source, Delete("", ("RATE",))) == source.replace("RATE = 0.1\n", "")
+    assert applied(source, Delete("", ("helper",))) == source.replace(
+        "def helper():\n    return 1\n", ""
+    )
+
+
 def test_code_is_deleted_whole() -> None:
     source = net("", "for i in range(3):\n    x = x * 2\nreturn x")
     code = next(n.id for n in parse(source).graphs["Net"].nodes if n.kind is NodeKind.CODE)
