@@ -1,33 +1,32 @@
-"""The command line: ``paramscope [FILE]`` opens the window, ``paramscope train FILE`` trains.
+"""The command line: ``paramscope [FILE]`` opens the window, ``train`` and ``check`` do without.
 
-Training on the command line is the session that the window's worker runs, in this process and
-without anything between: the same numbers, then the census as text. Naming a file is consent
-to run it.
+Each command is loaded when it is asked for: the window needs no engine, a check starts its
+engine in another process.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-from paramscope.census.rows import TensorRow
-from paramscope.document.files import FileError, open_file
-from paramscope.engine.adapters.open import ENGINES, EngineMissingError, open_adapter
-from paramscope.engine.session import News, Session
 
 PROGRAM = "paramscope"
-REPORTS = 10  # lines of losses in a run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["train"]:
-        return _train(_train_parser().parse_args(given[1:]))
+        from paramscope.train_command import main as train  # NumPy and an engine
+
+        return train(given[1:])
+    if given[:1] == ["check"]:
+        from paramscope.check.command import main as check  # only when it is asked for
+
+        return check(given[1:])
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="See which tensors train, and why the others don't.",
-        epilog=f"`{PROGRAM} train FILE` trains a document without the window.",
+        epilog=f"`{PROGRAM} train FILE` trains a document without the window; "
+        f"`{PROGRAM} check FILE` says what is wrong with it.",
     )
     parser.add_argument("file", nargs="?", help="a Python file to open")
     options = parser.parse_args(given)
@@ -49,79 +48,3 @@ def _open_window(arguments: list[str]) -> int:
         )
         return 1
     return int(start(arguments) or 0)
-
-
-def _train_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"{PROGRAM} train", description="Train a document and print what its tensors did."
-    )
-    parser.add_argument("file", type=Path, help="the document: build, optimizer, batch, loss")
-    parser.add_argument("--steps", type=int, default=100, metavar="N", help="default: 100")
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0])
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    return parser
-
-
-def _train(options: argparse.Namespace) -> int:
-    try:
-        source = open_file(options.file).document.source
-        adapter = open_adapter(options.engine)
-    except (FileError, EngineMissingError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    adapter.activate()
-    session = Session(adapter)
-    if not session.load(source, str(options.file.resolve()), seed=options.seed):
-        return _tell_failure(session)
-    news = session.take_news()
-    if session.note:
-        print(session.note, file=sys.stderr)
-        _print_census(news.rows or (), session)
-        return 1
-    print(f"{adapter.name} {adapter.version}, {session.optimizer_words or 'no optimizer'}")
-    rows = news.rows or ()
-    stride = max(1, options.steps // REPORTS)
-    while session.step < options.steps:
-        if session.step == options.steps - 1:
-            session.request_look()
-        if not session.run_step():
-            return _tell_failure(session)
-        if session.step % stride == 0 or session.step == options.steps:
-            session.measure()
-            news = session.take_news()
-            rows = news.rows or rows
-            _print_progress(news)
-    _print_census(rows, session)
-    return 0
-
-
-def _tell_failure(session: Session) -> int:
-    failure = session.failure
-    if failure is not None:
-        text = failure.text or f"{failure.kind}: {failure.message}\n"
-        print(text, end="", file=sys.stderr)
-    return 1
-
-
-def _print_progress(news: News) -> None:
-    step, loss = news.losses[-1]
-    metrics = "".join(f"  {name} {pairs[-1][1]:.4g}" for name, pairs in news.metrics.items())
-    print(f"step {step:>6}  loss {loss:.6g}{metrics}")
-
-
-def _print_census(rows: Sequence[TensorRow], session: Session) -> None:
-    """Print one line for each tensor, and then what is wrong."""
-    table = [("tensor", "what it is", "gradient", "who steps it", "shape")]
-    for row in rows:
-        shape = "x".join(str(size) for size in row.shape) or "scalar"
-        table.append((row.path, row.kind, row.gradient, row.stepping, shape))
-    widths = [max(len(line[column]) for line in table) for column in range(4)]
-    print()
-    for line in table:
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        print("  ".join([*cells, line[4]]).rstrip())
-    for finding in session.findings:
-        at = f"line {finding.line}: " if finding.line else ""
-        print(f"\n{finding.rule} {at}{finding.message}\n  {finding.cause}")
-        for edit in finding.edits:
-            print(f"  - {edit.label}")

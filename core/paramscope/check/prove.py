@@ -1,0 +1,94 @@
+"""Fix, then prove: an edit is made on a copy, the copy is run, and only what it shows counts."""
+
+from collections.abc import Callable, Sequence
+
+from paramscope.census.rows import Kind, TensorRow
+from paramscope.check.job import Verdict
+from paramscope.check.mend import Mend, mends_of
+from paramscope.check.report import HINT, Proof, Report
+from paramscope.rules.finding import Finding
+
+MAX_RUNS = 40  # of copies of one file
+
+Run = Callable[[str], Verdict]
+
+
+def prove(report: Report, run: Run) -> str:
+    """Find an edit for each finding that a run of the edited copy proves right.
+
+    Each is made on top of those before it, so the last copy has them all.
+
+    Returns: the source with every proved edit.
+    """
+    assert report.source is not None
+    text, verdict = report.source.text, report.verdict
+    runs = 0
+    for finding in report.findings:
+        current = next((f for f in verdict.findings if _same(f, finding)), None)
+        if current is None:
+            report.proofs[finding] = Proof(
+                "mended by the edit above", text, text, f"{finding.rule} gone"
+            )
+            continue
+        for mend in mends_of(current, text):
+            if runs >= MAX_RUNS:
+                break
+            runs += 1
+            after = run(mend.source)
+            if is_proof(current, verdict, after):
+                report.proofs[finding] = _proof(current, text, mend, verdict, after)
+                text, verdict = mend.source, after
+                break
+    return text
+
+
+def is_proof(finding: Finding, before: Verdict, after: Verdict) -> bool:
+    """Tell whether a run without ``finding`` shows that its edit was right.
+
+    It must run as far as before or farther, and find nothing that was not found before.
+    """
+    if after.failure is not None or (after.note and not before.note):
+        return False
+    if not after.has_model or after.steps < before.steps:
+        return False
+    known = [f for f in before.findings if not _same(f, finding)]
+    return all(
+        found.severity == HINT or any(_same(found, one) for one in known)
+        for found in after.findings
+    )
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    return one.rule == other.rule and one.where == other.where
+
+
+def _proof(finding: Finding, text: str, mend: Mend, before: Verdict, after: Verdict) -> Proof:
+    words = [f"{finding.rule} gone"]
+    was, now = _rows_at(finding.where, before.tensors), _rows_at(finding.where, after.tensors)
+    if now and after.steps:
+        words.append(f"`{finding.where}` {_change(was, now)}")
+    elif before.failure is not None:
+        words.append(f"{after.steps} steps run" if after.steps else "it runs")
+    return Proof(mend.label, text, mend.source, ", ".join(words))
+
+
+def _rows_at(where: str, rows: Sequence[TensorRow]) -> list[TensorRow]:
+    """Return the tensors at a path and below it."""
+    return [
+        row
+        for row in rows
+        if (row.path == where or row.path.startswith(f"{where}."))
+        and row.kind is not Kind.FORGOTTEN_MODULE
+    ]
+
+
+def _change(was: Sequence[TensorRow], now: Sequence[TensorRow]) -> str:
+    """Say what the tensors do after the edit that they did not do before."""
+    moved = max((row.update_norm or 0.0 for row in now), default=0.0)
+    moved_before = max((row.update_norm or 0.0 for row in was), default=0.0)
+    if moved and not moved_before:
+        return f"moves now: by {moved:.3g} in the last step, by 0 before"
+    if moved:
+        return f"moves by {moved:.3g} in the last step"
+    kinds = {str(row.kind) for row in now}
+    return f"is {' and '.join(sorted(kinds))} now, and rests"
