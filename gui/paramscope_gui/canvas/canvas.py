@@ -8,7 +8,16 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QEasingCurve, QPointF, QRect, Qt, QVariantAnimation
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QStyle,
+    QToolTip,
+    QVBoxLayout,
+    QWidget,
+)
 
 from paramscope.document.document import Command, Point
 from paramscope.engine.protocol import Phase
@@ -196,6 +205,9 @@ class Canvas(QWidget):
         layout.addWidget(self.view, 1)
 
     def _make_glide(self) -> None:
+        # Nought where the system asks that nothing moves by itself.
+        duration = self.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration)
+        self.lights.is_still = duration == 0
         self._glide = QVariantAnimation(self)
         self._glide.setDuration(GLIDE_MILLISECONDS)
         self._glide.setStartValue(0.0)
@@ -426,8 +438,8 @@ class Canvas(QWidget):
     def _on_view_menu_asked(self, place: QPointF) -> None:
         hit = self.view.hit_at(place)
         menu = self.menu_for(hit, place)
-        menu.exec(self.view.viewport().mapToGlobal(place.toPoint()))
-        menu.deleteLater()
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.view.viewport().mapToGlobal(place.toPoint()))
 
     def menu_for(self, hit: Hit, place: QPointF) -> QMenu:
         """Return the context menu of what lies at a place of the viewport."""

@@ -12,7 +12,7 @@ from paramscope.census.rows import Kind, TensorRow
 from paramscope.code.arithmetic import Unknown, value_of
 from paramscope.code.batch_shapes import batch_shapes
 from paramscope.code.catalog import modules
-from paramscope.code.graph import Graph, Node, NodeKind, PortRef, Program, Span
+from paramscope.code.graph import Graph, NodeKind, PortRef, Program, Span
 from paramscope.code.operations import OPERATIONS
 from paramscope.code.planned_tensors import Planned, planned_tensors
 from paramscope.code.shapes import argument_values, infer_shapes
@@ -28,6 +28,8 @@ class Gatherer:
         self.evidence = Evidence(Graph(name=""))
         self._by_span: dict[Span, list[PortRef]] = {}
         self._paths: tuple[str, ...] = ()
+        self._holes: dict[str, str] = {}
+        self._by_path: dict[str, list[str]] = {}
 
     def show(self, program: Program, graph: Graph, instance: str) -> None:
         """Begin anew with a graph, as the instance of the model at dotted path ``instance``."""
@@ -46,7 +48,13 @@ class Gatherer:
             planned=_planned(program, graph),
             families={node.title: family_of(node.title) for node in graph.nodes},
         )
-        self._find_holes(program, graph)
+        self._holes = holes(program, graph, self.evidence.wired)
+        self.evidence.problems = self._holes
+        self._by_path = {}
+        for node in graph.nodes:
+            path = self.evidence.path_of(node)
+            if path is not None:
+                self._by_path.setdefault(path, []).append(node.id)
 
     def infer(self, program: Program, source: str) -> None:
         """Work out the shapes of what has not been traced from what is known of the inputs."""
@@ -88,17 +96,16 @@ class Gatherer:
         self._carry_over(traced)
         evidence.traced = traced
 
-    def take_findings(self, program: Program, findings: Iterable[Finding]) -> None:
+    def take_findings(self, findings: Iterable[Finding]) -> None:
         """Mark the nodes that the verdicts are about."""
-        evidence = self.evidence
-        self._find_holes(program, evidence.graph)
-        problems = dict(evidence.problems)
+        problems = dict(self._holes)
         for finding in findings:
-            for node in evidence.graph.nodes:
-                path = evidence.path_of(node)
-                if path and (finding.where == path or finding.where.startswith(f"{path}.")):
-                    problems.setdefault(node.id, finding.message)
-        evidence.problems = problems
+            path = finding.where
+            while path:
+                for node in self._by_path.get(path, ()):
+                    problems.setdefault(node, finding.message)
+                path = path.rpartition(".")[0]
+        self.evidence.problems = problems
 
     def take_facts(self, lr: float | None, optimizer: str) -> None:
         """What the program's four nodes say of the run."""
@@ -118,16 +125,6 @@ class Gatherer:
                 elif node.kind is NodeKind.OPTIMIZER and lr is not None:
                     facts[node.id] = (("lr", f"{lr:.4g}"),)
         evidence.facts = facts
-
-    def _find_holes(self, program: Program, graph: Graph) -> None:
-        spans = {problem.span: problem.message for problem in program.problems}
-        problems: dict[str, str] = {}
-        for node in graph.nodes:
-            for span, message in spans.items():
-                if node.span is not None and _inside(span, node.span):
-                    if node.id not in problems and _has_hole(node, self.evidence):
-                        problems[node.id] = message
-        self.evidence.problems = problems
 
     def _carry_over(self, traced: dict[PortRef, Traced]) -> None:
         """Reads of tensors have no operation of their own: their row tells the shape."""
@@ -216,6 +213,22 @@ def _size(text: str, names: Mapping[str, object]) -> int | str:
     return value if isinstance(value, int) else text
 
 
+def holes(program: Program, graph: Graph, wired: frozenset[PortRef]) -> dict[str, str]:
+    """Return, by node, what is to be said of its open inputs."""
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        is_open = any(
+            port.required and PortRef(node.id, index) not in wired
+            for index, port in enumerate(node.inputs)
+        )
+        if node.span is None or not is_open:
+            continue
+        for problem in program.problems:
+            if _inside(problem.span, node.span):
+                found.setdefault(node.id, problem.message)
+    return found
+
+
 @cache
 def family_of(title: str) -> str:
     """Return the family of a Module class or an operation by the title of its node."""
@@ -227,13 +240,6 @@ def family_of(title: str) -> str:
         if operation.dotted.rpartition(".")[2] == short:
             return operation.family
     return ""
-
-
-def _has_hole(node: Node, evidence: Evidence) -> bool:
-    return any(
-        port.required and PortRef(node.id, index) not in evidence.wired
-        for index, port in enumerate(node.inputs)
-    )
 
 
 def _inside(inner: Span, outer: Span) -> bool:

@@ -31,9 +31,7 @@ def tooltip(hit: Hit, scene: CanvasScene, evidence: Evidence) -> str:
     if hit.tensor is not None:
         return _tensor_text(hit.tensor)
     problem = scene.drawing_of(node.id).face.problem
-    if hit.part == "title" and problem:
-        return problem
-    return ""
+    return problem
 
 
 def _port_text(node: Node, hit: Hit, scene: CanvasScene, evidence: Evidence) -> str:

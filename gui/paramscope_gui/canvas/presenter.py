@@ -140,7 +140,7 @@ class Presenter(QObject):
             if known != self._inferred:  # shapes seldom change from step to step
                 self._inferred = known
                 gatherer.infer(self._workspace.program, self._workspace.document.source)
-        gatherer.take_findings(self._workspace.program, live.findings)
+        gatherer.take_findings(live.findings)
         gatherer.take_facts(live.lr, live.optimizer)
 
     def _refresh(self) -> None:
