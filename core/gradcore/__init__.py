@@ -80,6 +80,10 @@ from gradcore.random import (
     seed,
     set_rng_state,
 )
+from gradcore.settings import (
+    autocast,
+    compile,
+)
 from gradcore.size import (
     Size,
 )
@@ -144,7 +148,6 @@ else:
 
 _ABSENT = {
     "bfloat16": "NumPy has no such dtype. Use torch.float32 or torch.float16.",
-    "compile": "There is nothing to compile. Call the model as it is.",
     "jit": "There is nothing to compile. Call the model as it is.",
     "distributed": "gradcore computes in one process. Run this file on PyTorch.",
     "fft": "Use numpy.fft on tensor.detach().numpy(), or run this file on PyTorch.",
@@ -161,6 +164,7 @@ __all__ = [
     "are_deterministic_algorithms_enabled",
     "as_tensor",
     "asarray",
+    "autocast",
     "autograd",
     "bernoulli",
     "blackman_window",
@@ -168,6 +172,7 @@ __all__ = [
     "can_cast",
     "channels_last",
     "channels_last_3d",
+    "compile",
     "complex128",
     "complex64",
     "contiguous_format",

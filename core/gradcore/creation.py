@@ -353,6 +353,13 @@ def multinomial(
 # --- methods of Tensor that make new ones or fill with random values
 
 
+def _top(kind: "np.dtype[Any]") -> int:
+    """Return the number up to which a dtype can hold every whole number."""
+    if kind.kind in "iu":
+        return int(np.iinfo(kind).max) + 1
+    return 2**24 if kind == np.float32 else 2**53
+
+
 def _random_methods() -> None:
     def uniform_(
         self: Any, from_: float = 0, to: float = 1, *, generator: Any = None, **more: Any
@@ -373,17 +380,14 @@ def _random_methods() -> None:
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Overwrite with 1 with probability ``p``, else 0."""
         chance = p._a if isinstance(p, TensorBase) else p
-        a = self._a
-        return self._overwrite("bernoulli_", _bernoulli(a.shape, chance, a.dtype, generator))
+        values = _bernoulli(self._a.shape, chance, self._a.dtype, generator)
+        return self._overwrite("bernoulli_", values)
 
     def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:
         """Overwrite with whole numbers drawn evenly."""
         a = self._a
         if to is None:
-            top = 2**24 if a.dtype == np.float32 else 2**53
-            if a.dtype.kind in "iu":
-                top = int(np.iinfo(a.dtype).max) + 1
-            from_, to = 0, (top if from_ is None else from_)
+            from_, to = 0, (_top(a.dtype) if from_ is None else from_)
         return self._overwrite("random_", random.integers_array(from_, to, a.shape, generator))
 
     def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:

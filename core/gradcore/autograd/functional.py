@@ -8,7 +8,8 @@ import numpy as np
 from gradcore.differentiate import grad
 from gradcore.errors import AutogradError
 from gradcore.graph import TensorBase, state, wrap
-from gradcore.ops.indexing import pick, stack
+from gradcore.ops.indexing import pick
+from gradcore.ops.joining import stack
 from gradcore.ops.shape import reshape
 
 

@@ -1,31 +1,41 @@
 """The operations, one file a family. Importing this package fills the tables of ``registry``."""
 
 from gradcore.ops import (
+    arithmetic,
     arranging,
+    comparison,
     elementwise,
     indexing,
+    joining,
     linear_algebra,
     matrix,
     ordering,
+    parts,
     products,
     rarer,
     reduction,
     selection,
     shape,
     special,
+    statistics,
 )
 
 __all__ = [
+    "arithmetic",
     "arranging",
+    "comparison",
     "elementwise",
     "indexing",
+    "joining",
     "linear_algebra",
     "matrix",
     "ordering",
+    "parts",
     "products",
     "rarer",
     "reduction",
     "selection",
     "shape",
     "special",
+    "statistics",
 ]

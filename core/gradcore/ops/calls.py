@@ -39,12 +39,8 @@ def bind(op: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         if not isinstance(first, (tuple, list)):
             args = (*args[:count], args[count:])
     if len(args) > len(names):
-        raise ArgumentError(
-            f"{op.name}() takes at most {len(names)} arguments, got {len(args)}",
-            f"Its parameters are: {', '.join(names)}.",
-            "Leave out what is too much.",
-            function=op.name,
-        )
+        what = f"takes at most {len(names)} arguments, got {len(args)}"
+        raise _bad_argument(op, what, "Leave out what is too much.")
     if not kwargs:
         missing = len(names) - len(args)
         if missing <= len(op.defaults):
@@ -61,21 +57,20 @@ def bind(op: Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         elif i >= op.required:
             values.append(op.defaults[i - op.required])
         else:
-            raise ArgumentError(
-                f"{op.name}() is missing its argument `{name}`",
-                f"Its parameters are: {', '.join(names)}.",
-                f"Give {name}=...",
-                function=op.name,
-            )
+            raise _bad_argument(op, f"is missing its argument `{name}`", f"Give {name}=...")
     if left:
-        name = next(iter(left))
-        raise ArgumentError(
-            f"{op.name}() got an unexpected keyword argument '{name}'",
-            f"Its parameters are: {', '.join(names)}.",
-            "Check the spelling, or leave it out.",
-            function=op.name,
-        )
+        what = f"got an unexpected keyword argument '{next(iter(left))}'"
+        raise _bad_argument(op, what, "Check the spelling, or leave it out.")
     return tuple(values)
+
+
+def _bad_argument(op: Operation, what: str, cure: str) -> ArgumentError:
+    return ArgumentError(
+        f"{op.name}() {what}",
+        f"Its parameters are: {', '.join(op.parameters)}.",
+        cure,
+        function=op.name,
+    )
 
 
 _ALIASES = {"dim": "axis", "keepdim": "keepdims", "input": "self"}
@@ -165,6 +160,18 @@ def _note(
     node.saved = saved
 
 
+def _node(op: Operation, plan: Any, a: Any) -> Node:
+    node = new(Node)
+    node.op = op
+    node.plan = plan
+    node.hooks = None
+    node.poison = ""
+    node.shape = a.shape
+    node.dtype = a.dtype
+    node.seq = tick()
+    return node
+
+
 def make_unary(op: Operation) -> Callable[..., Any]:
     """Return the public function of an element-wise operation on one tensor."""
     kernel, adapt = op.kernel, op.adapt
@@ -188,16 +195,9 @@ def make_unary(op: Operation) -> Callable[..., Any]:
                 if input._vc is INFERENCE:
                     graph.refuse_inference()
                 plan = op.plan(1)
-                t._node = node = new(Node)
-                node.op = op
-                node.plan = plan
+                t._node = node = _node(op, plan, t._a)
                 node.edges = (edge,)
                 node.ports = (input._port,) if input._port else None
-                node.hooks = None
-                node.poison = ""
-                node.shape = t._a.shape
-                node.dtype = t._a.dtype
-                node.seq = tick()
                 if plan.pick is None:
                     node.saved = ()
                 else:

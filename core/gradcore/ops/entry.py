@@ -14,9 +14,10 @@ class Plan:
     """What a node saves and how its gradients are called, for one choice of inputs that need one.
 
     ``pick`` takes the saved values out of ``(*inputs, *outputs, *attributes)``, followed by the
-    shapes of all inputs where ``shapes`` says so. ``calls`` has (input, function, how many arguments, the first two, all) with places among the
-    saved. ``tensors`` are the places of saved inputs, ``outputs`` (place, port) of saved outputs,
-    ``inputs`` the numbers of the saved inputs. ``calls`` is None for a joint gradient.
+    shapes of all inputs where ``shapes`` says so. ``calls`` has (input, function, how many
+    arguments, the first two, all) with places among the saved. ``tensors`` are the places of saved
+    inputs, ``outputs`` (place, port) of saved outputs, ``inputs`` the numbers of the saved inputs.
+    ``calls`` is None for a joint gradient.
     """
 
     __slots__ = (
@@ -142,6 +143,11 @@ class Operation:
                 where.append(len(fields) + self.inputs.index(name.removesuffix("_shape")))
                 shapes = True
         plan.shapes = shapes
+        self._place_saved(plan, where)
+        return plan
+
+    def _place_saved(self, plan: Plan, where: list[int]) -> None:
+        """Tell the plan what the saved values are, which stand at ``where`` among all values."""
         # itemgetter of one place would return the bare item: ask for it twice.
         plan.pick = itemgetter(*(where if len(where) > 1 else where * 2)) if where else None
         first = len(self.inputs)
@@ -150,7 +156,6 @@ class Operation:
         )
         plan.inputs = tuple(w for w in where if w < first)
         plan.tensors = tuple(i for i, w in enumerate(where) if w < first)
-        return plan
 
     def vjp(self, node: Node, g: Any, values: Sequence[Any], as_tensors: bool) -> list[Any]:
         """Return one gradient (or None) for each input of ``node``."""

@@ -18,6 +18,7 @@ ndarray = np.ndarray
 
 
 def make_inplace(op: Operation, public: str) -> Callable[..., Any]:
+    """Return the in-place form of an operation."""
     total, count = len(op.parameters), len(op.inputs)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:

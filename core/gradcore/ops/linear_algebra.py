@@ -13,9 +13,10 @@ from gradcore.ops.arranging import diag_embed, diagonal
 from gradcore.ops.elementwise import conj
 from gradcore.ops.matrix import matmul, swapped
 from gradcore.ops.products import chain_matmul, cross, vander
-from gradcore.ops.reduction import norm, norm_of, return_type
+from gradcore.ops.reduction import return_type
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, T, composite, operation
 from gradcore.ops.shape import axes, unsqueeze
+from gradcore.ops.statistics import norm, norm_of
 
 LINALG: dict[str, Any] = {}
 """The functions of ``gradcore.linalg``."""

@@ -8,11 +8,11 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, ShapeError
 from gradcore.graph import wrap
-from gradcore.ops.arranging import tensor_split
 from gradcore.ops.indexing import index_add_put, index_put_op
-from gradcore.ops.reduction import norm
+from gradcore.ops.parts import tensor_split
 from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, reshape
+from gradcore.ops.statistics import norm
 
 # --- parts written back: a copy of the whole
 

@@ -15,7 +15,7 @@ from gradcore.graph import (
     tick,
     wrap,
 )
-from gradcore.ops.entry import Operation
+from gradcore.ops.entry import Operation, Plan
 
 
 def current_node(t: TensorBase) -> Node | None:
@@ -50,18 +50,12 @@ def leads_to(x: Any) -> Any:
     return x if x._rg else None
 
 
-def record(
-    op: Operation,
-    inputs: tuple[Any, ...],
-    outputs: tuple[Any, ...],
-    attrs: tuple[Any, ...],
-) -> bool:
-    """Put one operation on the tape if an input asks for it; return whether it was."""
+def _edges(members: Any) -> tuple[list[Any], list[int] | None, int]:
+    """Return the edges to the inputs, which outputs they are, and a bit for each that has one."""
     mask = 0
     bit = 1
     edges = []
     ports = None
-    members = inputs[0] if op.is_list else inputs
     for i, x in enumerate(members):
         edge = None
         if isinstance(x, TensorBase):
@@ -73,6 +67,18 @@ def record(
                     ports[i] = x._port
         edges.append(edge)
         bit <<= 1
+    return edges, ports, mask
+
+
+def record(
+    op: Operation,
+    inputs: tuple[Any, ...],
+    outputs: tuple[Any, ...],
+    attrs: tuple[Any, ...],
+) -> bool:
+    """Put one operation on the tape if an input asks for it; return whether it was."""
+    members = inputs[0] if op.is_list else inputs
+    edges, ports, mask = _edges(members)
     if not mask:
         return False
     plan = op.plan(0 if op.is_list or op.joint is not None else mask)
@@ -97,29 +103,37 @@ def record(
         node.shape = outputs[0]._a.shape
         node.dtype = outputs[0]._a.dtype
     node.seq = tick()
-    if plan.pick is None:
-        node.saved = ()
-    else:
-        if op.is_list:
-            inputs = (tuple(members),)
-        shapes: tuple[Any, ...] = ()
-        if plan.shapes:
-            shapes = tuple([_shape_of(item) for item in inputs])
-        count = len(op.outputs)
-        # Where there are as many outputs as parts, none of them is saved: only places count.
-        named = outputs if len(outputs) == count else (outputs * count)[:count]
-        saved = plan.pick(inputs + named + attrs + shapes)
-        if plan.outputs:
-            saved = list(saved)
-            for i, port in plan.outputs:
-                saved[i] = SavedOutput(saved[i]._a, counter(saved[i]), port)
-            saved = tuple(saved)
-        node.saved = saved
+    node.saved = _saved(op, plan, (tuple(members),) if op.is_list else inputs, outputs, attrs)
     for port, out in enumerate(outputs):
         if kinds[port]:
             out._node = node
             out._port = port
     return True
+
+
+def _saved(
+    op: Operation,
+    plan: Plan,
+    inputs: tuple[Any, ...],
+    outputs: tuple[Any, ...],
+    attrs: tuple[Any, ...],
+) -> tuple[Any, ...]:
+    """Return what the gradients of a new node ask for."""
+    if plan.pick is None:
+        return ()
+    shapes: tuple[Any, ...] = ()
+    if plan.shapes:
+        shapes = tuple([_shape_of(item) for item in inputs])
+    count = len(op.outputs)
+    # Where there are as many outputs as parts, none of them is saved: only places count.
+    named = outputs if len(outputs) == count else (outputs * count)[:count]
+    saved: tuple[Any, ...] = plan.pick(inputs + named + attrs + shapes)
+    if not plan.outputs:
+        return saved
+    kept = list(saved)
+    for i, port in plan.outputs:
+        kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
+    return tuple(kept)
 
 
 def _shape_of(x: Any) -> Any:

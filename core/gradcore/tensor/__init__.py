@@ -1,43 +1,27 @@
 """``Tensor``: an array with a history. Its operations come from the tables of ``gradcore.ops``."""
 
 import copy as copying
-import weakref
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcore import device as devices
-from gradcore import differentiate, dtypes, engine, graph, printing
+from gradcore import dtypes, engine, graph
 from gradcore.dtypes import Array, dtype
 from gradcore.errors import (
-    ArgumentError,
     AutogradError,
-    IndexOutOfRangeError,
     ShapeError,
-    ValueRangeError,
 )
 from gradcore.graph import (
     INFERENCE,
-    More,
-    Node,
-    RemovableHandle,
     TensorBase,
     counter,
     new,
-    node_hooks,
     state,
-    tell,
-    wrap,
-    written,
 )
-from gradcore.ops import arranging, elementwise, indexing, shape
-from gradcore.ops.inplace import check_writable, finish_write
+from gradcore.ops import arithmetic, arranging, elementwise, shape
 from gradcore.ops.registry import METHODS
 from gradcore.ops.tape import current_node
 from gradcore.size import Size
-from gradcore.tensor.index import as_index, as_value, check_broadcast
-from gradcore.tensor.storage import Storage, memory, row_strides
 from gradcore.tensor.values import Values
 
 
@@ -159,6 +143,9 @@ class Tensor(Values):
     def __ne__(self, other: object) -> Any:
         return NotImplemented if _is_foreign(other) else METHODS["ne"](self, other)
 
+    # A class that says what is equal loses its hash, unless it says so.
+    __hash__ = object.__hash__
+
     # --- copies
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -258,14 +245,14 @@ def _install() -> None:
         if name not in Tensor.__dict__:
             setattr(Tensor, name, function)
     for operator, name in _OPERATORS.items():
-        plain = elementwise.OPERATOR_FORMS.get(name, METHODS[name])
+        plain = arithmetic.OPERATOR_FORMS.get(name, METHODS[name])
         setattr(Tensor, f"__{operator}__", plain)
         setattr(Tensor, f"__r{operator}__", _reflected(plain))
         if name + "_" in METHODS:
-            written_form = elementwise.OPERATOR_FORMS.get(name + "_", METHODS[name + "_"])
+            written_form = arithmetic.OPERATOR_FORMS.get(name + "_", METHODS[name + "_"])
             setattr(Tensor, f"__i{operator}__", written_form)
     methods: Any = Tensor
-    methods.__rsub__ = elementwise.rsub
+    methods.__rsub__ = arithmetic.rsub
     methods.__rtruediv__ = _divided_by
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", METHODS[name])

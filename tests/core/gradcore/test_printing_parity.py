@@ -166,7 +166,9 @@ def test_node_has_the_name_torch_gives_it(name):
     ],
 )
 def test_print_options_act_as_in_torch(options):
-    make = lambda lib: lib.arange(30.0).reshape(3, 10) / 7  # noqa: E731
+    def make(lib):
+        return lib.arange(30.0).reshape(3, 10) / 7
+
     try:
         gradcore.set_printoptions(**options)
         torch.set_printoptions(**options)

@@ -1,0 +1,366 @@
+"""Operations between the values of two tensors: sums, products, quotients, powers, extremes."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcore import dtypes
+from gradcore.errors import AutogradError, DtypeError
+from gradcore.graph import TensorBase
+from gradcore.ops.elementwise import PAIRS, binary, conj, log, promoted_float
+from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, OPERATIONS, T, composite
+
+# --- arithmetic
+
+add_ = binary("add", np.add, lambda g: g, lambda g: g, "Return ``input + other``.")
+
+
+def _subtract(x: Any, y: Any) -> Any:
+    if np.asarray(x).dtype.kind == "b" and np.asarray(y).dtype.kind == "b":
+        raise DtypeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported.",
+            "",
+            "Use the `^` or `logical_xor()` operator instead.",
+        )
+    return np.subtract(x, y)
+
+
+sub = binary("sub", _subtract, lambda g: g, lambda g: -g, "Return ``input - other``.")
+mul = binary(
+    "mul",
+    np.multiply,
+    lambda g, other: g * conj(other),
+    lambda g, input: g * conj(input),
+    "Return ``input * other``.",
+)
+
+
+def _with_alpha(name: str, op: Any, inplace: Any) -> None:
+    """Give ``add`` and ``sub`` their factor for the second input."""
+
+    def call(input: Any, other: Any, *, alpha: Any = 1, out: Any = None) -> Any:
+        return op(input, other if alpha == 1 else other * alpha, out=out)
+
+    def call_(self: Any, other: Any, *, alpha: Any = 1) -> Any:
+        return inplace(self, other if alpha == 1 else other * alpha)
+
+    call.__name__, call_.__name__ = name, name + "_"
+    call.__doc__, call_.__doc__ = op.__doc__, inplace.__doc__
+    FUNCTIONS[name] = METHODS[name] = call
+    METHODS[name + "_"] = call_
+
+
+OPERATOR_FORMS = {name: METHODS[name] for name in ("add", "add_", "sub", "sub_", "mul")}
+_with_alpha("add", METHODS["add"], METHODS["add_"])
+_with_alpha("sub", METHODS["sub"], METHODS["sub_"])
+FUNCTIONS["subtract"] = METHODS["subtract"] = FUNCTIONS["sub"]
+FUNCTIONS["multiply"] = METHODS["multiply"] = mul
+METHODS["multiply_"], METHODS["subtract_"] = METHODS["mul_"], METHODS["sub_"]
+
+rsub = binary(
+    "rsub",
+    lambda x, y: _subtract(y, x),
+    lambda g: -g,
+    lambda g: g,
+    "Return ``other - input``.",
+    PAIRS,
+    methods=False,
+    inplace=False,
+    grad_name="Rsub#1",
+)
+NONZERO = [
+    (T(2, 3), T(2, 3, low=0.4)),
+    (T(2, 3), T(3, low=0.4)),
+    (T(2, 1), T(4, 1, 3, low=0.4)),
+    (T(), T(2, low=0.4)),
+    (T(2, 3), 1.5),
+    (2.0, T(3, low=0.4)),
+]
+div_true = binary(
+    "div",
+    np.true_divide,
+    lambda g, other: g / conj(other),
+    lambda g, other, y: -g * conj(y / other),
+    "Return ``input / other``; two integers give a float.",
+    NONZERO,
+    adapt=promoted_float,
+    functions=("true_divide",),
+    methods=("true_divide",),
+    inplace=("true_divide_",),
+)
+div_floor = binary(
+    "div_floor",
+    np.floor_divide,
+    lambda g: g * 0.0,
+    lambda g: g * 0.0,
+    "Return the quotient rounded down.",
+    NONZERO,
+    functions=False,
+    methods=False,
+    inplace=False,
+    parity=None,
+    gradcheck=False,
+)
+
+
+def undefined(name: str) -> Callable[..., Any]:
+    """Return a gradient function for an operation that PyTorch defines none for either."""
+
+    def refuse(g: Any) -> Any:
+        raise AutogradError(
+            f"derivative for aten::{name} is not implemented",
+            "",
+            "Use another operation, or detach() the input where no gradient is wanted.",
+        )
+
+    refuse.undefined = True  # type: ignore[attr-defined] # a mark on the function
+    return refuse
+
+
+floor_divide = binary(
+    "floor_divide",
+    np.floor_divide,
+    undefined("floor_divide"),
+    undefined("floor_divide"),
+    "Return the quotient rounded down.",
+    NONZERO[:5],
+    gradcheck=False,
+)
+div_trunc = binary(
+    "div_trunc",
+    lambda x, y: _truncated(x, y),
+    lambda g: g * 0.0,
+    lambda g: g * 0.0,
+    "Return the quotient rounded towards zero.",
+    NONZERO,
+    functions=False,
+    methods=False,
+    inplace=False,
+    parity=None,
+    gradcheck=False,
+)
+
+
+def _truncated(x: Any, y: Any) -> Any:
+    if np.result_type(x, y).kind in "iu":
+        quotient = np.abs(x) // np.abs(y)
+        return np.where((np.asarray(x) < 0) != (np.asarray(y) < 0), -quotient, quotient)
+    return np.trunc(np.true_divide(x, y))
+
+
+def _div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Any = None) -> Any:
+    """Return ``input / other``; with ``rounding_mode`` "floor" or "trunc", rounded."""
+    if rounding_mode is None:
+        return div_true(input, other, out=out)
+    return {"floor": div_floor, "trunc": div_trunc}[rounding_mode](input, other, out=out)
+
+
+def _div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """In-place form of ``div``."""
+    if rounding_mode is None:
+        return METHODS["true_divide_"](self, other)
+    return self.copy_(_div(self, other, rounding_mode=rounding_mode))
+
+
+composite("div", functions=("div", "divide"), methods=("div", "divide"), samples=NONZERO)(_div)
+METHODS["div_"] = METHODS["divide_"] = _div_
+remainder = binary(
+    "remainder",
+    np.remainder,
+    lambda g: g,
+    lambda g, input, other: -g * div_floor(input, other),
+    "Return what is left of a division rounded down; it has the sign of ``other``.",
+    NONZERO[:5],
+)
+fmod = binary(
+    "fmod",
+    np.fmod,
+    lambda g: g,
+    lambda g, input, other: -g * div_trunc(input, other),
+    "Return what is left of a division rounded towards zero; it has the sign of ``input``.",
+    NONZERO[:5],
+)
+POWERS = [
+    (T(2, 3, low=0.3), T(2, 3)),
+    (T(2, 3, low=0.3), T(3)),
+    (T(2, 3), 2),
+    (T(2, 3), 3.0),
+    (T(2, 3, low=0.3), 0.5),
+    (T(2, 3), 0),
+    (T(2, 3), 1),
+    (2.0, T(2, 3)),
+    (T(2, 3, low=0.3), -1),
+]
+
+
+def _pow(x: Any, y: Any) -> Any:
+    if isinstance(y, (int, float)) and not isinstance(y, bool):
+        if y == 2:
+            return np.square(x)
+        if isinstance(y, int) and y < 0 and x.dtype.kind in "iu":
+            raise DtypeError("Integers to negative integer powers are not allowed.")
+    return np.power(x, y)
+
+
+def _pow_base(g: Any, input: Any, other: Any) -> Any:
+    if isinstance(other, (int, float)):
+        if other == 0:
+            return g * 0.0
+        if other == 2:
+            return g * (2.0 * conj(input))
+        return g * (other * conj(power(input, other - 1)))
+    # Where the exponent is 0 the slope is 0, also at 0, where other * 0 ** -1 would be nan.
+    slope = other * conj(power(input, other - 1))
+    return g * FUNCTIONS["where"](other == 0, 0.0, slope)
+
+
+def _pow_exponent(g: Any, input: Any, other: Any, y: Any) -> Any:
+    if isinstance(input, (int, float)):
+        return g * (y * math.log(input)) if input > 0 else g * 0.0
+    # 0 ** positive stays 0 whatever the exponent does; log(0) would make it nan.
+    zero = (input == 0) & (other >= 0)
+    return g * FUNCTIONS["where"](zero, 0.0, y * log(input))
+
+
+power = binary(
+    "pow",
+    _pow,
+    _pow_base,
+    _pow_exponent,
+    "Return ``input ** other``.",
+    POWERS,
+    grad_name=lambda node: "Pow#1" if isinstance(node.kept("other"), TensorBase) else "Pow#0",
+)
+
+
+@composite("float_power", methods=True, samples=POWERS[:-2])
+def float_power(input: Any, exponent: Any) -> Any:
+    """Return ``input ** exponent`` in double precision."""
+    kind = dtypes.FLOAT64
+    input, exponent = (
+        OPERATIONS["to_dtype"].call(x, kind) if isinstance(x, TensorBase) else float(x)
+        for x in (input, exponent)
+    )
+    return power(input, exponent)
+
+
+maximum = binary(
+    "maximum",
+    np.maximum,
+    lambda g, input, other: g * share(input > other, input == other),
+    lambda g, input, other: g * share(other > input, input == other),
+    "Return the larger of two values; equal ones share the gradient.",
+    samples=PAIRS[:4],
+    inplace=False,
+)
+minimum = binary(
+    "minimum",
+    np.minimum,
+    lambda g, input, other: g * share(input < other, input == other),
+    lambda g, input, other: g * share(other < input, input == other),
+    "Return the smaller of two values; equal ones share the gradient.",
+    samples=PAIRS[:4],
+    inplace=False,
+)
+fmax = binary(
+    "fmax",
+    np.fmax,
+    lambda g, input, other: g * (input >= other),
+    lambda g, input, other: g * (other > input),
+    "Return the larger of two values, leaving nan out where it can.",
+    samples=PAIRS[:4],
+    inplace=False,
+)
+fmin = binary(
+    "fmin",
+    np.fmin,
+    lambda g, input, other: g * (input <= other),
+    lambda g, input, other: g * (other < input),
+    "Return the smaller of two values, leaving nan out where it can.",
+    samples=PAIRS[:4],
+    inplace=False,
+)
+
+
+def share(wins: Any, ties: Any) -> Any:
+    """Return 1 where ``wins``, one half where ``ties``, else 0."""
+    return wins + ties * 0.5
+
+
+atan2 = binary(
+    "atan2",
+    np.arctan2,
+    lambda g, input, other: g * other / (input * input + other * other),
+    lambda g, input, other: -g * input / (input * input + other * other),
+    "Return the angle of the point (other, input).",
+    NONZERO[:4],
+    adapt=promoted_float,
+    functions=("atan2", "arctan2"),
+)
+hypot = binary(
+    "hypot",
+    np.hypot,
+    lambda g, input, y: g * (input / y),
+    lambda g, other, y: g * (other / y),
+    "Return the length of the hypotenuse.",
+    NONZERO[:4],
+)
+logaddexp = binary(
+    "logaddexp",
+    np.logaddexp,
+    lambda g, input, y: g * CALLS.exp(input - y),
+    lambda g, other, y: g * CALLS.exp(other - y),
+    "Return ``log(exp(input) + exp(other))`` without overflow.",
+    PAIRS[:4],
+    inplace=False,
+)
+logaddexp2 = binary(
+    "logaddexp2",
+    np.logaddexp2,
+    lambda g, input, y: g * CALLS.exp2(input - y),
+    lambda g, other, y: g * CALLS.exp2(other - y),
+    "Return ``log2(2**input + 2**other)`` without overflow.",
+    PAIRS[:4],
+    inplace=False,
+)
+xlogy = binary(
+    "xlogy",
+    lambda x, y: np.where(np.isnan(y), y, np.where(np.equal(x, 0), 0, x * np.log(y))).astype(
+        np.result_type(x, y)
+    ),
+    lambda g, input, other: g * CALLS.where((input == 0) & (other <= 0), 0.0, CALLS.log(other)),
+    lambda g, input, other: g * (input / other),
+    "Return ``input * log(other)``, 0 where ``input`` is 0.",
+    [(T(2, 3), T(2, 3, low=0.4)), (T(2, 3), T(3, low=0.4))],
+    adapt=promoted_float,
+)
+copysign = binary(
+    "copysign",
+    np.copysign,
+    lambda g, input, y: g * CALLS.sign(input) * CALLS.sign(y),
+    lambda g: g * 0.0,
+    "Return ``input`` with the sign of ``other``.",
+    NONZERO[:4],
+    adapt=promoted_float,
+    gradcheck=False,
+)
+binary(
+    "nextafter",
+    np.nextafter,
+    undefined("nextafter"),
+    undefined("nextafter"),
+    "Return the next float towards ``other``.",
+    PAIRS[:2],
+    gradcheck=False,
+)
+binary(
+    "heaviside",
+    np.heaviside,
+    undefined("heaviside"),
+    undefined("heaviside"),
+    "Return 0 below zero, 1 above, ``other`` at zero.",
+    PAIRS[:2],
+    gradcheck=False,
+)
