@@ -159,7 +159,7 @@ class Session:
             kept.restore(self._observer.walk, program.optimizers, self._first_rates)
         if optimizer_error is None and not program.note:
             self._trainer = Trainer(adapter, program, step)
-        self._start_over()
+        self._start_over(is_same_run=kept is not None)
         if optimizer_error is not None:
             self._fail(optimizer_error, "optimizer")
         return optimizer_error is None
@@ -316,10 +316,14 @@ class Session:
         self._observer.look_again()
         return Kept(self.adapter, self._observer.walk, self._program.optimizers, self._first_rates)
 
-    def _start_over(self) -> None:
-        self.news = News()
+    def _start_over(self, is_same_run: bool) -> None:
+        if is_same_run:
+            # The curve goes on: what it has not shown yet is still to come.
+            self.news = News(losses=self.news.losses, metrics=self.news.metrics)
+        else:
+            self.news = News()
+            self._last_loss_step = -1
         self._findings = None
-        self._last_loss_step = -1
         self._marks.clear()
         self._looks = Pacer(self._clock)
         self._measures = Pacer(self._clock, METRIC_INTERVAL, METRIC_SHARE)

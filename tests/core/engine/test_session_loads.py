@@ -87,6 +87,15 @@ def test_edit_that_changes_nothing_does_not_change_the_run(session: Session) -> 
     assert losses + run(session, 4) == expected
 
 
+def test_edit_leaves_no_gap_in_the_curve(session: Session) -> None:
+    assert session.load(GAIN, "<document>")
+    for _ in range(3):
+        assert session.run_step()
+    assert session.load(REGISTERED, "<document>", keep_weights=True)
+    assert session.run_step()
+    assert [step for step, _ in session.take_news().losses] == [1, 2, 3, 4]
+
+
 def test_learning_rate_set_by_hand_outlives_an_edit_elsewhere(session: Session) -> None:
     assert session.load(GAIN, "<document>")
     session.set_learning_rate(0.5)
