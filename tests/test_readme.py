@@ -12,29 +12,47 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 # A program, and directly below it what it prints.
 SHOWN = re.findall(r"```python\n(.*?)```\n```\n(.*?)```", README, re.DOTALL)
+FORGOTTEN = SHOWN[0][0]
+CHECKED = re.findall(
+    r"```\n\$ \.venv/bin/python -m (paramscope check \S+)\n(.*?)```", README, re.DOTALL
+)
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of the project in ``folder``, as the README's commands do."""
+    return subprocess.run(
+        [sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=folder
+    )
 
 
 def test_the_readme_is_short_and_shows_programs() -> None:
     assert README.count("\n") <= 130
-    assert len(SHOWN) == README.count("```python") >= 2
+    assert len(SHOWN) == README.count("```python") == 2
+    assert len(CHECKED) == 1
 
 
 @pytest.mark.parametrize(("program", "printed"), SHOWN, ids=["forgotten tensor", "gradcore"])
 def test_a_program_in_the_readme_prints_what_it_says(
     program: str, printed: str, tmp_path: Path
 ) -> None:
-    script = tmp_path / "program.py"
-    script.write_text(program, encoding="utf-8")
-    finished = subprocess.run(
-        [sys.executable, "-m", "gradcore", script],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT / "core",
-    )
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    finished = run(tmp_path, "gradcore", "program.py")
     lines = [line for line in printed.splitlines() if not line.startswith("$ ")]
     assert finished.stdout.splitlines() == lines, finished.stderr
     assert finished.returncode == 0
+
+
+@pytest.mark.parametrize(("command", "printed"), CHECKED)
+def test_the_check_in_the_readme_finds_what_it_says(
+    command: str, printed: str, tmp_path: Path
+) -> None:
+    (tmp_path / "forgotten.py").write_text(FORGOTTEN, encoding="utf-8")
+    finished = run(tmp_path, *command.split())
+    found = iter(finished.stdout.splitlines())
+    # The README shows the beginnings of the lines that matter, in their order.
+    missing = [line for line in printed.splitlines() if not any(f.startswith(line) for f in found)]
+    assert missing == [], finished.stdout + finished.stderr
+    assert finished.returncode == 1
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
