@@ -96,8 +96,9 @@ def _role(
         node.outputs = [base] if name != "optimizer" else []
     node.call = call
     if call is not None and name != "batch":
-        parameters = {item.arg for item in function.args.args}
-        if _last_name(call) not in parameters:  # not `return model(x).sum()`
+        if _last_name(call) not in {
+            item.arg for item in function.args.args
+        }:  # not `return model(x).sum()`
             node.title = _last_name(call)
         signature = dotted_signature(context.imports.resolve(call.func), context)
         node.arguments = [
