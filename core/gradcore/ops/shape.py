@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import DimensionError, ShapeError
-from gradcore.graph import TensorBase
+from gradcore.graph import TensorBase, wrap
 from gradcore.ops.inplace import use_copy_slices
 from gradcore.ops.registry import CALLS, METHODS, OPERATIONS, S, T, composite, operation
 
@@ -182,6 +182,9 @@ def _expand(input: Array, size: Sequence[int]) -> Array:
     target = tuple(
         [input.shape[i - extra] if n == -1 and i >= extra else int(n) for i, n in enumerate(size)]
     )
+    if math.prod(target) == input.size and len(target) >= input.ndim:
+        # Nothing is repeated: an ordinary view, which may be written to.
+        return input.reshape(target)
     try:
         return np.broadcast_to(input, target)
     except ValueError:
@@ -374,6 +377,11 @@ def fit_tensor(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return g
 
 
+def zeros_of(g: Any) -> Any:
+    """Return zeros in the shape of a gradient: what flows on to values that were overwritten."""
+    return wrap(np.zeros_like(g._a)) if isinstance(g, TensorBase) else np.zeros_like(g)
+
+
 def _copy(input: Array, src: Any) -> Any:
     return src
 
@@ -381,7 +389,7 @@ def _copy(input: Array, src: Any) -> Any:
 copy = operation(
     "copy",
     inputs=2,
-    gradient={"input": lambda g: None, "src": lambda g: g},
+    gradient={"input": lambda g: zeros_of(g), "src": lambda g: g},
     functions=False,
     grad_name="CopyBackwards",
     parity=None,
@@ -389,7 +397,7 @@ copy = operation(
 )(_copy)
 overwrite = operation(
     "overwrite",
-    gradient={"input": lambda g: None},
+    gradient={"input": lambda g: zeros_of(g)},
     functions=False,
     parity=None,
     doc="Overwrite with values that do not depend on any tensor.",
