@@ -100,12 +100,12 @@ class Listener:
         with self.condition:
             deadline = time.monotonic() + timeout
             while True:
-                for number, event in enumerate(self.events):
+                while self.events:
+                    event = self.events.pop(0)
                     if is_it(event):
-                        del self.events[: number + 1]
                         return event
                 left = deadline - time.monotonic()
-                assert left > 0, f"not within {timeout} s; there is {self.events}"
+                assert left > 0, f"not within {timeout} s"
                 self.condition.wait(left)
 
     def wait_state(self, *states: RunState, timeout: float = PATIENCE) -> StateChanged:
