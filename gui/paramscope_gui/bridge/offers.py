@@ -31,7 +31,12 @@ TENSORS = (
         ("weight",),
         "nn.Parameter(torch.randn(8))",
     ),
-    ("Buffer", "A tensor saved with the model and not trained.", ("state",), "torch.zeros(8)"),
+    (
+        "Buffer",
+        "A tensor saved with the model and not trained.",
+        ("state",),
+        'self.register_buffer("state", torch.zeros(8))',
+    ),
     ("Plain tensor", "An attribute that is neither trained nor saved.", (), "torch.ones(8)"),
 )
 

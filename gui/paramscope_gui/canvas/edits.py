@@ -111,7 +111,8 @@ def add_expression(
     made = _made_by(expression)
     if made.startswith("class "):
         return _added_class(desk, expression)
-    if made in modules() or made in desk.workspace.program.graphs:
+    # The program's own graph has no name, as has an expression that calls nothing.
+    if made and (made in modules() or made in desk.workspace.program.graphs):
         return AddModule(graph, expression, _free(desk, name), point, source)
     tensor = _tensor(expression, made, name)
     if tensor is not None:

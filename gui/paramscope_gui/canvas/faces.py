@@ -310,7 +310,8 @@ def _caption(node: Node, said: frozenset[str]) -> str:
 
 def _argument_text(argument: Argument) -> str:
     text = " ".join(argument.text.split())
-    return f"{argument.name} {text}" if argument.name.isidentifier() else text
+    is_said = argument.name == text or not argument.name.isidentifier()
+    return text if is_said else f"{argument.name} {text}"
 
 
 def _code(node: Node) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication
 
 from paramscope.code.templates import empty_model
 from paramscope.document.document import Document
+from paramscope_gui.bridge.offers import offers
 from paramscope_gui.canvas.canvas import Canvas
 
 NONE = Qt.KeyboardModifier.NoModifier
@@ -203,3 +204,18 @@ def test_palette_choice_is_wired_with_the_size_that_fits(hand, canvas: Canvas) -
     hand.click_node("tanh")
     canvas.add("nn.Linear(3, 4)")
     assert "nn.Linear(8, 4)" in hand.source
+
+
+def test_every_palette_entry_can_be_dropped(hand, canvas: Canvas, workspace) -> None:
+    refused = []
+    for offer in offers(workspace.program):
+        if offer.title == "Net":
+            continue  # a class cannot contain itself
+        before = hand.source
+        canvas.desk.selection.select_nodes(())
+        _drop(canvas, offer.text, QPoint(420, 60))
+        if hand.source == before:
+            refused.append((offer.text, canvas.bubble.text))
+        while workspace.undo_label:
+            workspace.undo()
+    assert refused == []
