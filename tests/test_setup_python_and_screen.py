@@ -20,7 +20,7 @@ from bootstrap.libraries import (
     require_libraries,
 )
 from bootstrap.python import newer_python, refusal
-from bootstrap.qt import unsound_pair
+from bootstrap.qt import OFFSCREEN_NOISE, unsound_pair
 
 ROOT = Path(__file__).parents[1]
 PARSED_BY_ANY_PYTHON = (
@@ -180,3 +180,24 @@ def test_the_unsound_release_of_qt_for_python_is_refused(
     problem = unsound_pair(python, pyside)
     assert (problem is not None) == is_refused
     assert problem is None or "Delete the folder .venv" in problem
+
+
+SAYS = """
+import sys
+from PySide6 import QtCore
+from bootstrap.qt import drop_offscreen_noise
+drop_offscreen_noise(QtCore)
+for text in sys.argv[1:]:
+    QtCore.qWarning(text)
+"""
+
+
+def test_of_what_qt_says_offscreen_only_the_noise_is_dropped() -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", SAYS, "before", OFFSCREEN_NOISE, "after"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT / "gui",
+    )
+    assert finished.stderr == "before\nafter\n"

@@ -1,4 +1,9 @@
-"""The one release of Qt for Python that must not run, refused before a window opens on it."""
+"""What has to be known of Qt before a window opens: an unsound release, and a harmless noise."""
+
+import sys
+from types import ModuleType
+
+OFFSCREEN_NOISE = "This plugin does not support propagateSizeHints()"
 
 
 def unsound_pair(python: tuple[int, ...], pyside: str) -> str | None:
@@ -16,3 +21,13 @@ def unsound_pair(python: tuple[int, ...], pyside: str) -> str | None:
         "  Delete the folder .venv and start again (requirements.lock names a sound release),\n"
         "  or use Python 3.12 or newer."
     )
+
+
+def drop_offscreen_noise(core: ModuleType) -> None:
+    """Let Qt (``PySide6.QtCore``) say all but what it says of every window it draws offscreen."""
+
+    def tell(kind: object, context: object, message: str) -> None:
+        if message != OFFSCREEN_NOISE:
+            print(message, file=sys.stderr, flush=True)
+
+    core.qInstallMessageHandler(tell)

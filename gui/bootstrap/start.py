@@ -20,7 +20,7 @@ from bootstrap.environment import (
 )
 from bootstrap.errors import SetUpError
 from bootstrap.libraries import ALWAYS, X_WINDOW, require_libraries
-from bootstrap.qt import unsound_pair
+from bootstrap.qt import drop_offscreen_noise, unsound_pair
 
 USAGE = """\
 usage: python3 gui [FILE] [--demo]
@@ -50,7 +50,7 @@ def start_window(folder: Path, arguments: Sequence[str]) -> int:
     is_inside = os.environ.pop(READY, None) is not None
     is_offscreen = "--demo" in arguments or "--screenshots" in arguments
     if is_offscreen:
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
     elif problem := display_problem(sys.platform, os.environ):
         say(problem)
         return NO_DISPLAY
@@ -87,6 +87,8 @@ def run_application(checkout: Checkout, arguments: Sequence[str]) -> int:
         pyside = importlib.import_module("PySide6")
         if problem := unsound_pair(sys.version_info[:2], str(pyside.__version__)):
             raise SetUpError(problem)
+        if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+            drop_offscreen_noise(importlib.import_module("PySide6.QtCore"))
         application = importlib.import_module("paramscope_gui.app")
     except ImportError as error:
         if "cannot open shared object file" not in str(error):
