@@ -11,7 +11,7 @@ from gradcore.errors import DtypeError, InplaceError, ShapeError
 from gradcore.graph import INFERENCE, Node, TensorBase, counter, state, tick, wrap, written
 from gradcore.ops.calls import bind
 from gradcore.ops.entry import Operation
-from gradcore.ops.numbers import promoted
+from gradcore.ops.numbers import long_name, promoted
 from gradcore.ops.tape import record
 
 ndarray = np.ndarray
@@ -124,8 +124,8 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 def _store(public: str, where: Array, result: Array) -> None:
     if _KINDS[result.dtype.kind] > _KINDS[where.dtype.kind]:
         raise DtypeError(
-            f"result type {_long_name(result)} can't be cast to the desired output type "
-            f"{_long_name(where)}",
+            f"result type {long_name(result)} can't be cast to the desired output type "
+            f"{long_name(where)}",
             f"In `{public}` on a tensor of shape {where.shape}.",
             "Convert the tensor first, or use the form without the trailing underscore.",
             dtypes=(dtypes.of(result), dtypes.of(where)),
@@ -144,25 +144,6 @@ def _store(public: str, where: Array, result: Array) -> None:
                 shapes=(where.shape, result.shape),
             )
     np.copyto(where, result, casting="unsafe")
-
-
-_LONG_NAMES = {
-    "float32": "Float",
-    "float64": "Double",
-    "float16": "Half",
-    "int64": "Long",
-    "int32": "Int",
-    "int16": "Short",
-    "int8": "Char",
-    "uint8": "Byte",
-    "bool": "Bool",
-    "complex64": "ComplexFloat",
-    "complex128": "ComplexDouble",
-}
-
-
-def _long_name(x: Array) -> str:
-    return _LONG_NAMES.get(str(x.dtype), str(x.dtype))
 
 
 _copy_slices: Any = None

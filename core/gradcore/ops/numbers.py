@@ -106,3 +106,23 @@ def broadcast_failed(name: str, arrays: Sequence[Any], error: Exception) -> Exce
                     shapes=(a, b),
                 )
     return error
+
+
+_LONG_NAMES = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
+    "bool": "Bool",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
+}
+
+
+def long_name(x: Array) -> str:
+    """Return the name torch's messages give a dtype, such as ``Float``."""
+    return _LONG_NAMES.get(str(x.dtype), str(x.dtype))

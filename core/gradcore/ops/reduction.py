@@ -9,6 +9,7 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError
 from gradcore.ops.elementwise import conj
+from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, kept, reshape, spread, to_dtype
 
@@ -95,7 +96,7 @@ def mean_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
     if input.dtype.kind in "iub":
         raise DtypeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {str(dtypes.of(input))[6:].capitalize()}",
+            f"complex dtype. Got: {long_name(input)}",
             f"The input has dtype {dtypes.of(input)} and shape {input.shape}.",
             "Convert it first, for instance with .float().",
         )
