@@ -264,12 +264,14 @@ def _match(
     port: int,
 ) -> None:
     """Lay a pattern over a shape, bind its free names, and refuse what does not fit."""
+    # The refusal names sizes that inputs before this one have set, not those it sets itself.
+    before = dict(bound)
     fixed = [axis for axis in pattern if not axis.is_star and not axis.optional]
     spare = len(given) - len(fixed)
     has_star = any(axis.is_star for axis in pattern)
     optional = sum(axis.optional for axis in pattern)
     if spare < 0 or (not has_star and spare > optional):
-        raise _refusal(entry, pattern, given, known, bound, port, {})
+        raise _refusal(entry, pattern, given, known, before, port, {})
     place = 0
     repair: dict[str, Any] = {}
     fits = True
@@ -292,7 +294,7 @@ def _match(
                 if axis.text in known:
                     repair[axis.text] = size
     if not fits:
-        raise _refusal(entry, pattern, given, known, bound, port, repair)
+        raise _refusal(entry, pattern, given, known, before, port, repair)
 
 
 def _bind(bound: dict[str, Any], name: str, sizes: Shape) -> None:

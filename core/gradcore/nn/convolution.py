@@ -284,7 +284,7 @@ def transposed(n: int) -> Any:
         sizes = _spatial(n, arguments, bound)
         out = {}
         for name, size, k, s, p, d, extra in zip(names, sizes, *columns, strict=True):
-            grown: Any = size
+            grown: Any = "?"
             if isinstance(size, int):
                 grown = (size - 1) * s - 2 * p + d * (k - 1) + extra + 1
                 if grown < 1:

@@ -25,9 +25,12 @@ _CHUNK = 1 << 18
 
 
 def output_size(size: Any, kernel: int, stride: int, padding: int, dilation: int) -> Any:
-    """Return the length of an axis after a window has passed over it; an unknown one stays."""
+    """Return the length of an axis after a window has passed over it.
+
+    An unknown one (a name) keeps its name where the window leaves the length as it is.
+    """
     if not isinstance(size, int):
-        return size
+        return size if stride == 1 and 2 * padding == dilation * (kernel - 1) else "?"
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 

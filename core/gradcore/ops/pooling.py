@@ -20,9 +20,9 @@ Ints = tuple[int, ...]
 def pooled_size(
     size: Any, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool
 ) -> Any:
-    """Return the length of an axis after pooling; an unknown one stays."""
+    """Return the length of an axis after pooling; of an unknown one often nothing is known."""
     if not isinstance(size, int):
-        return size
+        return size if stride == 1 and 2 * padding == dilation * (kernel - 1) else "?"
     room = size + 2 * padding - dilation * (kernel - 1) - 1
     out = -(-room // stride) if ceil_mode else room // stride
     # With ceil_mode the last window must still begin inside the input or its left padding.
