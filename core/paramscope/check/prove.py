@@ -90,5 +90,6 @@ def _change(was: Sequence[TensorRow], now: Sequence[TensorRow]) -> str:
         return f"moves now: by {moved:.3g} in the last step, by 0 before"
     if moved:
         return f"moves by {moved:.3g} in the last step"
-    kinds = {str(row.kind) for row in now}
-    return f"is {' and '.join(sorted(kinds))} now, and rests"
+    if moved_before:
+        return f"rests now: moved by {moved_before:.3g} before"
+    return f"is {' and '.join(sorted({str(row.kind) for row in now}))} now, and rests"

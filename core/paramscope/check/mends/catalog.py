@@ -2,9 +2,44 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from paramscope.check.mends import gradients, registering, training
 from paramscope.rules.finding import Finding
 
 # From a finding and the source to (what the edit is called, the source with it).
 MendSource = Callable[[Finding, str], Iterable[tuple[str, str]]]
 
-MENDS: Mapping[str, tuple[MendSource, ...]] = {}
+MENDS: Mapping[str, tuple[MendSource, ...]] = {
+    "DTY01": (gradients.make_it_float,),
+    "FRZ01": (gradients.spell_the_freeze,),
+    "FRZ02": (gradients.freeze_by_method,),
+    "FRZ04": (gradients.rest_in_training,),
+    "GRA01": (gradients.use_the_result,),
+    "GRA02": (gradients.keep_the_graph,),
+    "GRA07": (gradients.leave_no_grad,),
+    "GRA10": (gradients.fill,),
+    "INP01": (gradients.without_grad,),
+    "INP02": (gradients.out_of_place,),
+    "LOS01": (training.drop_softmax,),
+    "LOS02": (training.drop_sigmoid,),
+    "LOS03": (training.match_the_shapes,),
+    "LOS04": (training.take_the_logarithm,),
+    "MOD01": (training.follow_the_mode,),
+    "MOD02": (training.train_first,),
+    "OPT01": (training.step_it_too,),
+    "OPT04": (training.step_everything,),
+    "OPT07": (training.step_everything,),
+    "OPT09": (training.clear_before_backward,),
+    "OPT10": (training.clear_before_backward,),
+    "REG03": (registering.hold_parameters,),
+    "REG04": (registering.hold_modules,),
+    "REG05": (registering.calculate_inside,),
+    "REG07": (registering.derive_from_module,),
+    "REG08": (registering.use_a_local_name,),
+    "REG09": (registering.init_first,),
+    "REG11": (registering.register_buffer,),
+    "REG12": (registering.register_parameter,),
+    "REG13": (registering.make_each,),
+    "REG14": (registering.share_the_weight,),
+    "STA01": (registering.save_the_buffer,),
+    "STA03": (gradients.detach_the_state,),
+}
