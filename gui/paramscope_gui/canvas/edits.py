@@ -121,6 +121,12 @@ def add_expression(
     return AddOperation(graph, expression, point, source)
 
 
+def is_tensor(text: str) -> bool:
+    """Whether an expression makes a tensor: such a node has no input to be wired."""
+    expression, name = _named(text)
+    return _tensor(expression, _made_by(expression), name) is not None
+
+
 def insert_expression(graph: str, wire: Wire, text: str) -> Command:
     """Put a new node into a wire."""
     expression, _ = _named(text)

@@ -177,6 +177,12 @@ def test_parameter_buffer_and_tensor_can_be_dropped(hand, canvas: Canvas) -> Non
     assert "self.tensor = torch.zeros(4)" in hand.source
 
 
+def test_tensor_dropped_on_a_wire_is_added_beside_it(hand, canvas: Canvas) -> None:
+    _drop(canvas, "nn.Parameter(torch.zeros(8))", hand.view.wire_position(hand.wire("mul", "out")))
+    assert "self.weight = nn.Parameter(torch.zeros(8))" in hand.source
+    assert ("mul", "out") in hand.wires
+
+
 def test_what_is_dropped_and_is_no_python_is_refused(hand, canvas: Canvas) -> None:
     source = hand.source
     _drop(canvas, "this is no code", QPoint(420, 60))

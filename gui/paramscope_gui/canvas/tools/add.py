@@ -3,9 +3,9 @@
 from PySide6.QtCore import QPointF
 
 from paramscope.code.commands import Together
-from paramscope.code.graph import NodeKind, PortRef
+from paramscope.code.graph import NodeKind, PortRef, Wire
 from paramscope_gui.canvas.desk import Desk, SearchWish
-from paramscope_gui.canvas.edits import add_expression, insert_expression
+from paramscope_gui.canvas.edits import add_expression, insert_expression, is_tensor
 from paramscope_gui.canvas.tools.tool import ActionSpec
 
 
@@ -42,7 +42,7 @@ def drop(desk: Desk, text: str, place: QPointF) -> None:
     drag_over(desk, "", None)
     desk.view.is_at_start = False
     before = frozenset(desk.scene.nodes_by_id)
-    wire = desk.scene.wire_at(place, 12.0 / desk.view.zoom_factor)
+    wire = _wire_for(desk, text, place)
     if wire is not None:
         command = insert_expression(desk.graph.name, wire, text)
     else:
@@ -56,9 +56,15 @@ def drop(desk: Desk, text: str, place: QPointF) -> None:
 def drag_over(desk: Desk, text: str, place: QPointF | None) -> None:
     """Show the wire that a drop here would be inserted into."""
     scene = desk.scene
-    wire = scene.wire_at(place, 12.0 / desk.view.zoom_factor) if place is not None else None
+    wire = None if place is None else _wire_for(desk, text, place)
     scene.marks.joined = [scene.paths[wire]] if wire is not None else ()
     scene.show_marks()
+
+
+def _wire_for(desk: Desk, text: str, place: QPointF) -> Wire | None:
+    if is_tensor(text):
+        return None
+    return desk.scene.wire_at(place, 12.0 / desk.view.zoom_factor)
 
 
 ACTIONS = (ActionSpec("add_node", "Add a node…", ("Tab", "Shift+A"), "add", search),)
