@@ -54,19 +54,27 @@ def _edges(members: Any) -> tuple[list[Any], list[int] | None, int]:
     """Return the edges to the inputs, which outputs they are, and a bit for each that has one."""
     mask = 0
     bit = 1
-    edges = []
+    edges: list[Any] = []
     ports = None
-    for i, x in enumerate(members):
-        edge = None
+    inference = False
+    for x in members:
+        edge: Any = None
         if isinstance(x, TensorBase):
-            edge = leads_to(x)
+            edge = x._node if x._view is None else current_node(x)
             if edge is not None:
                 mask |= bit
                 if x._port:
                     ports = ports or [0] * len(members)
-                    ports[i] = x._port
+                    ports[len(edges)] = x._port
+            elif x._rg:
+                edge = x
+                mask |= bit
+            if x._vc is INFERENCE:
+                inference = True
         edges.append(edge)
         bit <<= 1
+    if mask and inference:
+        graph.refuse_inference()
     return edges, ports, mask
 
 
@@ -84,10 +92,10 @@ def record(
     plan = op.plan(0 if op.is_list or op.joint is not None else mask)
     if plan.calls == ():
         return False
-    if any(isinstance(x, TensorBase) and x._vc is INFERENCE for x in members):
-        graph.refuse_inference()
-    kinds = [out._a.dtype.kind in "fc" for out in outputs]
-    if not any(kinds):
+    first = outputs[0]._a
+    single = len(outputs) == 1
+    kinds = (first.dtype.kind in "fc",) if single else [o._a.dtype.kind in "fc" for o in outputs]
+    if True not in kinds:
         return False
     node = new(Node)
     node.op = op
@@ -100,8 +108,8 @@ def record(
         node.shape = tuple([out._a.shape for out in outputs])
         node.dtype = tuple([out._a.dtype for out in outputs])
     else:
-        node.shape = outputs[0]._a.shape
-        node.dtype = outputs[0]._a.dtype
+        node.shape = first.shape
+        node.dtype = first.dtype
     node.seq = tick()
     node.saved = _saved(op, plan, (tuple(members),) if op.is_list else inputs, outputs, attrs)
     for port, out in enumerate(outputs):
