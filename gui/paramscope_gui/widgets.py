@@ -102,6 +102,42 @@ class ThemedLabel(QLabel):
         self.setStyleSheet(f"color: {color.name()}; font-size: {size}px; font-weight: {weight};")
 
 
+class FigureLabel(ThemedLabel):
+    """A number that changes many times a second, in room for its ``widest`` text.
+
+    A plain label would have the whole window laid out anew at each change.
+    """
+
+    def __init__(
+        self, themes: ThemeModel, widest: str, size: str = "body", role: str = "text"
+    ) -> None:
+        self._figure = "–"
+        self._widest = widest
+        super().__init__(themes, "", role, size, bold=True)
+
+    def text(self) -> str:
+        return self._figure
+
+    def setText(self, text: str) -> None:
+        if text != self._figure:
+            self._figure = text
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        self.ensurePolished()
+        metrics = QFontMetrics(self.font())
+        return QSize(metrics.horizontalAdvance(self._widest) + 2, metrics.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setFont(self.font())
+        painter.setPen(self.palette().windowText().color())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), self._figure)
+
+
 class WrappedLabel(ThemedLabel):
     """A themed label that wraps, also inside long expressions, so that it fits any width."""
 

@@ -10,12 +10,19 @@ import numpy as np
 import pyqtgraph
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QGraphicsItem,
+    QHBoxLayout,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from paramscope_gui.bridge.live import Curve, Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
 from paramscope_gui.theme import GRID, ThemeModel
-from paramscope_gui.widgets import EmptyState, ThemedLabel, button, number
+from paramscope_gui.widgets import EmptyState, FigureLabel, ThemedLabel, button, number
 
 Array = NDArray[Any]
 FRAME_MILLISECONDS = 50
@@ -122,11 +129,14 @@ class LossPanel(QWidget):
         item.getViewBox().sigResized.connect(self._fit_metric_view)
         for side in ("left", "bottom", "right"):
             item.getAxis(side).setStyle(tickLength=-4, autoExpandTextSpace=False)
+            # An axis plays its recorded picture at each repaint, text and all: by far the most
+            # of a frame's time. Its ticks rarely change, so it is kept as pixels.
+            item.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         item.getAxis("left").setWidth(52)
         item.getAxis("right").setWidth(36)
 
     def _arrange(self) -> None:
-        self._number = ThemedLabel(self._themes, "–", "text", "big", bold=True)
+        self._number = FigureLabel(self._themes, "0.0000000", "big")
         self._number.setObjectName("loss_number")
         self._caption = ThemedLabel(self._themes, "loss", "blue", bold=True)
         self.logarithmic = QCheckBox("log scale")

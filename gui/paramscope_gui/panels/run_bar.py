@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from paramscope.engine.protocol import Phase, RunState
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.theme import GRID, ThemeModel
-from paramscope_gui.widgets import GlyphLabel, ThemedLabel, number
+from paramscope_gui.widgets import FigureLabel, GlyphLabel, ThemedLabel, number
 
 SLIDER_STEPS = 600
 SLIDER_DECADES = (-5.0, 1.0)
@@ -67,7 +67,7 @@ class RunBar(QWidget):
         row.addSpacing(GRID)
         self._add_learning_rate(row)
         row.addSpacing(GRID)
-        self._engine = self._add_number(row, "engine", "engine", "gradcore 0.1")
+        self._engine = self._add_number(row, "engine", "engine", "torch 2.13.0+cpu")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -128,16 +128,15 @@ class RunBar(QWidget):
         row.addWidget(self._glyph)
         row.addWidget(self._word)
 
-    def _add_number(self, row: QHBoxLayout, name: str, caption: str, widest: str) -> ThemedLabel:
+    def _add_number(self, row: QHBoxLayout, name: str, caption: str, widest: str) -> FigureLabel:
         place = QWidget()
         column = QVBoxLayout(place)
         column.setContentsMargins(0, 0, GRID, 0)
         column.setSpacing(0)
         head = ThemedLabel(self._themes, caption, "quiet", "small")
-        value = ThemedLabel(self._themes, "–", "text", "body", bold=True)
+        value = FigureLabel(self._themes, widest)
         value.setObjectName(f"run_{name}_value")
         value.setAccessibleName(caption)
-        value.setProperty("widest", widest)
         column.addWidget(head)
         column.addWidget(value)
         row.addWidget(place)
@@ -174,12 +173,6 @@ class RunBar(QWidget):
     def _dress(self) -> None:
         theme = self._themes.theme
         bold = theme.font("body", bold=True)
-        for label in (self._step, self._rate, self._loss, self._engine):
-            label.ensurePolished()
-            widest = str(label.property("widest"))
-            probe = ThemedLabel(self._themes, widest, "text", "body", bold=True)
-            label.setMinimumWidth(probe.sizeHint().width())
-            probe.deleteLater()
         for one in self._buttons:
             one.ensurePolished()
             one.setMinimumWidth(one.sizeHint().width())
