@@ -17,7 +17,6 @@ name stands. Names that appear on the right only are computed by the entry's `de
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,8 +28,7 @@ Derive = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 _Class = TypeVar("_Class", bound=type)
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """A sample input: its shape and what values it holds.
 
     `kind` is one of "normal", "positive", "probability" (0 to 1), "signs" (-1 or 1),
@@ -42,8 +40,7 @@ class Input:
     high: int = 0
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """Constructor arguments and the inputs of one call."""
 
     args: tuple[Any, ...]
@@ -95,8 +92,7 @@ class Axis(NamedTuple):
 Pattern = tuple[Axis, ...]
 
 
-@dataclass(frozen=True)
-class Contract:
+class Contract(NamedTuple):
     """A parsed shape contract."""
 
     text: str
@@ -104,18 +100,34 @@ class Contract:
     outputs: tuple[Pattern, ...]
 
 
-@dataclass(frozen=True)
 class ModuleEntry:
     """What the table knows of one Module class."""
 
-    cls: type
-    family: str
-    summary: str
-    aliases: tuple[str, ...] = ()
-    samples: tuple[Sample, ...] = ()
-    shape: Contract | None = None
-    derive: Derive | None = None
-    inplace: bool = field(default=False)
+    def __init__(
+        self,
+        cls: type,
+        family: str,
+        summary: str,
+        aliases: tuple[str, ...] = (),
+        samples: tuple[Sample, ...] = (),
+        contract: str | None = None,
+        derive: Derive | None = None,
+    ) -> None:
+        self.cls = cls
+        self.family = family
+        self.summary = summary
+        self.aliases = aliases
+        self.samples = samples
+        self.derive = derive
+        self._contract = contract
+
+    def __repr__(self) -> str:
+        return f"ModuleEntry({self.name}, family={self.family!r})"
+
+    @cached_property
+    def shape(self) -> Contract | None:
+        """The shape contract, read when it is first asked for: importing stays quick."""
+        return None if self._contract is None else parse_contract(self._contract)
 
     @property
     def name(self) -> str:
@@ -217,8 +229,7 @@ def module(
     """Enter a Module class in the table."""
 
     def enter(cls: _Class) -> _Class:
-        contract = parse_contract(shape) if shape is not None else None
-        entry = ModuleEntry(cls, family, summary, tuple(aliases), tuple(samples), contract, derive)
+        entry = ModuleEntry(cls, family, summary, tuple(aliases), tuple(samples), shape, derive)
         MODULES[cls.__name__] = entry
         _BY_CLASS[cls] = entry
         return cls

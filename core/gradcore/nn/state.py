@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,8 +43,7 @@ class IncompatibleKeys(_Keys):
     __str__ = __repr__
 
 
-@dataclass
-class Loading:
+class Loading(NamedTuple):
     """What one `load_state_dict` call carries from module to module."""
 
     state: Any
