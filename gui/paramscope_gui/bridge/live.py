@@ -417,10 +417,16 @@ class Live(QObject):
             self._load(keep_weights=self._loaded_source is not None)
 
     def _on_workspace_opened(self) -> None:
+        was_loaded = self._loaded_source is not None
         self._loaded_source = None
         self._clear_run()
         self.snapshot_arrived.emit()
         self._load(keep_weights=False)
+        if was_loaded and self._loaded_source is None and self._client is not None:
+            # The new document may not or cannot run: nothing of the old one may go on.
+            with self._lock:
+                self._inbox.clear()
+            self._client.restart()
 
     def _on_workspace_document_changed(self) -> None:
         workspace = self._workspace

@@ -74,6 +74,19 @@ def test_an_opened_file_is_drawn_and_runs_only_when_the_user_says_so(
     assert application.window.notices.text_of("trust") is None
 
 
+def test_what_ran_before_ends_when_a_file_waits_for_consent(
+    qtbot: QtBot, application: Application, canary: tuple[Path, Path]
+) -> None:
+    application.desktop.open_example("xor")
+    qtbot.waitUntil(lambda: bool(application.live.rows), timeout=15_000)
+    application.live.play()
+    qtbot.waitUntil(lambda: application.live.step_count > 3, timeout=15_000)
+    application.desktop.documents.open(canary[0])
+    qtbot.waitUntil(lambda: application.live.state is RunState.EMPTY, timeout=10_000)
+    assert application.live.rows == {}
+    assert not canary[1].exists()
+
+
 def test_pressing_play_is_consent(
     qtbot: QtBot, application: Application, canary: tuple[Path, Path]
 ) -> None:
