@@ -40,6 +40,36 @@ def add(qtbot: QtBot, application: Application, wish: str) -> None:
     assert application.workspace.document.source != before, wish
 
 
+def test_a_wrong_size_is_refused_with_a_repair_by_one_key(
+    qtbot: QtBot, application: Application
+) -> None:
+    application.desktop.new_empty()
+    application.window.activateWindow()
+    workspace, canvas = application.workspace, application.window.canvas
+    canvas.view.setFocus()
+    select_the_input(application)
+    add(qtbot, application, "linear 8")
+    before = workspace.document.source
+
+    press(qtbot, Qt.Key.Key_Tab)
+    qtbot.waitUntil(canvas.search.isVisible)
+    type_text(qtbot, "Linear(5, 3)")
+    press(qtbot, Qt.Key.Key_Return)
+    assert workspace.document.source == before
+    qtbot.waitUntil(canvas.bubble.isVisible)
+    assert canvas.bubble.repair is not None
+
+    press(qtbot, Qt.Key.Key_Return)
+    assert "nn.Linear(8, 3)" in workspace.document.source
+
+
+def select_the_input(application: Application) -> None:
+    """Select where the data comes in, as a click on it would."""
+    graph = application.workspace.program.graphs["Net"]
+    entrance = next(node for node in graph.nodes if node.kind is NodeKind.INPUT)
+    application.selection.select_nodes({entrance.id})
+
+
 def test_xor_is_composed_and_trained_without_a_mouse(
     qtbot: QtBot, application: Application
 ) -> None:
@@ -52,9 +82,7 @@ def test_xor_is_composed_and_trained_without_a_mouse(
     )
     canvas = window.canvas
     canvas.view.setFocus()
-    graph = workspace.program.graphs["Net"]
-    entrance = next(node for node in graph.nodes if node.kind is NodeKind.INPUT)
-    application.selection.select_nodes({entrance.id})
+    select_the_input(application)
 
     for wish in ("linear 8", "tanh", "linear 1"):
         add(qtbot, application, wish)

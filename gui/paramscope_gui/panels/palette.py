@@ -127,11 +127,22 @@ class PalettePanel(QWidget):
                 family.setExpanded(True)
 
     def _on_search_return_pressed(self) -> None:
-        for family in self._families():
-            for item in self._entries(family):
-                if not item.isHidden():
-                    self.chosen.emit(item.data(0, TEXT_ROLE))
-                    return
+        """Choose what is called so, else what begins so, else the first that is left."""
+        text = self.search.text().strip().lower()
+        found = [
+            item
+            for family in self._families()
+            for item in self._entries(family)
+            if not item.isHidden()
+        ]
+        found.sort(
+            key=lambda item: (
+                item.text(0).lower() != text,
+                not item.text(0).lower().startswith(text),
+            )
+        )
+        if found:
+            self.chosen.emit(found[0].data(0, TEXT_ROLE))
 
     def _on_list_item_activated(self, item: QTreeWidgetItem, _: int) -> None:
         text = item.data(0, TEXT_ROLE)

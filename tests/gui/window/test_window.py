@@ -164,6 +164,15 @@ def test_the_command_palette_runs_what_is_typed(qtbot: QtBot, application: Appli
     assert not palette.isVisible()
 
 
+def test_enter_in_the_palette_adds_to_the_canvas(qtbot: QtBot, application: Application) -> None:
+    application.desktop.new_empty()
+    palette = application.window.palette_panel
+    palette.search.setFocus()
+    qtbot.keyClicks(palette.search, "tanh")
+    qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+    assert "nn.Tanh()" in application.workspace.document.source
+
+
 def test_every_example_of_the_menu_opens_and_draws(qtbot: QtBot, application: Application) -> None:
     menus = application.window.menus
     names = [name for name in menus.actions if name.startswith("example_")]
