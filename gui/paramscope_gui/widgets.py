@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -260,12 +260,3 @@ def clear_layout(layout: QVBoxLayout | QHBoxLayout) -> None:
         if widget is not None:
             widget.hide()
             widget.deleteLater()
-
-
-def is_style_change(event: QEvent) -> bool:
-    """Whether an event means that colours or type have changed."""
-    return event.type() in (
-        QEvent.Type.StyleChange,
-        QEvent.Type.PaletteChange,
-        QEvent.Type.FontChange,
-    )

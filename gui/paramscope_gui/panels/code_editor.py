@@ -204,12 +204,6 @@ class CodeEditor(QPlainTextEdit):
         """The line at a height of the viewport."""
         return self.cursorForPosition(QPoint(0, y)).blockNumber() + 1
 
-    def line_center(self, line: int) -> QPoint:
-        """The middle of a line's beginning in the viewport, so that a driver can click it."""
-        block: QTextBlock = self.document().findBlockByNumber(line - 1)
-        box = self.blockBoundingGeometry(block).translated(self.contentOffset())
-        return QPoint(4, round(box.center().y()))
-
     def _fit_gutter(self) -> None:
         self.setViewportMargins(self.gutter_width(), 0, 0, 0)
         area = self.contentsRect()

@@ -116,11 +116,6 @@ class TensorModel(QAbstractItemModel):
         """The groups that are shown."""
         return self._groups
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether a filter hides rows."""
-        return bool(self._filter)
-
     def show_rows(self, rows: Mapping[str, TensorRow]) -> bool:
         """Take the rows of a snapshot; return whether the structure changed (a reset)."""
         signature = [(path, row.kind) for path, row in rows.items()]
