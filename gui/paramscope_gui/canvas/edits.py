@@ -22,7 +22,6 @@ from paramscope.code.commands import (
     Rename,
     ReplaceText,
     SetArgument,
-    Together,
     Unregister,
 )
 from paramscope.code.graph import Node, NodeKind, PortRef, Wire
@@ -53,10 +52,7 @@ def connect(
     graph: str, source: PortRef, target: PortRef, moved_from: Wire | None = None
 ) -> Command:
     """Join two ports; a wire that was taken by its end leaves its old input open."""
-    joined = Connect(graph, source, target)
-    if moved_from is None:
-        return joined
-    return Together(joined.label, (joined, Disconnect(graph, moved_from.target)))
+    return Connect(graph, source, target, None if moved_from is None else moved_from.target)
 
 
 def disconnect(graph: str, wire: Wire) -> Command:

@@ -181,9 +181,9 @@ def test_pasting_what_is_no_python_says_so(hand, canvas: Canvas) -> None:
 
 def test_k_registers_a_plain_tensor_and_back(hand, workspace) -> None:
     hand.click_node("scale")
-    hand.key(Qt.Key.Key_K)
+    hand.key(Qt.Key.Key_R)
     assert "self.scale = nn.Parameter(torch.ones(8))" in hand.source
-    hand.key(Qt.Key.Key_K)
+    hand.key(Qt.Key.Key_R)
     assert "nn.Parameter" not in hand.source
     workspace.undo()
     workspace.undo()

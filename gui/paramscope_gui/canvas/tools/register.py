@@ -1,4 +1,4 @@
-"""Register a plain tensor as Parameter, or a Parameter as plain tensor: K, as in the tree."""
+"""Register a plain tensor as Parameter, or a Parameter as plain tensor: R, as in the tree."""
 
 from paramscope.code.graph import Node, NodeKind
 from paramscope_gui.canvas.desk import Desk
@@ -26,7 +26,7 @@ ACTIONS = (
     ActionSpec(
         "register",
         "Register or unregister",
-        ("K",),
+        ("R",),
         "edit",
         register,
         lambda desk: selected_tensor(desk) is not None,

@@ -89,10 +89,7 @@ class WireTool(Tool):
                 reason, repair = self._refusal
                 desk.say(reason, repair, place)
                 return
-            command = connect(graph, source, end)
-            if detached is not None:
-                command = connect(graph, source, end, moved_from=detached)
-            desk.perform(command, place)
+            desk.perform(connect(graph, source, end, moved_from=detached), place)
         elif detached is not None:
             if self._has_left(detached, place):
                 desk.perform(disconnect(graph, detached), place)
