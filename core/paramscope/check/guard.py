@@ -56,15 +56,21 @@ def silence_forks(on_fork: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=on_fork)
 
 
-def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
+def refused_place(event: str, arguments: tuple[Any, ...]) -> str:
+    """Return the other machine that an event of the interpreter is about; empty if it is none."""
     if event == "socket.connect":
         address = arguments[1]
         if isinstance(address, tuple) and address and not _is_local(address[0]):
-            raise NetworkRefusedError(":".join(str(part) for part in address[:2]))
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-        if not _is_local(host):
-            raise NetworkRefusedError(f"{_text(host)}:{arguments[1]}")
+            return ":".join(str(part) for part in address[:2])
+    elif event == "socket.getaddrinfo" and not _is_local(arguments[0]):
+        return f"{_text(arguments[0])}:{arguments[1]}"
+    return ""
+
+
+def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
+    place = refused_place(event, arguments) if event.startswith("socket.") else ""
+    if place:
+        raise NetworkRefusedError(place)
 
 
 def _is_local(host: object) -> bool:

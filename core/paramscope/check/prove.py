@@ -1,6 +1,7 @@
 """Fix, then prove: an edit is made on a copy, the copy is run, and only what it shows counts."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from paramscope.census.rows import Kind, TensorRow
 from paramscope.check.job import Verdict
@@ -16,30 +17,49 @@ Run = Callable[[str], Verdict]
 def prove(report: Report, run: Run) -> str:
     """Find an edit for each finding that a run of the edited copy proves right.
 
-    Each is made on top of those before it, so the last copy has them all.
+    Each is made on top of those before it, so the last copy has them all. One that shows
+    nothing while another mistake stands in its way is tried again when that one is mended.
 
     Returns: the source with every proved edit.
     """
     assert report.source is not None
-    text, verdict = report.source.text, report.verdict
-    runs = 0
-    for finding in report.findings:
-        current = next((f for f in verdict.findings if _same(f, finding)), None)
-        if current is None:
-            report.proofs[finding] = Proof(
-                "mended by the edit above", text, text, f"{finding.rule} gone"
-            )
-            continue
-        for mend in mends_of(current, text):
-            if runs >= MAX_RUNS:
-                break
-            runs += 1
-            after = run(mend.source)
-            if is_proof(current, verdict, after):
-                report.proofs[finding] = _proof(current, text, mend, verdict, after)
-                text, verdict = mend.source, after
-                break
-    return text
+    copy = _Copy(report.source.text, report.verdict, run)
+    waiting = list(report.findings)
+    while waiting:
+        mended = [finding for finding in waiting if _mend(finding, copy, report)]
+        if not mended:
+            break
+        waiting = [finding for finding in waiting if finding not in mended]
+    return copy.text
+
+
+@dataclass(slots=True)
+class _Copy:
+    """The edited copy as it stands, with what its last good run has shown."""
+
+    text: str
+    verdict: Verdict
+    run: Run
+    runs_left: int = MAX_RUNS
+
+
+def _mend(finding: Finding, copy: _Copy, report: Report) -> bool:
+    """Try the edits for one finding until a run proves one of them."""
+    current = next((f for f in copy.verdict.findings if _same(f, finding)), None)
+    if current is None:
+        words = f"{finding.rule} gone"
+        report.proofs[finding] = Proof("mended with another edit", copy.text, copy.text, words)
+        return True
+    for mend in mends_of(current, copy.text):
+        if not copy.runs_left:
+            return False
+        copy.runs_left -= 1
+        after = copy.run(mend.source)
+        if is_proof(current, copy.verdict, after):
+            report.proofs[finding] = _proof(current, copy.text, mend, copy.verdict, after)
+            copy.text, copy.verdict = mend.source, after
+            return True
+    return False
 
 
 def is_proof(finding: Finding, before: Verdict, after: Verdict) -> bool:

@@ -18,14 +18,24 @@ def census_table(rows: Sequence[TensorRow]) -> str:
     """
     lines = [_HEAD]
     for row in rows:
-        shape = "x".join(str(size) for size in row.shape) or "scalar"
-        lines.append((row.path, row.kind, row.gradient, _stepping(row), shape, _note(row)))
+        lines.append((row.path, row.kind, row.gradient, _stepping(row), _shape(row), _note(row)))
     widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
     shown = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
     return "\n".join([*shown, _totals(rows)])
+
+
+def _is_module(row: TensorRow) -> bool:
+    """Tell the row of a hidden Module, which has a class where tensors have a dtype."""
+    return row.dtype[:1].isupper()
+
+
+def _shape(row: TensorRow) -> str:
+    if _is_module(row):
+        return ""
+    return "x".join(str(size) for size in row.shape) or "scalar"
 
 
 def _stepping(row: TensorRow) -> str:
@@ -49,7 +59,11 @@ def _note(row: TensorRow) -> str:
 
 def _totals(rows: Sequence[TensorRow]) -> str:
     # A tied tensor has a row for each of its names, and counts once.
-    distinct = [row for row in rows if not any(name < row.path for name in row.tied_with)]
+    distinct = [
+        row
+        for row in rows
+        if not _is_module(row) and not any(name < row.path for name in row.tied_with)
+    ]
     count = sum(row.count for row in distinct)
     stepped = sum(row.count for row in distinct if row.stepping is Stepping.IN_OPTIMIZER)
     tensors = "1 tensor" if len(distinct) == 1 else f"{len(distinct)} tensors"
