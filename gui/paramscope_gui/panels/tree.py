@@ -37,6 +37,7 @@ from paramscope_gui.widgets import EmptyState, shape_text
 
 TENTH_OF_A_SECOND = 100
 GLYPH = 14
+PADDING = GRID + GRID // 2  # of a column around its words
 BAR_DECADES = (-8.0, 2.0)  # a gradient norm of 1e-8 draws nothing, of 100 a full bar
 MANY_ROWS = 2000  # above this, groups stay closed until they are opened
 
@@ -222,10 +223,10 @@ class _TensorView(QTreeView):
         plain = QFontMetrics(theme.font("small"))
         width = bold.horizontalAdvance
         self.header().setFont(theme.font("small"))
-        self.setColumnWidth(Column.STATE, width("PARAMETER") + 2 * GRID)
-        self.setColumnWidth(Column.SHAPE, plain.horizontalAdvance("16×16×3×3") + 2 * GRID)
-        self.setColumnWidth(Column.GRADIENT, plain.horizontalAdvance("vanishing") + 2 * GRID)
-        self.setColumnWidth(Column.STEPPED_BY, plain.horizontalAdvance("not stepped") + 2 * GRID)
+        self.setColumnWidth(Column.STATE, width("PARAMETER") + PADDING)
+        self.setColumnWidth(Column.SHAPE, plain.horizontalAdvance("16×16×3×3") + PADDING)
+        self.setColumnWidth(Column.GRADIENT, plain.horizontalAdvance("vanishing") + PADDING)
+        self.setColumnWidth(Column.STEPPED_BY, plain.horizontalAdvance("not stepped") + PADDING)
         self.fit_columns()
         self.scheduleDelayedItemsLayout()
 
