@@ -316,6 +316,10 @@ def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
     return hits
 
 
+def _draw_bernoulli(where: Array, chance: Any, generator: Any) -> None:
+    np.copyto(where, _bernoulli(where.shape, chance, where.dtype, generator))
+
+
 def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
@@ -381,6 +385,8 @@ def _random_methods() -> None:
         """Overwrite with 1 with probability ``p``, else 0."""
         chance = p._a if isinstance(p, TensorBase) else p
         values = _bernoulli(self._a.shape, chance, self._a.dtype, generator)
+        if graph.journal is not None:
+            graph.journal.work(_draw_bernoulli, (self,), (chance, generator))
         return self._overwrite("bernoulli_", values)
 
     def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:

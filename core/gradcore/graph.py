@@ -101,6 +101,27 @@ def tell(
         recorder = listener
 
 
+class Journal(Protocol):
+    """What a recording is told beside the recorder's events: work that no operation stands for.
+
+    It is set together with the recorder, and must not change what it is given.
+    """
+
+    def work(
+        self, function: Callable[..., Any], tensors: tuple["TensorBase", ...], values: Any
+    ) -> None:
+        """``function(*arrays, *values)`` writes the first array, or draws random numbers into it.
+
+        It is about to, or just has: either way it is done once.
+        """
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """``function(*args)``, which changes gradients by their values, was called."""
+
+
+journal: Journal | None = None
+
+
 class Counter:
     """How often a memory block was written in place; shared by all tensors that look at it.
 

@@ -6,6 +6,7 @@ are in `state.py`, calls with hooks in `hooks.py`, shape errors that name the mo
 `located.py`.
 """
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -21,6 +22,9 @@ from gradcore.tensor import Tensor
 
 _set = object.__setattr__
 _TABLES = ("_parameters", "_buffers", "_modules")
+_count_edit = itertools.count(1).__next__
+edits = [0]
+"""The number of the last change to an attribute of any Module; who has seen it needs not look."""
 
 
 class Module(HookRegistration, Conversion):
@@ -110,6 +114,7 @@ class Module(HookRegistration, Conversion):
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
+        edits[0] = _count_edit()
         parameters = own.get("_parameters")
         if isinstance(value, Parameter):
             if parameters is None:
@@ -164,6 +169,7 @@ class Module(HookRegistration, Conversion):
             own[table].pop(name, None)
 
     def __delattr__(self, name: str) -> None:
+        edits[0] = _count_edit()
         for table in _TABLES:
             if name in self.__dict__.get(table, ()):
                 del self.__dict__[table][name]
@@ -185,6 +191,7 @@ class Module(HookRegistration, Conversion):
         """Add a Parameter (or a place for one, None) under a name."""
         if "_parameters" not in self.__dict__:
             raise AttributeError("cannot assign parameter before Module.__init__() call")
+        edits[0] = _count_edit()
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
@@ -203,6 +210,7 @@ class Module(HookRegistration, Conversion):
         """Add a tensor that belongs to the state but is not trained (running statistics)."""
         if "_buffers" not in self.__dict__:
             raise AttributeError("cannot assign buffer before Module.__init__() call")
+        edits[0] = _count_edit()
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -219,6 +227,7 @@ class Module(HookRegistration, Conversion):
         """Add a child under a name that need not be an identifier."""
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{typename(module)} is not a Module subclass")
+        edits[0] = _count_edit()
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 

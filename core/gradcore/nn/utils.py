@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore import graph
 from gradcore.creation import zeros
 from gradcore.graph import wrap, written
 from gradcore.ops.registry import FUNCTIONS
@@ -14,6 +15,14 @@ from gradcore.tensor import Tensor
 def _gradients(parameters: Any) -> list[Tensor]:
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     return [tensor._grad for tensor in tensors if tensor._grad is not None]
+
+
+def _told(clip: Any, parameters: Any, settings: tuple[Any, ...]) -> Any:
+    """Tell the journal of a clipping; return the parameters, which may have been an iterator."""
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if graph.journal is not None:
+        graph.journal.call(clip, (parameters, *settings))
+    return parameters
 
 
 def _norm(array: Any, norm_type: float) -> Any:
@@ -62,6 +71,8 @@ def clip_grad_norm_(
     Returns: the norm before scaling, so that it can be plotted.
     Source:  Pascanu et al. 2013, https://arxiv.org/abs/1211.5063
     """
+    if graph.journal is not None:
+        parameters = _told(clip_grad_norm_, parameters, (max_norm, norm_type, error_if_nonfinite))
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     factor = float(max_norm) / (float(total._a) + 1e-6)
@@ -75,6 +86,8 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
     """Limit every value of every gradient to `-clip_value` .. `clip_value`."""
+    if graph.journal is not None:
+        parameters = _told(clip_grad_value_, parameters, (clip_value,))
     limit = float(clip_value)
     for gradient in _gradients(parameters):
         np.clip(gradient._a, -limit, limit, out=gradient._a)

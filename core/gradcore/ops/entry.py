@@ -74,6 +74,7 @@ class Operation:
         self.undefined = False
         self.plans: dict[int, Plan] = {}
         self.differentiable = False
+        self.kind = "general"
         self.view = False
         self.varargs = False
         self.adapt: Callable[..., Any] | None = None

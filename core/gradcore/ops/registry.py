@@ -163,6 +163,7 @@ def operation(
         if kind != "general":
             op.name_inputs(("input", "other")[: 2 if kind == "binary" else 1])
         op.set_gradient(gradient, joint)
+        op.kind = kind
         op.view = view
         op.varargs = varargs
         op.adapt = adapt

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore import graph
 from gradcore.errors import ShapeError
 from gradcore.graph import written
 from gradcore.ops.normalization import normalize as _normalize
@@ -38,19 +39,26 @@ def batch_norm(
     shape = (1, input.size(1)) + (1,) * (input.dim() - 2)
     y, _, _, mean, variance = _normalize(input, weight, bias, axes, shape, eps)
     if running_mean is not None:
-        _move(running_mean, mean._a.reshape(-1), momentum)
+        _move(running_mean, mean, momentum, 1.0)
     if running_var is not None:
-        _move(running_var, variance._a.reshape(-1) * (count / (count - 1)), momentum)
+        _move(running_var, variance, momentum, count / (count - 1))
     result: Tensor = y
     return result
 
 
-def _move(running: Tensor, now: Any, momentum: float) -> None:
-    """Take a running statistic a step towards what was just measured."""
-    values = running._a
-    values *= 1 - momentum
-    values += momentum * now
+def _move(running: Tensor, now: Tensor, momentum: float, factor: float) -> None:
+    """Take a running statistic a step towards ``factor`` times what was just measured."""
+    _move_array(running._a, now._a, momentum, factor)
     written(running, "batch_norm", False)
+    if graph.journal is not None:
+        graph.journal.work(_move_array, (running, now), (momentum, factor))
+
+
+def _move_array(values: Any, now: Any, momentum: float, factor: float) -> None:
+    # With several rows, one for each sample (instance norm), their mean counts.
+    row = now.reshape(-1) if now.shape[0] == 1 else now.mean(0).reshape(-1)
+    values *= 1 - momentum
+    values += momentum * (row if factor == 1.0 else row * factor)
 
 
 def _check_channels(input: Tensor, tensors: Sequence[Tensor | None]) -> None:
@@ -184,10 +192,9 @@ def instance_norm(
     axes = tuple(range(2, input.dim()))
     y, _, _, mean, variance = _normalize(input, None, None, axes, None, eps)
     if running_mean is not None:
-        _move(running_mean, mean._a.mean(0).reshape(-1), momentum)
+        _move(running_mean, mean, momentum, 1.0)
     if running_var is not None:
-        unbiased = variance._a.mean(0).reshape(-1) * (area / (area - 1))
-        _move(running_var, unbiased, momentum)
+        _move(running_var, variance, momentum, area / (area - 1))
     return _scaled(y, weight, bias)
 
 
