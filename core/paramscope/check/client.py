@@ -17,6 +17,7 @@ from paramscope.check.guard import guarded_environment
 from paramscope.check.job import Job, Ready, Verdict
 from paramscope.check.traces import failure_of_exit, failure_of_timeout
 from paramscope.check.wire import decode, frame_of, read_body
+from paramscope.engine.process import worker_environment
 
 ENGINE_TIMEOUT = 300.0  # seconds that loading an engine may take on a slow disk
 GRACE = 3.0  # seconds after which a process that should have answered is ended from here
@@ -33,7 +34,8 @@ class Checker:
     def __init__(self, engine: str, allows_network: bool = False) -> None:
         self.engine = engine
         self.engine_words = ""
-        self._environment = _with_our_packages(guarded_environment(os.environ, allows_network))
+        base = worker_environment(os.environ)
+        self._environment = _with_our_packages(guarded_environment(base, allows_network))
         self._folder = tempfile.TemporaryDirectory(prefix="paramscope-")
         self._server: _Server | None = None
         self._problem = ""

@@ -52,8 +52,12 @@ def main(arguments: Sequence[str]) -> int:
         return COULD_NOT_RUN
     if options.only_documents:
         targets = [target for target in targets if _is_document(target)]
-    with Checker(options.engine, options.network) as checker:
-        reports = [_check(target, checker, options) for target in targets]
+    try:
+        with Checker(options.engine, options.network) as checker:
+            reports = [_check(target, checker, options) for target in targets]
+    except KeyboardInterrupt:
+        print("Stopped. No file was left half written.", file=sys.stderr)
+        return COULD_NOT_RUN
     _print(reports, options)
     statuses = {report.status for report in reports}
     return next((code for code in (COULD_NOT_RUN, FOUND) if code in statuses), CLEAN)

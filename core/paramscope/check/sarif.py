@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from paramscope.check.report import Proof, Report
 from paramscope.check.text import excerpt, user_traceback
-from paramscope.code.text_edit import SourceText, difference
+from paramscope.code.text_edit import Edit, SourceText, difference, moved_offset
 from paramscope.rules.finding import Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -94,9 +94,30 @@ def _result(finding: Finding, report: Report, index: int) -> dict[str, Any]:
         "partialFingerprints": {"ruleAndPath/v1": f"{finding.rule}:{finding.where}"},
     }
     proof = report.proofs.get(finding)
-    if proof is not None and proof.before != proof.after:
-        result["fixes"] = [_fix(proof, report)]
+    edits = _edits_of_file(proof, report) if proof is not None else []
+    if proof is not None and edits:
+        result["fixes"] = [_fix(proof, edits, report)]
     return result
+
+
+def _edits_of_file(proof: Proof, report: Report) -> list[Edit]:
+    """Return a proof's edits as the file stands, without those it was made on top of.
+
+    None where they touch what another edit wrote: such a one cannot be applied alone.
+    """
+    original = report.source.text if report.source is not None else ""
+    back = difference(proof.before, original)
+    edits = []
+    for edit in difference(proof.before, proof.after):
+        start, end = moved_offset(edit.start, back), moved_offset(edit.end, back)
+        if edit.start == edit.end:
+            end = start
+        if start is None or end is None:
+            return []
+        if original[start:end] != proof.before[edit.start : edit.end]:
+            return []
+        edits.append(Edit(start, end, edit.text))
+    return edits
 
 
 def _location(report: Report, line: int | None, finding: Finding | None) -> dict[str, Any]:
@@ -123,8 +144,8 @@ def _artifact(report: Report) -> dict[str, Any]:
         return {"uri": path.as_uri()}
 
 
-def _fix(proof: Proof, report: Report) -> dict[str, Any]:
-    text = SourceText(proof.before)
+def _fix(proof: Proof, edits: Sequence[Edit], report: Report) -> dict[str, Any]:
+    text = SourceText(report.source.text if report.source is not None else "")
     return {
         "description": {"text": f"{proof.label} ({proof.words})"},
         "artifactChanges": [
@@ -135,7 +156,7 @@ def _fix(proof: Proof, report: Report) -> dict[str, Any]:
                         "deletedRegion": _region(text, edit.start, edit.end),
                         "insertedContent": {"text": edit.text},
                     }
-                    for edit in difference(proof.before, proof.after)
+                    for edit in edits
                 ],
             }
         ],

@@ -21,6 +21,7 @@ _CODES = {
     "caret": "1;34",
 }
 _MAX_OUTPUT_LINES = 12
+_LACKING = ("AttributeError", "ImportError", "ModuleNotFoundError", "NotImplementedError")
 
 
 class Paint:
@@ -147,10 +148,17 @@ def _failure(failure: Failed, report: Report, paint: Paint) -> list[str]:
     lines += [f"  {line}" for line in user_traceback(failure).splitlines()]
     if report.findings:
         return lines
+    if report.engine.startswith("gradcore") and _may_lack(failure):
+        lines.append(f"  {paint('note:', 'bold')} It ran on gradcore; PyTorch is --engine torch.")
     said = report.verdict.output.strip().splitlines()[-_MAX_OUTPUT_LINES:]
     if said:
         lines += [f"  {paint('it printed:', 'dim')}", *(f"  {paint(x[:200], 'dim')}" for x in said)]
     return lines
+
+
+def _may_lack(failure: Failed) -> bool:
+    """Tell whether a failure may be for something that gradcore lacks and PyTorch has."""
+    return "gradcore" in failure.message or failure.kind in _LACKING
 
 
 def user_traceback(failure: Failed) -> str:

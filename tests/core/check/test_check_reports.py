@@ -203,17 +203,27 @@ def test_sarif_holds_what_its_schema_demands(
 def test_replacements_of_sarif_make_the_mended_text(
     write: Write, capsys: Any, net: str, training: str, good: str
 ) -> None:
-    write("model.py", net + training)
+    added = "        self.more = [nn.Linear(3, 3)]\n        # what each"
+    used = "self.more[0](self.linear(x))"
+    source = (net + training).replace("        # what each", added)
+    source = source.replace("self.linear(x)", used)
+    write("model.py", source)
     main(["model.py", "--format", "sarif"])
-    (result,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
-    lines = (net + training).splitlines()
-    replacements = result["fixes"][0]["artifactChanges"][0]["replacements"]
+    results = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    replacements = [
+        item
+        for result in results
+        for item in result["fixes"][0]["artifactChanges"][0]["replacements"]
+    ]
+    lines = source.splitlines()
     for item in sorted(replacements, key=lambda i: -i["deletedRegion"]["startColumn"]):
         region = item["deletedRegion"]
         line = lines[region["startLine"] - 1]
         start, end = region["startColumn"] - 1, region["endColumn"] - 1
         lines[region["startLine"] - 1] = line[:start] + item["insertedContent"]["text"] + line[end:]
-    assert "\n".join(lines) + "\n" == good
+    mended = good.replace("        # what each", added).replace("self.linear(x)", used)
+    mended = mended.replace("[nn.Linear(3, 3)]", "nn.ModuleList([nn.Linear(3, 3)])")
+    assert "\n".join(lines) + "\n" == mended
 
 
 @pytest.mark.parametrize(
