@@ -4,7 +4,7 @@ Shapes flow from what is known (a traced step, the data) through the contracts o
 the rules of operations. What is not known stays open and refuses nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -42,11 +42,13 @@ def infer_shapes(program: Program, graph: str, known: Shapes) -> dict[PortRef, S
     canvas = program.graphs[graph]
     shapes = dict(known)
     names = argument_values(program, graph)
-    for node in _in_order(canvas):
+    sources = _sources(canvas.wires)
+    # The parser's order: each node stands behind those it takes from, uncalled ones last.
+    for node in canvas.nodes:
         if all(PortRef(node.id, port) in shapes for port in range(len(node.outputs))):
             continue
         try:
-            found = _outputs(node, _inputs(canvas, node, shapes), names)
+            found = _outputs(node, _inputs(node, sources.get(node.id, {}), shapes), names)
         except _Refusal:
             continue
         for port, shape in enumerate(found[: len(node.outputs)]):
@@ -74,7 +76,8 @@ def check_connection(
     given = shapes.get(source)
     if given is None:
         return Accepted()
-    inputs = _inputs(canvas, taker, shapes)
+    into = _sources(wire for wire in canvas.wires if wire.target.node == taker.id)
+    inputs = _inputs(taker, into.get(taker.id, {}), shapes)
     inputs[target.port] = given
     batch = _batch_size(canvas, live_shapes)
     try:
@@ -146,20 +149,18 @@ def _reaches(canvas: Graph, start: str, end: str) -> bool:
     return False
 
 
-def _in_order(canvas: Graph) -> Iterator[Node]:
-    """The nodes, each behind those it takes from (the parser's order, uncalled ones last)."""
-    yield from canvas.nodes
+def _sources(wires: Iterable[Wire]) -> dict[str, dict[int, PortRef]]:
+    """What feeds each input, by node and port."""
+    sources: dict[str, dict[int, PortRef]] = {}
+    for wire in wires:
+        sources.setdefault(wire.target.node, {})[wire.target.port] = wire.source
+    return sources
 
 
-def _inputs(canvas: Graph, node: Node, shapes: Shapes) -> list[Shape | None]:
-    sources = {wire.target.port: wire.source for wire in _wires_into(canvas, node.id)}
+def _inputs(node: Node, sources: Mapping[int, PortRef], shapes: Shapes) -> list[Shape | None]:
     return [
         shapes.get(sources[port]) if port in sources else None for port in range(len(node.inputs))
     ]
-
-
-def _wires_into(canvas: Graph, node: str) -> list[Wire]:
-    return [wire for wire in canvas.wires if wire.target.node == node]
 
 
 def _arguments(node: Node, names: Mapping[str, object]) -> dict[str, object]:
