@@ -31,8 +31,10 @@ class ServerError(RuntimeError):
 class Checker:
     """Runs jobs on one engine, one after the other, each in a process of its own."""
 
-    def __init__(self, engine: str, allows_network: bool = False) -> None:
+    def __init__(self, engine: str, allows_network: bool = False, forks: bool = True) -> None:
         self.engine = engine
+        self._forks = forks
+        self._does_many = False
         self.engine_words = ""
         base = worker_environment(os.environ)
         self._environment = _with_our_packages(guarded_environment(base, allows_network))
@@ -66,10 +68,10 @@ class Checker:
         if self._problem:
             raise ServerError(self._problem)
         self._stop()
-        self._server = _Server(self.engine, self._environment)
+        self._server = _Server(self.engine, self._environment, self._forks)
         body = self._server.next_answer(ENGINE_TIMEOUT)
         ready: Ready = decode(body, Ready) if body is not None else Ready()
-        self.engine_words = ready.engine
+        self.engine_words, self._does_many = ready.engine, ready.does_many
         if not ready.engine:
             said = self._server.output().strip().splitlines() or ["nothing"]
             self._stop()
@@ -97,7 +99,7 @@ class Checker:
         else:
             verdict = Verdict(failure=failure_of_exit(job, server.wait()))
         output = verdict.output or server.output()
-        if body is None or server.has_ended:
+        if body is None or not self._does_many:
             self._stop()
         return msgspec.structs.replace(verdict, output=output)
 
@@ -115,10 +117,11 @@ class Checker:
 class _Server:
     """One such process with the threads that read what it says."""
 
-    def __init__(self, engine: str, environment: dict[str, str]) -> None:
+    def __init__(self, engine: str, environment: dict[str, str], forks: bool) -> None:
         # -P: a file of the user's in this folder must not stand in for a library's.
+        command = [sys.executable, "-P", "-m", "paramscope.check.server", engine]
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "paramscope.check.server", engine],
+            command if forks else [*command, "--spawn"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -45,7 +45,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The process has loaded its engine, or says why it could not."""
+    """The process has loaded its engine, or says why it could not.
+
+    ``does_many`` tells whether it forks for each job, and so can do more than one.
+    """
 
     engine: str = ""
+    does_many: bool = False
     error: str = ""

@@ -1,8 +1,8 @@
 """The process that runs files: it loads an engine once, then gives each file a fresh fork.
 
-``python -m paramscope.check.server ENGINE [--network]`` reads jobs from its standard input and
+``python -m paramscope.check.server ENGINE [--spawn]`` reads jobs from its standard input and
 answers on its standard output. Where processes cannot be forked with their libraries loaded,
-it does one job itself and ends, and the next job gets a new one.
+or with ``--spawn``, it does one job itself and ends, and the next job gets a new one.
 """
 
 import ctypes
@@ -42,16 +42,17 @@ def main(arguments: list[str]) -> int:
         answers.write(frame_of(Ready(error=str(error))))
         return 1
     _warm_up(adapter)
-    answers.write(frame_of(Ready(f"{adapter.name} {adapter.version}")))
+    forks = CAN_FORK and "--spawn" not in arguments
+    answers.write(frame_of(Ready(f"{adapter.name} {adapter.version}", forks)))
     jobs = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    if CAN_FORK:
+    if forks:
         _set_process_control(_PR_SET_CHILD_SUBREAPER, 1)
     while (body := read_body(jobs)) is not None:
         job: Job = decode(body, Job)
-        if not CAN_FORK:
+        if not forks:
             _answer(job, adapter, answers)
-            return 0
+            os._exit(0)  # as in a fork
         answers.write(frame_of(_run_in_fork(job, adapter, (answers.fileno(), jobs.fileno()))))
     return 0
 

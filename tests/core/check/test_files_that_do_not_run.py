@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from paramscope.check.job import Verdict
+from paramscope.check.client import Checker
+from paramscope.check.job import Job, Verdict
+from paramscope.check.target import parse_target, read_target
 from paramscope.check.text import user_traceback
 
 Run = Callable[..., Verdict]
@@ -159,3 +161,28 @@ def test_file_of_that_folder_does_not_stand_in_for_a_library(
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("", ""),
+        ("print('x' * 100_000)", ""),
+        ("1 / 0", "ZeroDivisionError"),
+        ("import os\nos.abort()", "ChildProcessError"),
+        ("import os\nos._exit(7)", "ChildProcessError"),
+        ("while True:\n    pass", "TimeoutError"),
+    ],
+    ids=["sound", "prints", "fails", "aborts", "exits", "never ends"],
+)
+def test_a_process_for_each_file_does_without_forks(
+    tmp_path: Path, job_of: Callable[..., Job], net: str, training: str, code: str, kind: str
+) -> None:
+    path = tmp_path / "model.py"
+    path.write_text(code + "\n" + net + training)
+    with Checker("gradcore", forks=False) as checker:
+        job = job_of(read_target(parse_target(str(path))), checker, 1.5 if kind else 30.0)
+        for _ in range(2):
+            verdict = checker.run(job)
+            assert (verdict.failure.kind if verdict.failure else "") == kind
+            assert [f.rule for f in verdict.findings] == ([] if kind else ["REG01"])
