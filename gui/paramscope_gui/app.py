@@ -1,8 +1,8 @@
 """Wires the application together and starts it; the only place that knows every part.
 
-The window is shown first, with little more than its welcome page. The panels, the worker and
-then the plots come after its first paint, so that it is visible in half a second and usable in
-one.
+The window is shown first, with little more than its welcome page. The panels and the worker
+come after its first paint, and the plots beside what the user does then, so that it is visible
+in half a second and usable in one.
 """
 
 import argparse
@@ -47,7 +47,8 @@ def has_display() -> bool:
 class Application(QObject):
     """One window with its document and its worker.
 
-    Everything but the window comes after its first paint; ``loaded`` tells when it is there.
+    Everything but the window comes after its first paint. Documents can be opened before the
+    plots and the palette's entries are there; ``loaded`` tells when all is.
     """
 
     loaded = Signal()
@@ -80,13 +81,13 @@ class Application(QObject):
         self.workspace, self.selection = session.workspace, session.selection
         self.live, self.desktop = session.live, session.desktop
         self.desktop.show_welcome_cards()
-        QTimer.singleShot(0, self._finish)
+        self.desktop.loaded.connect(self.loaded)
+        QTimer.singleShot(0, self._open)
 
-    def _finish(self) -> None:
-        self.desktop.finish_loading()
+    def _open(self) -> None:
         if self._path is not None:
             self.desktop.documents.open(self._path)
-        self.loaded.emit()
+        self.desktop.load_the_rest()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

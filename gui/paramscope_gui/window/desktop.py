@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from paramscope.code.templates import empty_model, new_model
@@ -17,13 +17,17 @@ from paramscope_gui.window.documents import Documents
 from paramscope_gui.window.furnishing import add_plots
 from paramscope_gui.window.help import Help
 from paramscope_gui.window.lessons import LessonPlayer
+from paramscope_gui.window.loading import Loading
 from paramscope_gui.window.main import MainWindow
 
 LOG_PAGE = 1
+LOADED_LATER = ("gradcore.nn", "paramscope_gui.panels.loss")  # this one brings pyqtgraph
 
 
 class Desktop(QObject):
     """Everything around the window that is no widget."""
+
+    loaded = Signal()
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -45,6 +49,8 @@ class Desktop(QObject):
         window.welcome.open_requested.connect(self.documents.open_dialog)
         window.welcome.new_requested.connect(self.new)
         self._is_loaded = False
+        self._loading = Loading(LOADED_LATER, self)
+        self._loading.finished.connect(self._on_loading_finished)
 
     def show_welcome_cards(self) -> None:
         """Fill the welcome page."""
@@ -54,11 +60,21 @@ class Desktop(QObject):
         )
         window.welcome.show_examples([Card(one.name, one.title, one.summary) for one in examples()])
 
-    def finish_loading(self) -> None:
-        """Load what takes longest: the plots, and gradcore's catalogue for the palette."""
-        add_plots(self._window)
+    def load_the_rest(self) -> None:
+        """Load the plots and gradcore's catalogue for the palette while the window is used."""
+        self._loading.start()
+
+    def _on_loading_finished(self) -> None:
+        if not self._window.isVisible():
+            return  # it was closed meanwhile
         self._is_loaded = True
         self._show_offers()
+        # A turn of its own for each, so that what the user does comes between.
+        QTimer.singleShot(0, self._window, self._add_plots)
+
+    def _add_plots(self) -> None:
+        add_plots(self._window)
+        self.loaded.emit()
 
     def new(self) -> None:
         """Show a small model to begin with."""
@@ -158,5 +174,6 @@ class Desktop(QObject):
         self._window.workspace.execute(command)
 
     def _on_window_closing(self) -> None:
+        self._loading.wait()
         self.help.close_all()
         self._window.canvas.close_canvas()
