@@ -89,15 +89,12 @@ def _dedented(place: Place, block: ast.With) -> str | None:
         if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno:
             return None  # lines of a long string are no code
     depth = len(text.indentation(first.lineno)) - len(text.indentation(block.lineno))
-    edits = [Edit(text.line_start(block.lineno), text.line_start(block.body[0].lineno), "")]
-    for number in range(first.lineno, (last.end_lineno or last.lineno) + 1):
+    edits = [Edit(text.line_start(block.lineno), text.line_start(block.lineno + 1), "")]
+    # The comments above the first statement move with it.
+    for number in range(block.lineno + 1, (last.end_lineno or last.lineno) + 1):
         start = text.line_start(number)
         if text.line(number)[:depth].isspace():
             edits.append(Edit(start, start + depth, ""))
-    # Comments between the two lines stay.
-    between = range(block.lineno + 1, first.lineno)
-    if any(text.line(number).strip() for number in between):
-        edits[0] = Edit(text.line_start(block.lineno), text.line_start(block.lineno + 1), "")
     return place.edited(*edits)
 
 

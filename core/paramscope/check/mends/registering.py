@@ -71,7 +71,9 @@ def _displays_in(value: ast.expr) -> list[ast.expr]:
 
 def _around(place: Place, node: ast.expr, function: str) -> list[Edit]:
     start, end = place.text.node_range(node)
-    return [Edit(start, start, f"{function}("), Edit(end, end, ")")]
+    is_bare = isinstance(node, ast.Tuple) and place.source[start] != "("
+    before, after = ("((", "))") if is_bare else ("(", ")")
+    return [Edit(start, start, f"{function}{before}"), Edit(end, end, after)]
 
 
 def _made_values(place: Place) -> Iterator[ast.expr]:
