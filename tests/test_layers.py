@@ -45,6 +45,7 @@ LAYERS = (
     ("gradcore.backends", "gradcore.cuda", "gradcore.settings", "gradcore.types"),
     ("gradcore.compat",),
     ("gradcore.utils",),
+    ("gradcore.replay",),
     ("gradcore.optim",),
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),

@@ -80,9 +80,11 @@ from gradcore.random import (
     seed,
     set_rng_state,
 )
+from gradcore.replay import (
+    compile,
+)
 from gradcore.settings import (
     autocast,
-    compile,
 )
 from gradcore.size import (
     Size,

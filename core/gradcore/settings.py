@@ -1,19 +1,7 @@
 """What scripts ask for to go faster on other machines. None of it changes what is computed here."""
 
-from collections.abc import Callable
 from contextlib import ContextDecorator
 from typing import Any
-
-
-def compile(model: Any = None, **options: Any) -> Any:
-    """Return the model or function itself: it runs as it is, with the same results."""
-    if model is not None:
-        return model
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return function
-
-    return decorate
 
 
 class autocast(ContextDecorator):

@@ -33,6 +33,8 @@ from gradcore.ops.calls import make_binary, make_general, make_sequence, make_un
 from gradcore.ops.entry import Operation
 from gradcore.ops.inplace import make_inplace
 
+WRITES: dict[str, Operation] = {}
+"""The operation of each in-place form, by the name the recorder is told."""
 OPERATIONS: dict[str, Operation] = {}
 """Every operation by its name."""
 
@@ -218,6 +220,7 @@ def _publish(
         METHODS[public] = call
     for public in _names(inplace, op.name + "_"):
         written = make_inplace(op, public)
+        WRITES[public] = op
         METHODS[public] = written
         FUNCTIONS.setdefault(public, written)
 

@@ -1,0 +1,388 @@
+"""``compile``: a training step that is recorded once, checked once, and from then on replayed.
+
+The first call of a step with arguments of a shape runs as it is and is recorded. The second runs as
+it is too, and the recording beside it: only if both give the same numbers, bit for bit, are later
+calls replayed. Each replay is preceded by guards; whatever they do not recognise runs as it is.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore import dtypes, graph
+from gradcore.graph import FREED, INFERENCE, Node, TensorBase, new, state, tick, wrap, written
+from gradcore.nn.hooks import GLOBAL_HOOKS
+from gradcore.nn.module import Module
+from gradcore.random import default_generator
+from gradcore.replay.captured import Captured
+from gradcore.replay.generate import generate
+from gradcore.replay.program import Program, RefusalError, Returned
+from gradcore.replay.recording import Recording
+
+ATTEMPTS = 4
+"""So often in a row may the world have changed before a step is left to run as it is."""
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """Return a function that trains like ``model``, a function of one training step, but faster.
+
+    The step is recorded when it is first called and replayed from the third call on; whatever
+    cannot be replayed runs as it is, with the same results. ``report`` of what is returned says
+    which, and why. A Module is returned as it is. ``options`` are those of PyTorch, which choose
+    between means that do not exist here.
+    """
+    if model is None:
+        return functools.partial(compile, **options)
+    if isinstance(model, (Module, Compiled)) or not callable(model):
+        return model
+    return Compiled(model)
+
+
+class Compiled:
+    """A training step that is replayed wherever that gives the same results."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._steps: dict[Any, _Replay | str] = {}
+        self._failures = 0
+        self._busy = False
+        self._reason = ""
+        self.replayed = 0
+        self.eager = 0
+
+    @property
+    def report(self) -> str:
+        """How often the step was replayed and how often it ran as it is, and why the last time."""
+        counts = f"replayed {self.replayed} times, run as it is {self.eager} times"
+        return f"{counts}: {self._reason}" if self._reason else counts
+
+    @property
+    def reason(self) -> str:
+        """Why the last call ran as it is; nothing if it was replayed."""
+        return self._reason
+
+    def reset(self) -> None:
+        """Forget every recording: the next call records anew."""
+        self._steps.clear()
+        self._failures = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do one step."""
+        if self._busy or graph.recorder is not None or not state.grad or state.anomaly:
+            return self._as_it_is("gradients are off, or something listens", args, kwargs)
+        self._busy = True
+        try:
+            return self._step(args, kwargs)
+        finally:
+            self._busy = False
+
+    def _step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        inputs: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
+        key = _signature(inputs, kwargs)
+        found = self._steps.get(key) if key is not None else "an argument is not a plain tensor"
+        if type(found) is _Replay:
+            if not found.holds():
+                self._failures += 1
+                if self._failures > ATTEMPTS:
+                    self._steps[key] = "what it uses changes from step to step"
+                    return self._as_it_is(self._steps[key], args, kwargs)
+                return self._record(key, inputs, args, kwargs)
+            if not found.is_checked:
+                return self._check(found, key, inputs, args, kwargs)
+            if found.run(inputs):
+                self._failures = 0
+                self.replayed += 1
+                self._reason = ""
+                return found.finish()
+            return self._as_it_is("it raised an error while replayed", args, kwargs)
+        if isinstance(found, str):
+            return self._as_it_is(found, args, kwargs)
+        return self._record(key, inputs, args, kwargs)
+
+    def _as_it_is(self, reason: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.eager += 1
+        self._reason = reason
+        return self._function(*args, **kwargs)
+
+    def _record(
+        self, key: Any, inputs: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        try:
+            world = Captured(self._function)
+        except RefusalError as refusal:
+            self._steps[key] = str(refusal)
+            return self._as_it_is(str(refusal), args, kwargs)
+        recording = Recording(list(inputs), world.tensors)
+        settings = [dict(one) for one in world.settings]
+        graph.journal = recording
+        try:
+            with graph.set_recorder(recording):
+                result = self._as_it_is("it was recorded", args, kwargs)
+        finally:
+            graph.journal = None
+        try:
+            program = recording.finish(result, list(inputs))
+            after = Captured(self._function)
+            if not world.same(after) or settings != after.settings:
+                raise RefusalError("changes an attribute, a list or a setting in Python")
+            _add_optimizers(program, recording.stepped, after)
+            self._steps[key] = _Replay(program, after)
+        except RefusalError as refusal:
+            self._reason = str(refusal)
+            self._failures += 1
+            # A first step may make what later ones find.
+            if self._failures > 1:
+                self._steps[key] = self._reason
+        return result
+
+    def _check(
+        self,
+        replay: "_Replay",
+        key: Any,
+        inputs: Sequence[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Run the recording and the step itself; trust the recording if they agree."""
+        fault = replay.rehearse(inputs)
+        result = self._as_it_is("its recording was checked", args, kwargs)
+        fault = fault or replay.compare(result)
+        if fault:
+            self._steps[key] = self._reason = fault
+        replay.is_checked = True
+        return result
+
+
+def _signature(inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Return what arguments must have in common for one recording; None: not understood."""
+    parts: list[Any] = []
+    for item in inputs:
+        if isinstance(item, TensorBase):
+            a = item._a
+            if item._rg or item._node is not None or item._view is not None:
+                if item._rg or item._node is not None:
+                    return None
+            if item._vc is INFERENCE:
+                return None
+            parts.append((a.shape, a.dtype, a.strides))
+        elif type(item) in _PLAIN:
+            parts.append((type(item), item))
+        else:
+            return None
+    return (*parts, *kwargs) if kwargs else tuple(parts)
+
+
+def _add_optimizers(
+    program: Program, stepped: list[tuple[str, TensorBase]], world: Captured
+) -> None:
+    """Let the program end with the steps of the optimizers that moved ``stepped``."""
+    moved: dict[int, tuple[Any, list[int]]] = {}
+    for name, t in stepped:
+        owners = [
+            one
+            for one in world.optimizers
+            if type(one).__name__.lower() == name
+            and any(t is p for group in one.param_groups for p in group["params"])
+        ]
+        if len(owners) != 1:
+            raise RefusalError("steps a tensor by an optimizer that was not found")
+        moved.setdefault(id(owners[0]), (owners[0], []))[1].append(id(t))
+    for optimizer, tensors in moved.values():
+        if len(set(tensors)) != len(tensors):
+            raise RefusalError("steps an optimizer twice")
+        program.late.append((optimizer.step, ()))
+    if program.cleared and not all(one.kept for one in program.gradients):
+        raise RefusalError("takes some gradients away before, some after the step")
+
+
+class _Replay:
+    """A program with its guards: whether it holds now, and how it is run."""
+
+    def __init__(self, program: Program, world: Captured) -> None:
+        self.program = program
+        self.world = world
+        self.is_checked = False
+        self._run = generate(program)
+        self._results: tuple[list[Any], list[Any]] = ([], [])
+        self._expected: Any = None
+        self._float = dtypes.default_float()
+        known = {id(one.leaf): one for one in program.gradients}
+        self._tensors = [(t, t._a, t._rg) for t in world.tensors]
+        self._empty = []
+        for t in world.tensors:
+            one = known.get(id(t))
+            if one is not None and one.fresh and not one.was_there:
+                self._empty.append(t)
+        self._added = [one.leaf for one in program.gradients if not one.fresh]
+        self._writes = [t for t, _ in program.written]
+
+    def holds(self) -> bool:
+        """Tell whether everything the recording relied on is as it was."""
+        for t, array, trained in self._tensors:
+            if t._a is not array or t._rg is not trained or t._more is not None:
+                return False
+        if self._empty and any(t._grad is not None for t in self._empty):
+            return False
+        if self._added and any(t._grad is None for t in self._added):
+            return False
+        if any(self.world.hooks) or _has_global_hooks():
+            return False
+        if dtypes.default_float() is not self._float:
+            return False
+        return self.world.is_as_it_was() or self._walk_again()
+
+    def _walk_again(self) -> bool:
+        try:
+            world = Captured(self.world.function)
+        except RefusalError:
+            return False
+        if not self.world.same(world):
+            return False
+        self.world = world
+        return True
+
+    def run(self, inputs: Sequence[Any]) -> bool:
+        """Compute loss and gradients; False, with nothing changed, if that raised an error."""
+        kept = [t._a.copy() for t in self._writes]
+        stream = _stream() if self.program.draws else None
+        try:
+            self._results = self._run([x._a if isinstance(x, TensorBase) else x for x in inputs])
+        except Exception:
+            # Which error it is, and where, the step itself is to say.
+            self._restore(kept, stream)
+            return False
+        return True
+
+    def _restore(self, kept: list[Any], stream: Any) -> None:
+        for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
+            np.copyto(t._a, values)
+        if stream is not None:
+            default_generator.bits().state, default_generator._spare = stream
+
+    def finish(self) -> Any:
+        """Store the gradients, let the optimizers step, and return what the step returns."""
+        program = self.program
+        gradients, handed = self._results
+        self._results = ([], [])
+        for t, name in program.written:
+            written(t, name, False)
+        for t in program.cleared:
+            t._grad = None
+        for one, g in zip(program.gradients, gradients, strict=True):
+            held = one.leaf._grad
+            if one.fresh:
+                one.leaf._grad = wrap(_own(g))
+            else:
+                np.add(held._a, g, out=held._a)
+                written(held, "backward", False)
+        for function, args in program.late:
+            function(*args)
+        for one in program.gradients:
+            if not one.kept:
+                one.leaf._grad = None
+        return _rebuilt(program.returned, iter(handed))
+
+    def rehearse(self, inputs: Sequence[Any]) -> str:
+        """Run the recording and take back what it wrote; return what went wrong, if anything."""
+        kept = [t._a.copy() for t in self._writes]
+        stream = _stream() if self.program.draws else None
+        if not self.run(inputs):
+            return "its recording raises an error"
+        gradients, handed = self._results
+        end = _stream() if self.program.draws else None
+        values = [t._a.copy() for t in self._writes]
+        sums = [
+            g.copy() if one.fresh else one.leaf._grad._a + g
+            for one, g in zip(self.program.gradients, gradients, strict=True)
+        ]
+        self._expected = (sums, [np.array(item) for item in handed], values, end)
+        self._results = ([], [])
+        self._restore(kept, stream)
+        return ""
+
+    def compare(self, result: Any) -> str:
+        """Return how the recording differs from the step that was just done, if it does."""
+        sums, handed, values, end = self._expected
+        self._expected = None
+        tensors: list[Any] = []
+        _gather(result, self.program.returned, tensors)
+        if any(not _same(t._a, a) for t, a in zip(tensors, handed, strict=True)):
+            return "its recording returns other values than the step itself"
+        clipped = any(not hasattr(call, "__self__") for call, _ in self.program.late)
+        for one, g in zip(self.program.gradients, sums, strict=True):
+            held = one.leaf._grad
+            if one.kept and not clipped and (held is None or not _same(held._a, g)):
+                return "its recording gives other gradients than the step itself"
+        if any(not _same(t._a, a) for t, a in zip(self._writes, values, strict=True)):
+            return "its recording gives other running values than the step itself"
+        if end is not None and not _same_stream(end, _stream()):
+            return "its recording draws other random numbers than the step itself"
+        return ""
+
+
+def _has_global_hooks() -> bool:
+    return bool(
+        GLOBAL_HOOKS.forward
+        or GLOBAL_HOOKS.forward_pre
+        or GLOBAL_HOOKS.backward
+        or GLOBAL_HOOKS.backward_pre
+    )
+
+
+def _stream() -> Any:
+    return default_generator.bits().state, default_generator._spare
+
+
+def _same_stream(first: Any, second: Any) -> bool:
+    one, other = first[0]["state"], second[0]["state"]
+    return bool(one["pos"] == other["pos"] and (one["key"] == other["key"]).all())
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Tell whether two arrays hold the same bits."""
+    return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
+
+
+def _own(g: Any) -> Any:
+    """Return ``g`` as an array that nothing else looks at."""
+    return g if g.base is None and g.flags.c_contiguous else np.array(g, order="C")
+
+
+def _rebuilt(item: Any, arrays: Any) -> Any:
+    """Return what the step returns, with new tensors on copies of ``arrays``."""
+    if isinstance(item, Returned):
+        t = wrap(np.array(next(arrays)))
+        if item.node is not None:
+            t._node, t._port = _passed(item.node), item.port
+        return t
+    if isinstance(item, (tuple, list)):
+        return type(item)([_rebuilt(part, arrays) for part in item])
+    if isinstance(item, dict):
+        return {key: _rebuilt(part, arrays) for key, part in item.items()}
+    return item
+
+
+def _passed(node: Node) -> Node:
+    """Return a node like ``node``, as backward leaves it behind."""
+    made = new(Node)
+    for name in ("op", "plan", "edges", "ports", "shape", "dtype", "poison"):
+        setattr(made, name, getattr(node, name))
+    made.hooks = None
+    made.saved = FREED if node.saved else ()
+    made.seq = tick()
+    return made
+
+
+def _gather(result: Any, item: Any, tensors: list[Any]) -> None:
+    if isinstance(item, Returned):
+        tensors.append(result)
+    elif isinstance(item, (tuple, list)):
+        for part, like in zip(result, item, strict=True):
+            _gather(part, like, tensors)
+    elif isinstance(item, dict):
+        for key, like in item.items():
+            _gather(result[key], like, tensors)

@@ -1,0 +1,85 @@
+"""What a recorded step is: values, calls on them, and how the whole is run again.
+
+Made by ``recording``, run by ``compiled``. A program computes loss and gradients on arrays; it
+knows neither tensors' history nor Python's control flow, both of which are settled when it is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradcore.graph import Node, TensorBase
+
+
+class RefusalError(Exception):
+    """A step holds something that cannot be replayed; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One array of a program, by its number."""
+
+    index: int
+
+
+@dataclass(slots=True)
+class Call:
+    """``results = function(*arguments)``.
+
+    ``arguments`` and ``results`` are Values, constants, or tuples and lists of them; None among
+    ``results`` is not wanted. ``writes`` is the value that the call writes in place.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    results: Any
+    writes: Value | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Gradient:
+    """What arrives at a leaf: stored as a new tensor (``fresh``) or added to the one it has."""
+
+    leaf: TensorBase
+    value: Value
+    fresh: bool
+    was_there: bool
+    kept: bool
+
+
+@dataclass(slots=True)
+class Returned:
+    """A tensor that the step returns: a copy of ``value`` with the recorded node's history."""
+
+    value: Value
+    node: Node | None
+    port: int
+
+
+@dataclass(slots=True)
+class Program:
+    """A step, ready to be run on other values of the same shapes."""
+
+    calls: list[Call] = field(default_factory=list)
+    constants: dict[Value, Any] = field(default_factory=dict)
+    inputs: dict[Value, int] = field(default_factory=dict)
+    captured: dict[Value, TensorBase] = field(default_factory=dict)
+    gradients: list[Gradient] = field(default_factory=list)
+    cleared: list[TensorBase] = field(default_factory=list)
+    written: list[tuple[TensorBase, str]] = field(default_factory=list)
+    late: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
+    returned: Any = None
+    draws: bool = False
+    count: int = 0
+
+
+def members(item: Any) -> list[Value]:
+    """Return every Value in a nest of tuples and lists."""
+    if isinstance(item, Value):
+        return [item]
+    if isinstance(item, (tuple, list)):
+        return [value for part in item for value in members(part)]
+    if isinstance(item, slice):
+        return members((item.start, item.stop, item.step))
+    return []
