@@ -162,6 +162,7 @@ class Live(QObject):
         self.losses = Curve()
         self.metrics: dict[str, Curve] = {}
         self.markers: tuple[Marker, ...] = ()
+        self._awaited: tuple[int, Marker] | None = None  # the revision it dates, and the marker
         self.lr: float | None = None
         self.optimizer = ""
         self.steps_per_second = 0.0
@@ -332,6 +333,7 @@ class Live(QObject):
             elif isinstance(event, StateChanged):
                 self.state, self.phase = event.state, event.phase
                 self.step_count = max(event.step, 0)
+                self._date_marker(event)
                 has_state = True
             elif isinstance(event, Hello):
                 self.engine_name, self.worker_pid = event.engine, event.pid
@@ -349,6 +351,15 @@ class Live(QObject):
             self.state_changed.emit()
         if has_failure:
             self.failed.emit()
+
+    def _date_marker(self, event: StateChanged) -> None:
+        """Move the marker of an edit to the step at which the worker took it over."""
+        awaited = self._awaited
+        if awaited is None or event.state is not RunState.LOADING or event.revision != awaited[0]:
+            return
+        self._awaited = None
+        dated = awaited[1]._replace(step=event.step)
+        self.markers = tuple(dated if one is awaited[1] else one for one in self.markers)
 
     def _take_failure(self, failure: Failed) -> None:
         """Keep the failure that explains most: the end of a worker often follows its cause."""
@@ -414,6 +425,7 @@ class Live(QObject):
         if self._workspace.document.source != self._loaded_source:
             if self._loaded_source is not None and self.step_count:
                 self.mark(self._workspace.last_label)
+                self._awaited = (self._workspace.revision, self.markers[-1])
             self._load(keep_weights=self._loaded_source is not None)
 
     def _on_workspace_opened(self) -> None:

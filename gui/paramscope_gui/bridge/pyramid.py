@@ -4,7 +4,8 @@ A plot of a million steps draws some thousand points; no spike is lost, since ea
 both its ends of the range.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,23 @@ from numpy.typing import NDArray
 FACTOR = 8
 
 
+class _Level(NamedTuple):
+    """The places of the smallest and largest value in each run of points; ``done`` are known."""
+
+    lows: NDArray[Any]
+    highs: NDArray[Any]
+    done: int
+
+
 class MinMaxPyramid:
-    """Levels of (minimum, maximum) over runs of 8, 64, 512 ... points; grows as they come."""
+    """Levels of (smallest, largest) over runs of 8, 64, 512 ... points; grows as they come.
+
+    It holds where these stand, not only what they are: a drop is drawn at the step of the drop,
+    not at the beginning of its run.
+    """
 
     def __init__(self) -> None:
-        self._levels: list[tuple[NDArray[Any], NDArray[Any], int]] = []
+        self._levels: list[_Level] = []
         self._seen = 0
 
     def clear(self) -> None:
@@ -29,22 +42,25 @@ class MinMaxPyramid:
         if len(values) < self._seen:
             self.clear()
         self._seen = len(values)
-        low, high = values, values
-        level = 0
-        while len(low) >= FACTOR:
+        runs, level = len(values) // FACTOR, 0
+        while runs:
             if level == len(self._levels):
-                self._levels.append((np.empty(256), np.empty(256), 0))
+                empty = np.empty(256, dtype=np.int64)
+                self._levels.append(_Level(empty, empty.copy(), 0))
             lows, highs, done = self._levels[level]
-            runs = len(low) // FACTOR
             if runs > len(lows):
                 lows, highs = np.resize(lows, 2 * runs), np.resize(highs, 2 * runs)
             if runs > done:
                 part = slice(done * FACTOR, runs * FACTOR)
-                lows[done:runs] = np.fmin.reduce(low[part].reshape(-1, FACTOR), axis=1)
-                highs[done:runs] = np.fmax.reduce(high[part].reshape(-1, FACTOR), axis=1)
-            self._levels[level] = (lows, highs, runs)
-            low, high = lows[:runs], highs[:runs]
-            level += 1
+                if level:
+                    below = self._levels[level - 1]
+                    low, high = below.lows[part], below.highs[part]
+                else:
+                    low = high = np.arange(part.start, part.stop)
+                lows[done:runs] = _chosen(values, low, np.inf, np.argmin)
+                highs[done:runs] = _chosen(values, high, -np.inf, np.argmax)
+            self._levels[level] = _Level(lows, highs, runs)
+            runs, level = runs // FACTOR, level + 1
 
     def outline(
         self, steps: NDArray[Any], values: NDArray[Any], first: float, last: float, most: int
@@ -63,8 +79,21 @@ class MinMaxPyramid:
             return steps[start:stop], values[start:stop]
         lows, highs, runs = self._levels[level]
         begin, end = start // size, min(runs, -(-stop // size))
-        x = np.repeat(steps[begin * size : end * size : size], 2)
-        y = np.empty(2 * (end - begin))
-        y[0::2], y[1::2] = lows[begin:end], highs[begin:end]
-        tail = slice(end * size, stop)  # points that fill no run yet
-        return np.concatenate([x, steps[tail]]), np.concatenate([y, values[tail]])
+        ends = np.stack([lows[begin:end], highs[begin:end]], axis=1)
+        ends.sort(axis=1)
+        # The first point, and those that fill no run yet, stand for themselves.
+        chosen = np.concatenate([[begin * size], ends.ravel(), np.arange(end * size, stop)])
+        return steps[chosen], values[chosen]
+
+
+def _chosen(
+    values: NDArray[Any],
+    places: NDArray[Any],
+    instead: float,
+    choose: Callable[..., NDArray[Any]],
+) -> NDArray[Any]:
+    """Return of each run of places the one whose value is chosen; no number is chosen last."""
+    found = values[places].reshape(-1, FACTOR)
+    found = np.where(np.isnan(found), instead, found)
+    rows = np.arange(len(found))
+    return np.asarray(places.reshape(-1, FACTOR)[rows, choose(found, axis=1)])

@@ -21,16 +21,18 @@ from PySide6.QtWidgets import (
 
 from paramscope_gui.bridge.live import Curve, Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
+from paramscope_gui.panels.flow import FlowLayout
+from paramscope_gui.panels.markers import Markers
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import EmptyState, FigureLabel, ThemedLabel, button, number
 
 Array = NDArray[Any]
 FRAME_MILLISECONDS = 50
 MOST_POINTS = 2000
-MOST_MARKERS = 30
 MOST_CROSSES = 200
 METRIC_ROLES = ("green", "amber", "purple", "sky")
 SPIKE = 20.0  # a maximum so many times the bulk of the curve is cut off
+LASTING = 6  # a level that so many of the drawn points keep is no spike
 SPARE_ROOM = 1.25  # the step axis grows by a quarter at a time, so that it rarely moves
 
 
@@ -64,8 +66,6 @@ class LossPanel(QWidget):
         self._themes, self._live = themes, live
         self._metrics: dict[str, Line] = {}
         self._metric_labels: dict[str, ThemedLabel] = {}
-        self._marker_items: list[Any] = []
-        self._markers_shown: object = None
         self._is_following = True
         self._span = (0.0, 10.0)
         self._range = (0.0, 1.0)
@@ -120,6 +120,9 @@ class LossPanel(QWidget):
         item.addItem(self._loss.item)
         self._crosses = pyqtgraph.ScatterPlotItem(symbol="x", size=11)
         item.addItem(self._crosses)
+        self.markers = Markers(self._themes, item)
+        item.getViewBox().sigRangeChanged.connect(self.markers.place)
+        item.getViewBox().sigResized.connect(self.markers.place)
         self._metric_view = pyqtgraph.ViewBox(enableMouse=False, enableMenu=False)
         item.showAxis("right")
         item.scene().addItem(self._metric_view)
@@ -145,20 +148,22 @@ class LossPanel(QWidget):
         self.logarithmic.toggled.connect(self._on_logarithmic_toggled)
         self._follow_button = button("Follow the run", "loss_follow", self.follow)
         self._follow_button.hide()
-        self._head = QHBoxLayout()
-        self._head.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID + GRID // 2, 0)
-        self._head.setSpacing(GRID)
-        self._head.addWidget(self._caption)
-        self._head.addWidget(self._number)
-        self._head.addStretch(1)
-        self._head.addWidget(self._follow_button)
-        self._head.addWidget(self.logarithmic)
+        # The figures go on in a second line where the window is narrow or the type large.
+        self._figures = FlowLayout(GRID)
+        self._figures.addWidget(self._caption)
+        self._figures.addWidget(self._number)
+        head = QHBoxLayout()
+        head.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID + GRID // 2, 0)
+        head.setSpacing(GRID)
+        head.addLayout(self._figures, 1)
+        head.addWidget(self._follow_button, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.logarithmic, 0, Qt.AlignmentFlag.AlignTop)
         plotted = QWidget()
         plotted.setObjectName("loss_page")
         column = QVBoxLayout(plotted)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(self._head)
+        column.addLayout(head)
         column.addWidget(self.plot, 1)
         empty = EmptyState(
             self._themes,
@@ -184,7 +189,7 @@ class LossPanel(QWidget):
         self._crosses.setPen(pyqtgraph.mkPen(theme.glyphs["purple"], width=2))
         for (_, line), role in zip(self._metrics.items(), _cycled(METRIC_ROLES), strict=False):
             line.item.setPen(pyqtgraph.mkPen(theme.glyphs[role], width=2))
-        self._markers_shown = None
+        self.markers.forget()
         self.refresh()
 
     def refresh(self) -> None:
@@ -198,7 +203,7 @@ class LossPanel(QWidget):
         self._loss.show(live.losses, first, last, logarithmic=logarithmic)
         self._show_metrics(first, last)
         self._show_crosses(logarithmic)
-        self._show_markers()
+        self.markers.show(live.markers)
         self._number.setText("–" if live.loss is None else number(live.loss))
         self._number.set_role(
             "purple" if live.loss is not None and not math.isfinite(live.loss) else "text"
@@ -257,7 +262,7 @@ class LossPanel(QWidget):
                 self._metrics[name] = line
                 label = ThemedLabel(self._themes, "", role, bold=True)
                 self._metric_labels[name] = label
-                self._head.insertWidget(2 + len(self._metrics) - 1, label)
+                self._figures.addWidget(label)
             logarithmic = is_loss(name) and self.logarithmic.isChecked()
             line.show(curve, first, last, logarithmic=logarithmic)
             if len(curve):
@@ -287,33 +292,6 @@ class LossPanel(QWidget):
             return
         level = self._range[0] + 0.06 * (self._range[1] - self._range[0])
         self._crosses.setData(self._live.losses.steps[bad], np.full(len(bad), level))
-
-    def _show_markers(self) -> None:
-        markers = self._live.markers[-MOST_MARKERS:]
-        if markers == self._markers_shown:
-            return
-        self._markers_shown = markers
-        item = self.plot.getPlotItem()
-        theme = self._themes.theme
-        for old in self._marker_items:
-            item.removeItem(old)
-        self._marker_items = []
-        for place, marker in enumerate(markers):
-            line = pyqtgraph.InfiniteLine(
-                marker.step,
-                angle=90,
-                pen=pyqtgraph.mkPen(theme.quiet, width=1, style=Qt.PenStyle.DashLine),
-                label=marker.text,
-                labelOpts={
-                    "position": 0.92 - 0.14 * (place % 4),
-                    "color": theme.text,
-                    "fill": theme.panel,
-                    "anchors": [(0, 0.5), (0, 0.5)],
-                },
-            )
-            line.label.setFont(theme.font("small"))
-            item.addItem(line, ignoreBounds=True)
-            self._marker_items.append(line)
 
     def _fit_metric_view(self) -> None:
         view = self.plot.getPlotItem().getViewBox()
@@ -357,8 +335,18 @@ def _extremes(line: Line, curve: Curve, logarithmic: bool) -> tuple[float, float
     low, high = float(values.min()), float(values.max())
     bulk = float(np.quantile(values, 0.98))
     if not logarithmic and high > SPIKE * max(abs(bulk), 1e-12):
-        high = bulk  # one spike would flatten all the rest
+        # One spike would flatten all the rest. What lasts is none, nor is the first value: the
+        # fall from it is what the run is about, however long the plateau after it.
+        high = max(bulk, float(values[0]), _lasting_maximum(values))
     return low, high
+
+
+def _lasting_maximum(values: Array) -> float:
+    """Return the largest value that some neighbouring points reach together."""
+    if len(values) < LASTING:
+        return float(values.min())
+    windows = np.lib.stride_tricks.sliding_window_view(values, LASTING)
+    return float(windows.min(axis=1).max())
 
 
 def is_loss(name: str) -> bool:

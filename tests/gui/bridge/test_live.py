@@ -5,8 +5,10 @@ import threading
 import numpy as np
 from pytestqt.qtbot import QtBot
 
+from paramscope.code.commands import ReplaceText
 from paramscope.engine.protocol import Output, Phase, RunState, Snapshot, StateChanged
-from paramscope_gui.bridge.live import Curve, Live
+from paramscope_gui.bridge.live import Curve, Live, Marker
+from paramscope_gui.bridge.workspace import Workspace
 
 
 def _snapshot(step: int, loss: float) -> Snapshot:
@@ -54,6 +56,22 @@ def test_a_dragged_learning_rate_leaves_one_marker(live: Live) -> None:
     live.set_learning_rate(0.2)
     live.set_learning_rate(0.3)
     assert [marker.text for marker in live.markers] == ["lr 0.1 → 0.3"]
+
+
+def test_the_marker_of_an_edit_stands_where_the_worker_took_it_over(
+    qtbot: QtBot, live: Live, workspace: Workspace
+) -> None:
+    live.run_document()
+    live.receive(_snapshot(10, 0.5))
+    qtbot.waitUntil(lambda: live.step_count == 10)
+    workspace.execute(ReplaceText(workspace.document.source + "\n", "Edit code"))
+    qtbot.waitUntil(lambda: len(live.markers) == 1)
+    live.receive(StateChanged(RunState.LOADING, workspace.revision, 25))
+    qtbot.waitUntil(lambda: live.markers[0].step == 25)
+    live.receive(StateChanged(RunState.LOADING, workspace.revision, 40))
+    with qtbot.waitSignal(live.state_changed):
+        live.receive(StateChanged(RunState.READY, workspace.revision, 40))
+    assert live.markers == (Marker(25, "Edit code"),)
 
 
 def test_nothing_of_an_untrusted_document_runs(qtbot: QtBot, live: Live) -> None:

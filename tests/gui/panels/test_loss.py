@@ -11,6 +11,7 @@ from paramscope.engine.protocol import Phase, Snapshot
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
 from paramscope_gui.panels.loss import MOST_POINTS, LossPanel, to_scale
+from paramscope_gui.panels.markers import MOST_ROWS, Place, places
 from paramscope_gui.theme import ThemeModel
 
 
@@ -113,7 +114,58 @@ def test_interventions_are_marked_once(qtbot: QtBot, panel: LossPanel, live: Liv
     live.mark("lr 0.1 → 0.2")
     panel.refresh()
     panel.refresh()
-    assert [item.label.format for item in panel._marker_items] == ["lr 0.1 → 0.2"]
+    assert panel.markers.texts == ["lr 0.1 → 0.2"]
+
+
+def test_a_drop_is_drawn_at_its_own_step_among_a_hundred_thousand() -> None:
+    steps = np.arange(100_000, dtype=float)
+    values = np.where(steps < 54_321, 1.0, 0.1)
+    pyramid = MinMaxPyramid()
+    pyramid.update(values)
+    x, y = pyramid.outline(steps, values, 0, 100_000, MOST_POINTS)
+    assert x[y == 0.1].min() >= 54_321
+    assert x[y == 1.0].max() < 54_321
+
+
+def test_runs_without_any_number_are_drawn_as_gaps() -> None:
+    steps, values = np.arange(100_000.0), np.ones(100_000)
+    values[30_000:60_000] = math.nan
+    pyramid = MinMaxPyramid()
+    pyramid.update(values)
+    x, y = pyramid.outline(steps, values, 0, 100_000, MOST_POINTS)
+    assert np.isnan(y[(x > 31_000) & (x < 59_000)]).all()
+    assert not np.isnan(y[(x < 29_900) | (x > 60_100)]).any()
+
+
+def test_words_of_markers_keep_clear_of_one_another_and_of_the_edge() -> None:
+    found = places([10, 50, 380, 395], [100, 100, 60, 60], 400)
+    assert found == [Place(0, False), Place(1, False), Place(0, True), Place(1, True)]
+    assert places([10] * (MOST_ROWS + 1), [50] * (MOST_ROWS + 1), 400)[-1] is None
+    assert places([500], [50], 400) == [None]
+
+
+def test_the_first_fall_stays_in_the_picture_after_a_long_plateau(
+    qtbot: QtBot, panel: LossPanel, live: Live
+) -> None:
+    losses = [(step, 0.7 * math.exp(-step / 20) + 1e-4) for step in range(1, 8001)]
+    losses[5000] = (5001, 50.0)
+    send(live, losses)
+    qtbot.waitUntil(lambda: len(live.losses) == 8000)
+    panel.refresh()
+    _, high = panel.plot.getPlotItem().getViewBox().viewRange()[1]
+    assert 0.6 < high < 1.5
+
+
+def test_figures_go_on_in_a_second_line_where_they_do_not_fit(
+    qtbot: QtBot, panel: LossPanel, live: Live
+) -> None:
+    send(live, [(1, 0.5)], accuracy=0.9, held_out_loss=0.6, held_out_accuracy=0.8)
+    qtbot.waitUntil(lambda: len(live.metrics) == 3)
+    panel.resize(330, 300)
+    panel.refresh()
+    labels = list(panel._metric_labels.values())
+    qtbot.waitUntil(lambda: labels[-1].y() > labels[0].y())
+    assert all(label.width() >= label.sizeHint().width() for label in labels)
 
 
 def test_metrics_come_and_go_with_the_run(qtbot: QtBot, panel: LossPanel, live: Live) -> None:
