@@ -1,5 +1,6 @@
 """Small widgets that several panels use: labels, empty states, cards, ways to write numbers."""
 
+import html
 import math
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from paramscope_gui.theme import GRID, ThemeModel, glyph
+from paramscope_gui.theme import GRID, MONOSPACE, ThemeModel, glyph
 
 _BREAKS = re.compile(r"([._(,=])(?=[A-Za-z(])")  # where a line may end inside of code
 
@@ -139,21 +140,48 @@ class FigureLabel(ThemedLabel):
 
 
 class WrappedLabel(ThemedLabel):
-    """A themed label that wraps, also inside long expressions, so that it fits any width."""
+    """A themed label that wraps, also inside long expressions, so that it fits any width.
+
+    What stands between backticks is code, and is written in the monospaced type.
+    """
 
     def __init__(
         self, themes: ThemeModel, text: str = "", role: str = "text", size: str = "body"
     ) -> None:
         super().__init__(themes, "", role, size)
+        self._said = ""
         self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
         policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.setText(text)
 
+    def text(self) -> str:
+        return self._said
+
     def setText(self, text: str) -> None:
-        super().setText(_BREAKS.sub("\\1\u200b", text))
+        self._said = text
+        self.setAccessibleName(text.replace("`", ""))
+        text = _BREAKS.sub("\\1\u200b", text)
+        has_code = "`" in text
+        self.setTextFormat(Qt.TextFormat.RichText if has_code else Qt.TextFormat.PlainText)
+        super().setText(with_code(text) if has_code else text)
+
+
+def with_code(text: str) -> str:
+    """Return text as Qt's HTML, with what stands between backticks in the monospaced type.
+
+    >>> with_code("`a < b` holds")
+    '<span style="font-family: \\'JetBrains Mono\\'">a &lt; b</span> holds'
+    """
+    parts = html.escape(text, quote=False).split("`")
+    if len(parts) % 2 == 0:  # a backtick that nothing closes is a character like any other
+        parts[-2:] = ["`".join(parts[-2:])]
+    opened = f"<span style=\"font-family: '{MONOSPACE}'\">"
+    said = "".join(
+        f"{opened}{part}</span>" if place % 2 else part for place, part in enumerate(parts)
+    )
+    return said.replace("\n", "<br>")
 
 
 class GlyphLabel(QLabel):

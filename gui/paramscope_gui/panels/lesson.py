@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -42,6 +42,7 @@ class LessonPanel(QWidget):
         super().__init__(parent)
         self._themes = themes
         self._shown: object = None
+        self._title_shown = ""
         self._title = ThemedLabel(themes, "", "text", bold=True)
         self._title.setObjectName("lesson_title")
         self._title.setWordWrap(True)
@@ -55,7 +56,7 @@ class LessonPanel(QWidget):
         self._conclusion.setObjectName("lesson_conclusion")
         self._next = button("Next lesson", "lesson_next", self.next_requested.emit, primary=True)
         restart = button("Start over", "lesson_restart", self.restart_requested.emit)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setObjectName("lesson_area")
         area.setAccessibleName("Lesson")
         area.setWidgetResizable(True)
@@ -117,6 +118,18 @@ class LessonPanel(QWidget):
         self._conclusion.setText(conclusion)
         self._conclusion.setVisible(bool(conclusion))
         self._next.setVisible(reached and has_next)
+        if title != self._title_shown:
+            self._title_shown = title
+            self._area.verticalScrollBar().setValue(0)
+        elif reached:
+            # The layout gives the new lines their room only in the next turn.
+            QTimer.singleShot(0, self, self._show_end)
+
+    def _show_end(self) -> None:
+        """Bring what follows a reached goal into view: the conclusion and the next lesson."""
+        self._area.widget().layout().activate()
+        last = self._next if self._next.isVisible() else self._conclusion
+        self._area.ensureWidgetVisible(last, 0, GRID)
 
     def end_lesson(self) -> None:
         """Show that no lesson is played."""
@@ -131,6 +144,6 @@ class LessonPanel(QWidget):
         sign, role = ("check", "green") if step.is_reached else ("ring", "grey")
         row.addWidget(GlyphLabel(self._themes, sign, role), 0, Qt.AlignmentFlag.AlignTop)
         text = WrappedLabel(self._themes, step.text, "quiet" if step.is_reached else "text")
-        text.setAccessibleName(step.text + (": reached" if step.is_reached else ""))
+        text.setAccessibleName(text.accessibleName() + (": reached" if step.is_reached else ""))
         row.addWidget(text, 1)
         return widget

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from paramscope_gui.theme import GRID, ThemeModel
-from paramscope_gui.widgets import GlyphLabel, ThemedLabel, button
+from paramscope_gui.widgets import GlyphLabel, WrappedLabel, button
 
 Choice = tuple[str, Callable[[], None]]
 LOOKS = {
@@ -75,9 +75,8 @@ class _Bar(QWidget):
         row.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID, GRID // 2)
         row.setSpacing(GRID)
         row.addWidget(GlyphLabel(themes, sign, role, 18))
-        label = ThemedLabel(themes, text, "text")
+        label = WrappedLabel(themes, text)
         label.setObjectName(f"notice_{key}_text")
-        label.setWordWrap(True)
         row.addWidget(label, 1)
         for place, (words, action) in enumerate(choices):
             row.addWidget(button(words, f"notice_{key}_{place}", action, primary=place == 0))
