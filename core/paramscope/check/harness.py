@@ -4,6 +4,7 @@
 file, where ``torch`` means the engine that was asked for.
 """
 
+import builtins
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -51,27 +52,11 @@ def giving(names: Mapping[str, Any], sample: str) -> Callable[[], tuple[Any, Non
 
     def batch() -> tuple[Any, None]:
         torch = sys.modules["torch"]
-        known = _Known(torch, names)
-        known["_given"] = lambda *given: given
-        return eval(f"_given({sample})", {}, known), None
+        known = {name: value for name, value in vars(torch).items() if not hasattr(builtins, name)}
+        known |= {**names, "torch": torch, "nn": torch.nn, "_given": lambda *given: given}
+        return eval(f"_given({sample})", known), None
 
     return batch
-
-
-class _Known(dict[str, Any]):
-    """The names that a sample input may use: the library's, then the file's own."""
-
-    def __init__(self, torch: Any, names: Mapping[str, Any]) -> None:
-        super().__init__(torch=torch, nn=torch.nn)
-        self._torch = torch
-        self._names = names
-
-    def __missing__(self, name: str) -> Any:
-        if name in self._names:
-            return self._names[name]
-        if hasattr(self._torch, name):
-            return getattr(self._torch, name)
-        raise KeyError(name)
 
 
 def made_up_loss(model: Any, x: tuple[Any, ...], _: None) -> Any:
@@ -80,7 +65,9 @@ def made_up_loss(model: Any, x: tuple[Any, ...], _: None) -> Any:
     So a Parameter that gets no gradient from it is cut off within the model.
     """
     torch = sys.modules["torch"]
-    pending, total, count = [model(*x)], 0.0, 0
+    pending: list[Any] = [model(*x)]
+    total: Any = 0.0
+    count = 0
     while pending and count < 1000:
         value = pending.pop()
         if isinstance(value, torch.Tensor):
@@ -99,7 +86,17 @@ def made_up_loss(model: Any, x: tuple[Any, ...], _: None) -> Any:
             "  It was called with the sample input.\n"
             "  Give the file a function loss(model, x, y)."
         )
-    return total
+    return total if total.requires_grad else _with_gradient(total, x, torch)
+
+
+def _with_gradient(total: Any, x: tuple[Any, ...], torch: Any) -> Any:
+    """Let ``backward`` run although nothing of the model is in the loss: that is for rules to say.
+
+    The input takes part with nothing: a batch is allowed to ask for its gradient.
+    """
+    inputs = [v for v in x if isinstance(v, torch.Tensor) and v.is_floating_point() and v.is_leaf]
+    leaf = inputs[0] if inputs else torch.zeros(1)
+    return total + 0.0 * leaf.requires_grad_().sum()
 
 
 def made_up_optimizer(model: Any) -> Any:

@@ -97,6 +97,29 @@ def test_class_is_judged_by_a_sample_input(write: Write, capsys: Any, net: str) 
     assert [(f["rule"], f["where"]) for f in found["findings"]] == [("GRA02", "linear")]
 
 
+@pytest.mark.parametrize(
+    ("expression", "sample", "rules"),
+    [
+        ("nn.ReLU()", "randn(2, 3)", []),
+        ("nn.Linear(3, 1).requires_grad_(False)", "randn(2, 3)", []),
+        ("nn.Embedding(5, 3)", "randint(0, 5, (2, 3))", []),
+        ("nn.Bilinear(3, 2, 4)", "*[randn(5, size) for size in (3, 2)]", []),
+        ("nn.GRU(3, 4)", "ones(6, 2, 3), zeros(1, 2, 4)", []),
+        ("Cut()", "rand(2, 3)", ["GRA02"]),
+    ],
+)
+def test_odd_classes_are_judged_by_a_sample_input(
+    write: Write, capsys: Any, net: str, expression: str, sample: str, rules: list[str]
+) -> None:
+    cut = "\nclass Cut(nn.Linear):\n    def __init__(self):\n        super().__init__(3, 3)\n\n"
+    cut += "    def forward(self, x):\n        return super().forward(x).detach()\n"
+    write("net.py", net + cut + f"\nmade = {expression}\n")
+    main(["net.py:made", "--input", sample, "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["error"] is None
+    assert [finding["rule"] for finding in found["findings"]] == rules
+
+
 def test_class_without_an_input_is_judged_by_what_it_holds(
     write: Write, capsys: Any, net: str
 ) -> None:
