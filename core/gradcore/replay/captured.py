@@ -8,7 +8,7 @@ What cannot be listed this way (a clock, a file, a generator) is refused.
 import dis
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -82,6 +82,9 @@ class Captured:
         self._edit = edits[0]
         self._lists: list[tuple[list[Any], list[Any]]] = []
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._mentioned: set[str] = {"forward"}
+        self._any = False
+        self._waiting: dict[str, list[Any]] = {}
         self._visit(function)
 
     def same(self, other: "Captured") -> bool:
@@ -173,6 +176,7 @@ class Captured:
             self._visit(value)
         for given in (function.__defaults__, function.__kwdefaults__):
             self._visit(given)
+        self._mention(others)
         space = function.__globals__
         for name in names:
             if name in space:
@@ -202,6 +206,9 @@ class Captured:
                 else:
                     self._visit(value)
 
+    def _visit_library(self, module: types.ModuleType) -> None:
+        self._visit_namespace(module, frozenset(self._mentioned))
+
     def _visit_method(self, method: types.MethodType) -> None:
         self._visit(method.__self__)
         self._visit(method.__func__)
@@ -218,6 +225,7 @@ class Captured:
         if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
             if kind.__module__ != "__main__":
                 raise RefusalError(f"uses the class `{kind.__qualname__}`")
+        self._mention(("__init__", "__new__", "__post_init__"))
         self._visit_methods(kind)
 
     def _visit_methods(self, kind: type) -> None:
@@ -226,10 +234,26 @@ class Captured:
                 continue
             for name, value in vars(base).items():
                 for function in _functions(value):
-                    self._visit(function)
+                    self._await(name, function)
                 if not name.startswith("__") and isinstance(value, (*_PLAIN, tuple, list, dict)):
                     self._fast.append((vars(base).get, (name,), value))
                     self._visit(value)
+
+    def _await(self, name: str, function: Any) -> None:
+        """Visit a method as soon as some code mentions its name, or Python may call it unseen."""
+        unseen = name.startswith("__") and name not in ("__init__", "__new__", "__post_init__")
+        if unseen or self._any or name in self._mentioned:
+            self._visit(function)
+        else:
+            self._waiting.setdefault(name, []).append(function)
+
+    def _mention(self, names: Iterable[str]) -> None:
+        # By these, code reaches what it does not name.
+        self._any = self._any or bool({"getattr", "__dict__", "vars"} & set(names))
+        for name in list(self._waiting) if self._any else list(names):
+            self._mentioned.add(name)
+            for function in self._waiting.pop(name, ()):
+                self._visit(function)
 
     def _visit_sequence(self, items: Any) -> None:
         if isinstance(items, list):
@@ -273,6 +297,7 @@ _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
     (types.FunctionType, Captured._visit_function),
     (types.MethodType, Captured._visit_method),
     (types.BuiltinFunctionType, Captured._visit_builtin),
+    (types.ModuleType, Captured._visit_library),
     (type, Captured._visit_class),
     ((list, tuple), Captured._visit_sequence),
     (dict, Captured._visit_dict),
