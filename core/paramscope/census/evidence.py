@@ -11,6 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from paramscope.census.engine_view import EngineView
+from paramscope.census.failure import Failure
 from paramscope.census.rows import Statistics
 from paramscope.census.source import SourceMap
 from paramscope.census.walk import Walk
@@ -31,6 +32,29 @@ class Origin:
     in_init: bool = False
     is_random: bool = False
     is_unfilled: bool = False
+    serial: int = 0  # in the order of the build
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A Module of a Module that one statement, run again, has put another in the place of."""
+
+    owner: Any
+    attribute: str
+    old: Any
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StateLoad:
+    """A call of ``load_state_dict``: how many names it was given, how many the Module knew."""
+
+    module: Any
+    given: int
+    matched: int
+    strict: bool
+    example: tuple[str, str]  # the first name of the file, and the first of the Module
+    line: int | None
 
 
 @dataclass(slots=True)
@@ -41,7 +65,9 @@ class BuildRecord:
     it held when the build was done (kept, so that nothing new can take its place in memory);
     ``first_values`` has a copy of the small ones. ``first_parameters`` are the ids of those
     the model had then (the tensors are kept as well), ``unfilled`` the ids of those on memory
-    that nothing had written to.
+    that nothing had written to. ``late`` are the ids of Parameters made after the last group
+    of an optimizer; ``equal_rows`` has the row of each Parameter whose rows are all alike;
+    ``alike`` are pairs of Parameters that began with the same random values, or share memory.
     """
 
     origins: dict[int, Origin] = field(default_factory=dict)
@@ -49,6 +75,13 @@ class BuildRecord:
     first_values: dict[str, NDArray[Any]] = field(default_factory=dict)
     first_parameters: dict[int, Any] = field(default_factory=dict)
     unfilled: frozenset[int] = frozenset()
+    late: frozenset[int] = frozenset()
+    equal_rows: dict[int, NDArray[Any]] = field(default_factory=dict)
+    alike: list[tuple[Any, Any]] = field(default_factory=list)
+    first_biases: dict[int, bytes] = field(default_factory=dict)  # of Parameters with one axis
+    replacements: list[Replacement] = field(default_factory=list)
+    loads: list[StateLoad] = field(default_factory=list)
+    was_training: bool = True  # the model's mode when the build was done
     is_complete: bool = False
 
 
@@ -75,6 +108,25 @@ class LossCall:
 
 
 @dataclass(slots=True)
+class Stranger:
+    """A leaf that requires a gradient, met by a step, and not held by the model when it began.
+
+    ``comes_from_data``: its values were calculated from the batch, as those of an input are.
+    ``module`` is the path of the Module whose method met it first.
+    """
+
+    tensor: Any
+    is_parameter: bool
+    in_forward: bool
+    comes_from_data: bool
+    module: str | None
+    span: Span | None
+    version: int
+    had_gradient: bool = False
+    path: str = ""  # where the model held it after the step, if it did
+
+
+@dataclass(slots=True)
 class TensorUse:
     """What the traced steps did with one tensor that the model holds."""
 
@@ -84,6 +136,7 @@ class TensorUse:
     gradient: Statistics | None = None
     had_gradient: bool = False
     cuts: list[Cut] = field(default_factory=list)
+    zero_factors: list[Cut] = field(default_factory=list)
     without_grad_mode: bool = False
 
 
@@ -93,6 +146,9 @@ class StepRecord:
 
     ``uncleared`` holds the ids of those that were stepped with a gradient an earlier step had
     used already; ``cleared`` of those that began without one. ``update_norms`` is by id as well.
+    ``wasted`` are ids of tensors whose gradient was cleared before any optimizer had used it.
+    Optimizers are known by their number: ``stepped`` those that made a step, ``wiped`` those
+    that made it with all gradients cleared, ``rates`` each group's lr at its step.
     """
 
     number: int
@@ -104,6 +160,27 @@ class StepRecord:
     optimizer_steps: int = 0
     update_norms: dict[int, float] = field(default_factory=dict)
     loss_calls: list[LossCall] = field(default_factory=list)
+    strangers: list[Stranger] = field(default_factory=list)
+    wasted: set[int] = field(default_factory=set)
+    stepped: set[int] = field(default_factory=set)
+    wiped: set[int] = field(default_factory=set)
+    rates: dict[tuple[int, int], float] = field(default_factory=dict)
+    has_leaf_loss: bool = False
+    was_training: bool = True
+    non_finite_from: Cut | None = None  # the operation whose gradient was the first to be so
+
+
+@dataclass(slots=True)
+class EvalRecord:
+    """What one pass of a copy of the model, in eval mode, has shown; all by path.
+
+    ``changed`` are the plain tensors and unsaved buffers that it gave other values, ``read``
+    those that it used. ``dropouts`` are the random layers that were at work, by Module.
+    """
+
+    read: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+    dropouts: tuple[tuple[str, Cut], ...] = ()
 
 
 @dataclass(slots=True)
@@ -117,6 +194,7 @@ class UseSummary:
     gradient_always_zero: bool = True
     has_moved: bool = False
     cuts: tuple[Cut, ...] = ()
+    zero_factors: tuple[Cut, ...] = ()
 
 
 @dataclass(slots=True)
@@ -130,6 +208,12 @@ class Evidence:
     build: BuildRecord = field(default_factory=BuildRecord)
     summaries: Mapping[int, UseSummary] = field(default_factory=dict)
     last_step: StepRecord | None = None
+    steps: Sequence[StepRecord] = ()  # the last traced ones, the newest last
+    evaluation: EvalRecord | None = None
+    changing: frozenset[str] = frozenset()  # paths of plain tensors that training changes
+    ever_stepped: frozenset[int] = frozenset()  # numbers of optimizers
+    ever_moving: frozenset[tuple[int, int]] = frozenset()  # groups stepped with an lr above 0
+    outside: Mapping[int, str] = field(default_factory=dict)  # names of globals' tensors, by id
     step: int = 0
     traced_steps: int = 0
     backward_calls: int = 0
@@ -137,6 +221,7 @@ class Evidence:
     uncleared: Mapping[int, int] = field(default_factory=dict)
     elsewhere: frozenset[int] = frozenset()  # ids held by the program's other models
     source: SourceMap = field(default_factory=SourceMap)
+    failure: Failure | None = None  # what has just been raised
     memo: dict[str, Any] = field(default_factory=dict)  # what rules have worked out once for all
 
     def summary(self, tensor: Any) -> UseSummary | None:

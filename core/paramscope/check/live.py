@@ -14,9 +14,9 @@ from paramscope.check.report import HINT
 from paramscope.check.table import census_table
 from paramscope.engine.adapters.base import Adapter, SharedAdapter
 from paramscope.engine.adapters.open import ENGINES, open_adapter
+from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.observation import Observer
 from paramscope.engine.program import Program
-from paramscope.engine.tracer import BuildTracer
 from paramscope.engine.training import Trainer
 from paramscope.rules.finding import Finding
 

@@ -59,7 +59,7 @@ def find_site(
             span = span_at(code, frame.f_lasti)
             is_found = True
         # Frames of the library count as the model's forward, but have no place to show.
-        owner = _owner(frame, is_module) if is_document or not (is_found or in_forward) else None
+        owner = owner_of(frame, is_module) if is_document or not (is_found or in_forward) else None
         if owner is not None:
             path = module_paths.get(id(owner))
             if code.co_name == "__init__":
@@ -72,7 +72,7 @@ def find_site(
     return Site(span, None, in_init, in_forward) if is_found else NOWHERE
 
 
-def _owner(frame: FrameType, is_module: Callable[[object], bool]) -> object | None:
+def owner_of(frame: FrameType, is_module: Callable[[object], bool]) -> object | None:
     """Return the Module whose method runs in ``frame``, None for any other function."""
     code = frame.f_code
     if not code.co_argcount:

@@ -4,18 +4,29 @@ Looking costs time, so the observer measures what a look costs and spaces the lo
 the sum of them under a small part of the run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import NDArray
+
 from paramscope.census.census import rows_of
-from paramscope.census.evidence import BuildRecord, Evidence, StepRecord, UseSummary
+from paramscope.census.evidence import (
+    BuildRecord,
+    EvalRecord,
+    Evidence,
+    StepRecord,
+    UseSummary,
+)
 from paramscope.census.rows import TensorRow
 from paramscope.census.source import SourceMap, map_source
+from paramscope.census.states import STEPS_TO_JUDGE
 from paramscope.census.walk import Walk, walk_model
 from paramscope.engine.adapters.base import Adapter
+from paramscope.engine.build_tracer import BuildTracer
+from paramscope.engine.evaluation import changed_between, evaluate, noting_call, states_of
 from paramscope.engine.program import Program
-from paramscope.engine.tracer import BuildTracer
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import check_all
 
@@ -62,6 +73,12 @@ class _Root:
     traced_steps: int = 0
     backward_calls: int = 0
     uncleared: dict[int, int] = field(default_factory=dict)
+    steps: list[StepRecord] = field(default_factory=list)
+    first_states: dict[str, NDArray[Any]] | None = None
+    changing: frozenset[str] = frozenset()
+    evaluation: EvalRecord | None = None
+    ever_stepped: set[int] = field(default_factory=set)
+    ever_moving: set[tuple[int, int]] = field(default_factory=set)
 
 
 class Observer:
@@ -92,6 +109,11 @@ class Observer:
         """Walk the models anew: a step may have put other tensors in their places."""
         for root in self._roots:
             root.walk = walk_model(root.model, self._adapter, root.name)
+            strangers = root.last_step.strangers if root.last_step is not None else []
+            if strangers:
+                paths = {id(found.tensor): found.path for found in root.walk.tensors}
+                for stranger in strangers:
+                    stranger.path = stranger.path or paths.get(id(stranger.tensor), "")
 
     def add_step(self, record: StepRecord, is_finished: bool = True) -> None:
         """Add what one traced step of the model has shown (so far, within a split step)."""
@@ -111,10 +133,28 @@ class Observer:
                 seen.gradient_always_zero = False
             seen.has_moved = seen.has_moved or bool(record.update_norms.get(key))
             seen.cuts = (seen.cuts + tuple(use.cuts))[:MAX_CUTS_KEPT]
+            seen.zero_factors = (seen.zero_factors + tuple(use.zero_factors))[:MAX_CUTS_KEPT]
         if is_finished:
             self._count(root, record)
         elif record.backward_calls:
             root.backward_calls = max(root.backward_calls, 1)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """After the traced step in this block, look once at a copy of the model in eval mode.
+
+        It is done as soon as the rules have steps enough to judge by.
+        """
+        root = self._roots[0]
+        if root.traced_steps != STEPS_TO_JUDGE - 1 or root.first_states is None:
+            yield
+            return
+        with noting_call(root.model) as call:
+            yield
+        walk = walk_model(root.model, self._adapter)
+        root.changing = changed_between(root.first_states, states_of(walk, self._adapter))
+        root.first_states = None
+        root.evaluation = evaluate(self._adapter, root.model, walk, call, self._program.filename)
 
     def evidence(self, step: int) -> list[Evidence]:
         """Return the evidence of every model of the program as it stands."""
@@ -128,6 +168,12 @@ class Observer:
                 build=root.build,
                 summaries=root.summaries,
                 last_step=root.last_step,
+                steps=tuple(root.steps),
+                evaluation=root.evaluation,
+                changing=root.changing,
+                ever_stepped=frozenset(root.ever_stepped),
+                ever_moving=frozenset(root.ever_moving),
+                outside=self._names_outside(root),
                 step=step,
                 traced_steps=root.traced_steps,
                 backward_calls=root.backward_calls,
@@ -146,8 +192,28 @@ class Observer:
         """Ask every rule."""
         return tuple(found for evidence in self.evidence(step) for found in check_all(evidence))
 
+    def _names_outside(self, root: _Root) -> dict[int, str]:
+        """Name the tensors that a step has met beside the model, by the document's globals."""
+        met = {id(s.tensor) for record in root.steps for s in record.strangers}
+        names: dict[int, str] = {}
+        if not met:
+            return names
+        for name, value in list(vars(self._program.module).items()):
+            if id(value) in met:
+                names[id(value)] = name
+            elif self._adapter.is_module(value) and value is not root.model:
+                for found in walk_model(value, self._adapter, name).tensors:
+                    if id(found.tensor) in met:
+                        names.setdefault(id(found.tensor), found.path)
+        return names
+
     def _count(self, root: _Root, record: StepRecord) -> None:
         root.traced_steps += 1
+        root.steps = [*root.steps, record][-FIRST_TRACES:]
+        root.ever_stepped |= record.stepped
+        root.ever_moving |= {group for group, rate in record.rates.items() if rate}
+        if root.traced_steps == 1:
+            root.first_states = states_of(walk_model(root.model, self._adapter), self._adapter)
         root.backward_calls += record.backward_calls
         for key in record.cleared - record.uncleared:
             root.uncleared.pop(key, None)

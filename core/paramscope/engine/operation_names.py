@@ -30,6 +30,10 @@ _LOSSES = """
     cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy
     binary_cross_entropy_with_logits kl_div
 """
+_DROPOUTS = """
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout
+    scaled_dot_product_attention
+"""
 
 RANDOM = frozenset(_RANDOM.split())
 RANDOM_FILLS = frozenset(_RANDOM_FILLS.split())
@@ -42,5 +46,7 @@ LEADS_OUT = frozenset({"numpy", "__array__", "array"})
 """After these, NumPy may write to the memory unseen."""
 SAME_VALUES = frozenset(_SAME_VALUES.split())
 """These rearrange values, and change none."""
+DROPOUTS = frozenset(_DROPOUTS.split())
+"""These take random numbers only while they train."""
 LOSSES = frozenset(_LOSSES.split())
 """Their first input is the prediction, their second the target."""

@@ -15,12 +15,12 @@ from paramscope.census.census import optimizer_groups
 from paramscope.census.rows import TensorRow
 from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter, listening
+from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.failures import CannotTrainError, describe_failure
 from paramscope.engine.metrics import Metrics
 from paramscope.engine.observation import Observer, Pacer
 from paramscope.engine.program import Program, Runner
 from paramscope.engine.protocol import Failed, OperationRecord, Phase, TensorValues
-from paramscope.engine.tracer import BuildTracer
 from paramscope.engine.training import Trainer
 from paramscope.engine.values import values_of
 from paramscope.engine.weights import Kept, learning_rates
@@ -143,7 +143,11 @@ class Session:
         tracer = BuildTracer(adapter, filename)
         during = "loading"
         try:
-            with adapter.record(tracer), listening(adapter.backward_listeners, tracer):
+            with (
+                adapter.record(tracer),
+                adapter.watch_build(tracer),
+                listening(adapter.backward_listeners, tracer),
+            ):
                 program = self._runner.run(source, filename)
                 during = "optimizer"
                 optimizer_error = self._make_optimizer(program)
@@ -278,7 +282,8 @@ class Session:
     def _run_traced(self, trainer: Trainer, observer: Observer) -> None:
         start = self._clock()
         observer.look_again()
-        tracer = trainer.run_traced_step(observer.walk)
+        with observer.evaluating():
+            tracer = trainer.run_traced_step(observer.walk)
         observer.add_step(tracer.record)
         self.news.operations = tracer.operations()
         # The step may have put new tensors in place of those that were there before.

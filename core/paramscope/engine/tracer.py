@@ -1,10 +1,9 @@
-"""Watching the document run: how tensors are built, and what one training step does with them.
+"""Watching one training step: what it does with tensors, and which gradients come back.
 
-The two tracers only look. They take no random numbers, write to no tensor and change no
+The tracer only looks. It takes no random numbers, writes to no tensor and changes no
 gradient, so that a run that is watched ends in the same weights as one that is not.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
@@ -15,142 +14,30 @@ from numpy.typing import NDArray
 
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import (
-    BuildRecord,
     Cut,
     LossCall,
-    Origin,
     StepRecord,
+    Stranger,
     TensorUse,
 )
 from paramscope.census.rows import Statistics
 from paramscope.census.statistics import statistics_of
-from paramscope.census.walk import FoundTensor, Place, Walk
+from paramscope.census.walk import FoundTensor, Walk
 from paramscope.code.graph import Span
 from paramscope.engine.adapters.base import Adapter, listening
-from paramscope.engine.frames import find_site
-from paramscope.engine.operation_names import (
-    KEEPS_RANDOM,
-    LEADS_OUT,
-    LOSSES,
-    PLAIN_FILLS,
-    RANDOM,
-    RANDOM_FILLS,
-    SAME_VALUES,
-    UNFILLED,
-)
+from paramscope.engine.entrances import entering
+from paramscope.engine.frames import Site, find_site
+from paramscope.engine.leaves import is_leaf, requires_grad
+from paramscope.engine.operation_names import LOSSES, SAME_VALUES
 from paramscope.engine.protocol import OperationRecord
+from paramscope.engine.trail import Trail
 
-MAX_HELD_BYTES = 64 * 1024 * 1024
 MAX_COPIED_VALUES = 50_000_000
-MAX_FIRST_VALUE = 1_000_000
 MAX_OPERATIONS = 5_000
 MAX_CUTS = 2_000
 MAX_LOSS_CALLS = 200
-
-
-class BuildTracer:
-    """Sees memory being made and filled while the source runs, ``build()`` included."""
-
-    def __init__(self, adapter: Adapter, filename: str) -> None:
-        self.record = BuildRecord()
-        self.read_ids: set[int] = set()
-        self.read_in_forward_ids: set[int] = set()
-        self.backward_calls = 0
-        self._adapter = adapter
-        self._filename = filename
-        self._held: list[Any] = []
-        self._bytes_left = MAX_HELD_BYTES
-
-    def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        """Note what memory an operation has made or filled, and what it has read."""
-        origins = self.record.origins
-        storage_of = self._adapter.storage
-        site = None
-        given = [storage_of(tensor) for tensor in inputs]
-        leaves = [id(tensor) for tensor in inputs if _is_leaf(tensor)]
-        if leaves:
-            site = find_site(self._filename, {}, self._adapter.is_module, skip=3)
-            self.read_ids.update(leaves)
-            if site.in_forward:
-                self.read_in_forward_ids.update(leaves)
-        if name.endswith("_") or name in LEADS_OUT:
-            self._write(name, given)
-            return
-        for tensor in outputs:
-            storage = storage_of(tensor)
-            if not storage or storage in given:
-                continue
-            site = site or find_site(self._filename, {}, self._adapter.is_module, skip=3)
-            is_random = name in RANDOM or (
-                name in KEEPS_RANDOM and any(s in origins and origins[s].is_random for s in given)
-            )
-            origins[storage] = Origin(
-                operation=name,
-                line=site.span.line if site.span else None,
-                in_init=site.in_init,
-                is_random=is_random,
-                is_unfilled=name in UNFILLED,
-            )
-            self._hold(tensor)
-
-    def before_backward(self, loss: Any) -> None:
-        """Count: a script may have trained already."""
-        self.backward_calls += 1
-
-    def after_backward(self, loss: Any) -> None:
-        """Nothing to note: gradients are read when the source is done."""
-
-    def finish(self, walk: Walk) -> BuildRecord:
-        """Note what each plain attribute holds now, and let go of everything else."""
-        record = self.record
-        for found in walk.tensors:
-            if found.place is Place.PARAMETER:
-                record.first_parameters[id(found.tensor)] = found.tensor
-            if found.place in (Place.ATTRIBUTE, Place.CLASS_ATTRIBUTE):
-                record.first_tensors[found.path] = found.tensor
-                if self._adapter.is_floating(found.tensor) and not found.tensor.requires_grad:
-                    array = self._adapter.array(found.tensor)
-                    if array is not None and array.size <= MAX_FIRST_VALUE:
-                        record.first_values[found.path] = array.copy()
-        record.unfilled = frozenset(
-            id(found.tensor) for found in walk.tensors if self._is_unfilled(found.tensor)
-        )
-        alive = {self._adapter.storage(found.tensor) for found in walk.tensors}
-        record.origins = {key: value for key, value in record.origins.items() if key in alive}
-        record.is_complete = True
-        self._held.clear()
-        return record
-
-    def _is_unfilled(self, tensor: Any) -> bool:
-        if self._adapter.is_uninitialized(tensor) or not tensor.numel() or tensor._version:
-            return False
-        origin = self.record.origins.get(self._adapter.storage(tensor))
-        return origin is not None and origin.is_unfilled
-
-    def _write(self, name: str, given: list[int]) -> None:
-        """An in-place operation: the memory of its first input is filled now."""
-        origins = self.record.origins
-        storage = given[0] if given else 0
-        old = origins.get(storage)
-        if old is None or name == "requires_grad_":
-            return
-        if name in RANDOM_FILLS:
-            is_random = True
-        elif name in PLAIN_FILLS:
-            is_random = False
-        elif name in ("copy_", "data_", "setitem_"):
-            is_random = any(s in origins and origins[s].is_random for s in given[1:])
-            is_random = is_random or (name == "setitem_" and old.is_random)
-        else:
-            is_random = old.is_random
-        origins[storage] = Origin(old.operation, old.line, old.in_init, is_random, False)
-
-    def _hold(self, tensor: Any) -> None:
-        """Keep a small tensor alive, so that its memory is not given to the next one."""
-        size = 8 * math.prod(self._adapter.shape(tensor))
-        if size <= self._bytes_left:
-            self._bytes_left -= size
-            self._held.append(tensor)
+MAX_STRANGERS = 200
+DATA = 1  # the taint of what comes from the batch
 
 
 @dataclass(slots=True)
@@ -164,6 +51,8 @@ class _Operation:
     dtype: str
     requires_grad: bool
     gradient_norm: float | None = None
+    sources: "tuple[_Operation, ...]" = ()
+    leaves: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -185,8 +74,10 @@ class StepTracer:
         filename: str,
         number: int,
         last: "StepTracer | None" = None,
+        source: str = "",
     ) -> None:
         self.record = StepRecord(number)
+        self.trail = Trail(adapter.storage, number, last.trail if last is not None else None)
         self.forward_operations = 0  # how many there were when the model was last at work
         # Ids of tensors whose gradient an optimizer has used; known only from the step before.
         follows = last is not None and last.record.number == number - 1
@@ -194,21 +85,28 @@ class StepTracer:
         # Of those, the ones that a backward has added to since.
         self._reused: set[int] = set(last._reused) if last is not None and follows else set()
         self._dirty: dict[int, Statistics] = {}
+        # Those with a gradient that no optimizer has used yet.
+        self._unspent: set[int] = set(last._unspent) if last is not None and follows else set()
+        self._strangers: dict[int, Stranger] = {}
+        self._made_by: dict[int, _Operation] = {}
+        self._optimizers: list[Any] = []
         self._adapter = adapter
         self._walk = walk
         self._filename = filename
+        self._source = source
         self._operations: list[_Operation] = []
         self._held: list[Any] = []
         self._taints: dict[int, int] = {}
         self._producers: dict[int, str] = {}
         self._cuts: list[tuple[int, Cut]] = []
+        self._zero_factors: list[tuple[int, Cut]] = []
         self._known = _Known()
         for found in walk.tensors:
             key = id(found.tensor)
             if key in self._known.by_id:
                 continue
             self._known.by_id[key] = found
-            self._known.bits[key] = self._taints[key] = 1 << len(self._known.bits)
+            self._known.bits[key] = self._taints[key] = 2 << len(self._known.bits)
             self._known.storages[adapter.storage(found.tensor)] = key
         self._before = self._copies()
 
@@ -220,7 +118,10 @@ class StepTracer:
         stack = ExitStack()
         stack.enter_context(self._adapter.record(self))
         stack.callback(self._adapter.unmute)
+        modules = self._walk.modules
+        stack.enter_context(entering(self._source, self._filename, modules, self._note_input))
         stack.enter_context(listening(self._adapter.backward_listeners, self))
+        self._optimizers = list(optimizers) or self._optimizers
         for optimizer in optimizers:
             if hasattr(optimizer, "register_step_post_hook"):
                 before = optimizer.register_step_pre_hook(self._before_optimizer_step)
@@ -228,6 +129,13 @@ class StepTracer:
                 stack.callback(before.remove)
                 stack.callback(after.remove)
         return stack
+
+    def take_batch(self, batch: object) -> None:
+        """Learn what the step is given, so that it can be told from what the model makes."""
+        for part in _flatten(batch):
+            if self._adapter.is_tensor(part):
+                self._taints[id(part)] = self._taints.get(id(part), 0) | DATA
+                self._held.append(part)
 
     def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """Note an operation: its place, what it reads, what it cuts off, what comes out."""
@@ -238,13 +146,16 @@ class StepTracer:
         for tensor in inputs:
             key = id(tensor)
             taint |= taints.get(key, 0)
-            if key in self._known.by_id:
+            if key not in self._known.by_id:
+                if requires_grad(tensor) and is_leaf(tensor):
+                    self._note_stranger(tensor, inputs, site)
+            else:
                 use = uses.setdefault(key, TensorUse())
                 use.is_read = True
                 use.is_read_in_forward = use.is_read_in_forward or site.in_forward
         if name.endswith("_") and inputs:
             self._note_write(name, inputs[0], taint)
-        if taint:
+        if taint > DATA:
             self._note_cut(name, inputs, outputs, taint, site.span)
         if len(inputs) >= 2 and (name in LOSSES or (name == "sub" and not site.in_forward)):
             self._note_loss(name, inputs[0], inputs[1], site.span)
@@ -255,13 +166,22 @@ class StepTracer:
             self._producers[id(tensor)] = producer
             taints[id(tensor)] = taints.get(id(tensor), 0) | taint
         self._held.extend(outputs)
+        self.trail.operation(name, inputs, outputs, site.span, site.module)
         if outputs and site.span is not None and len(self._operations) < MAX_OPERATIONS:
-            self._note_operation(name, site.span, site.module, outputs[0])
+            self._note_operation(name, site.span, site.module, outputs[0], inputs)
             if site.in_forward:
                 self.forward_operations = len(self._operations)
 
     def before_backward(self, loss: Any) -> None:
         """Note which gradients are there already."""
+        self.trail.backward_begins(self._caller())
+        if is_leaf(loss) and requires_grad(loss) and id(loss) not in self._known.by_id:
+            self.record.has_leaf_loss = True
+        model = next(iter(self._walk.modules.values()), None)
+        self.record.was_training = bool(getattr(model, "training", True))
+        wasted = self._cleared_of(self._unspent)
+        self.record.wasted |= wasted
+        self._unspent -= wasted
         with np.errstate(all="ignore"):
             self._note_used_gradients()
 
@@ -281,7 +201,15 @@ class StepTracer:
 
     def after_backward(self, loss: Any) -> None:
         """Measure the gradients, and note which were added to."""
+        self.trail.backward_ends()
         self.capture_gradients()
+        self._unspent |= {
+            key
+            for key, use in self.record.uses.items()
+            if use.gradient is not None and use.gradient.norm
+        } - self._cleared_of(set(self.record.uses))
+        for stranger in self._strangers.values():
+            stranger.had_gradient = stranger.had_gradient or stranger.tensor.grad is not None
         for key, old in self._dirty.items():
             # A backward that leaves a gradient alone (the other side's, in a GAN) adds nothing.
             if self.record.uses[key].gradient != old:
@@ -290,6 +218,11 @@ class StepTracer:
     def note_optimizer_step(self, optimizer: Any) -> None:
         """Note that an optimizer has used the gradients of its tensors."""
         self.record.optimizer_steps += 1
+        number = self._number_of(optimizer)
+        self.record.stepped.add(number)
+        for index, group in enumerate(optimizer_groups(optimizer)):
+            self.record.rates[number, index] = float(group.get("lr", 1.0))
+            self._unspent -= {id(tensor) for tensor in group.get("params", ())}
         for group in optimizer_groups(optimizer):
             keys = {id(t) for t in group.get("params", ()) if t.grad is not None}
             # Adding to a used gradient is harmless until it is stepped with.
@@ -326,7 +259,18 @@ class StepTracer:
             for key, bit in bits.items():
                 if mask & bit:
                     self.record.uses.setdefault(key, TensorUse()).cuts.append(cut)
+        for mask, cut in self._zero_factors:
+            for key, bit in bits.items():
+                if mask & bit:
+                    self.record.uses.setdefault(key, TensorUse()).zero_factors.append(cut)
+        self.record.non_finite_from = self._first_non_finite()
         self._held.clear()
+        self.trail.finish()
+        self._before.clear()
+        self._made_by.clear()
+        self._strangers.clear()
+        for operation in self._operations:
+            operation.sources = ()
         self._taints.clear()
         self._producers.clear()
         return self.record
@@ -362,13 +306,72 @@ class StepTracer:
             copies[key] = array.copy()
         return copies
 
-    def _before_optimizer_step(self, *_: Any) -> None:
+    def _before_optimizer_step(self, optimizer: Any, given: Any, named: Any) -> None:
+        # A closure calls backward within the step.
+        if not any(
+            callable(value) for value in (*given, *named.values()) if value is not optimizer
+        ):
+            self._note_wiped(optimizer)
         # An optimizer's own arithmetic reads every tensor it steps; the model does not.
         self._adapter.mute()
 
     def _after_optimizer_step(self, optimizer: Any, *_: Any) -> None:
         self._adapter.unmute()
+        self.trail.optimizer_stepped(optimizer, self._caller())
         self.note_optimizer_step(optimizer)
+
+    def _caller(self) -> Span | None:
+        """Return the place in the document from which the library was called."""
+        return find_site(self._filename, {}, self._adapter.is_module, skip=2).span
+
+    def _note_wiped(self, optimizer: Any) -> None:
+        """A step that finds nothing to use, though there was something."""
+        held = {id(t) for group in optimizer_groups(optimizer) for t in group.get("params", ())}
+        unspent = held & self._unspent
+        if unspent and self._cleared_of(held & set(self._known.by_id)) >= unspent:
+            self.record.wiped.add(self._number_of(optimizer))
+
+    def _number_of(self, optimizer: Any) -> int:
+        for number, known in enumerate(self._optimizers):
+            if known is optimizer:
+                return number
+        self._optimizers.append(optimizer)
+        return len(self._optimizers) - 1
+
+    def _cleared_of(self, keys: set[int]) -> set[int]:
+        """Return those of ``keys`` whose tensors have no gradient now, or one of zeros."""
+        cleared = set()
+        for key in keys:
+            tensor = self._known.by_id[key].tensor if key in self._known.by_id else None
+            if tensor is None:
+                continue
+            gradient = tensor.grad if is_leaf(tensor) else None
+            array = self._adapter.array(gradient) if gradient is not None else None
+            if gradient is None or (array is not None and not array.any()):
+                cleared.add(key)
+        return cleared
+
+    def _note_stranger(self, tensor: Any, inputs: tuple[Any, ...], site: Site) -> None:
+        if id(tensor) in self._strangers or len(self._strangers) >= MAX_STRANGERS:
+            return
+        is_parameter = self._adapter.is_parameter(tensor)
+        is_data = bool(self._taints.get(id(tensor), 0) & DATA)
+        if not is_parameter and not is_data:
+            # One value for each of the batch's, such as a disturbance of the input.
+            shape = self._adapter.shape(tensor)
+            batch = (t for t in inputs if self._taints.get(id(t), 0) & DATA)
+            is_data = any(len(shape) > 1 and self._adapter.shape(t) == shape for t in batch)
+        stranger = Stranger(
+            tensor=tensor,
+            is_parameter=is_parameter,
+            in_forward=site.in_forward,
+            comes_from_data=is_data,
+            module=site.module,
+            span=site.span,
+            version=int(tensor._version),
+        )
+        self._strangers[id(tensor)] = stranger
+        self.record.strangers.append(stranger)
 
     def _gradient(self, tensor: Any) -> Statistics | None:
         if not tensor.is_leaf or tensor.grad is None:
@@ -391,10 +394,33 @@ class StepTracer:
         span: Span | None,
     ) -> None:
         """A value that could have a gradient goes on into one that has none."""
-        if any(_requires_grad(out) for out in outputs) or len(self._cuts) >= MAX_CUTS:
+        if any(requires_grad(out) for out in outputs) or len(self._cuts) >= MAX_CUTS:
             return
-        if any(_requires_grad(tensor) for tensor in inputs):
+        if any(requires_grad(tensor) for tensor in inputs):
             self._cuts.append((taint, Cut(name, span)))
+
+    def _is_zero_factor(self, inputs: tuple[Any, ...], output: Any) -> bool:
+        """Tell whether a value is taken times nothing: by a number, not by what is learnt."""
+        flowing = [tensor for tensor in inputs if requires_grad(tensor)]
+        if len(flowing) != 1 or any(t.numel() > 1 for t in inputs if t is not flowing[0]):
+            return False
+        made, given = self._adapter.array(output), self._adapter.array(flowing[0])
+        if made is None or given is None or made.size == 0:
+            return False
+        return not made.flat[0] and bool(not made.any() and given.any())
+
+    def _first_non_finite(self) -> Cut | None:
+        """Find the operation that got a finite gradient and passed on one that is not."""
+        for operation in self._operations:
+            if operation.gradient_norm is None or not np.isfinite(operation.gradient_norm):
+                continue
+            passed = [source.gradient_norm for source in operation.sources]
+            if any(norm is not None and not np.isfinite(norm) for norm in passed):
+                return Cut(operation.name, operation.span)
+            uses = (self.record.uses.get(key) for key in operation.leaves)
+            if any(use and use.gradient and use.gradient.non_finite for use in uses):
+                return Cut(operation.name, operation.span)
+        return None
 
     def _note_loss(self, name: str, prediction: Any, target: Any, span: Span | None) -> None:
         if len(self.record.loss_calls) >= MAX_LOSS_CALLS:
@@ -403,14 +429,40 @@ class StepTracer:
         shapes = self._adapter.shape(prediction), self._adapter.shape(target)
         self.record.loss_calls.append(LossCall(name, producer, *shapes, span))
 
-    def _note_operation(self, name: str, span: Span, module: str | None, output: Any) -> None:
+    def _note_input(self, span: Span, module: str, value: object) -> None:
+        """What enters a ``forward`` of the document is noted at its argument."""
         adapter = self._adapter
-        requires_grad = _requires_grad(output)
+        if adapter.is_tensor(value) and len(self._operations) < MAX_OPERATIONS:
+            was_mute = adapter.is_muted
+            adapter.mute()  # the look at it is no operation of the model's
+            self._note_operation("input", span, module, value)
+            if not was_mute:
+                adapter.unmute()
+
+    def _note_operation(
+        self,
+        name: str,
+        span: Span,
+        module: str | None,
+        output: Any,
+        inputs: tuple[Any, ...] | None = None,
+    ) -> None:
+        inputs = (output,) if inputs is None else inputs
+        adapter = self._adapter
+        needs_gradient = requires_grad(output)
         record = _Operation(
-            name, span, module, adapter.shape(output), adapter.dtype(output), requires_grad
+            name, span, module, adapter.shape(output), adapter.dtype(output), needs_gradient
         )
         self._operations.append(record)
-        if requires_grad and not _is_leaf(output):
+        if needs_gradient:
+            made = (self._made_by.get(id(tensor)) for tensor in inputs)
+            record.sources = tuple(operation for operation in made if operation is not None)
+            record.leaves = tuple(id(t) for t in inputs if id(t) in self._known.by_id)
+            self._made_by[id(output)] = record
+            if name == "mul" and self._is_zero_factor(inputs, output):
+                mask = self._taints.get(id(output), 0)
+                self._zero_factors.append((mask, Cut(name, span)))
+        if needs_gradient and not is_leaf(output):
 
             def note(gradient: Any) -> None:
                 array = adapter.array(gradient)
@@ -418,22 +470,6 @@ class StepTracer:
                     record.gradient_norm = float(np.linalg.norm(array.ravel()))
 
             output.register_hook(note)
-
-
-def _is_leaf(tensor: Any) -> bool:
-    try:
-        return bool(tensor.is_leaf)
-    except RuntimeError:
-        # PyTorch forbids any look at the history of a view that no_grad made and that was
-        # written to since; the user's code does not look, and must not fail because we do.
-        return False
-
-
-def _requires_grad(tensor: Any) -> bool:
-    try:
-        return bool(tensor.requires_grad)
-    except RuntimeError:
-        return False  # as above
 
 
 def _flatten(value: object) -> list[object]:

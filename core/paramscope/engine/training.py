@@ -86,6 +86,7 @@ class Trainer:
         """Run one step under the tracer; its numbers are those of `run_step`."""
         tracer = self._start_trace(walk)
         batch = self._next_batch()
+        tracer.take_batch(batch)
         x, y = batch
         if self._own_step is not None:
             with tracer.watching(self._optimizers):
@@ -191,8 +192,9 @@ class Trainer:
     # Phases
 
     def _start_trace(self, walk: Walk) -> StepTracer:
+        program, number = self._program, self.step_number + 1
         self.tracer = StepTracer(
-            self._adapter, walk, self._program.filename, self.step_number + 1, self.tracer
+            self._adapter, walk, program.filename, number, self.tracer, program.source
         )
         return self.tracer
 
@@ -200,6 +202,7 @@ class Trainer:
         """Run the forward pass, loss included, and return the four phases that show the step."""
         tracer = self._start_trace(walk)
         batch = self._next_batch()
+        tracer.take_batch(batch)
         self._zero_grad()
         with tracer.watching(()):
             value = self._forward(*batch)
@@ -232,6 +235,7 @@ class Trainer:
         """
         tracer = self._start_trace(walk)
         batch = self._next_batch()
+        tracer.take_batch(batch)
         with tracer.watching(self._optimizers):
             self.loss = self._run_own_step(*batch)
         tracer.finish(batch)

@@ -10,7 +10,7 @@ from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
 
 BAD = document(
-    "self.scale = nn.Parameter(torch.empty(4), requires_grad=False)",
+    "self.register_buffer('scale', torch.empty(4))",
     "h = torch.tanh(self.inner(x)) * torch.nan_to_num(self.scale).clamp(0.5, 2.0)",
 )
 GOOD = BAD.replace("torch.empty(4)", "torch.ones(4)")

@@ -32,7 +32,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         use = evidence.summary(found.tensor)
         if key in stepped or use is None or not use.had_gradient or has_moved(found, evidence):
             continue
-        if key not in evidence.build.first_parameters or evidence.view.shape(found.tensor) in lost:
+        is_late = key not in evidence.build.first_parameters or key in evidence.build.late
+        if is_late or evidence.view.shape(found.tensor) in lost:
             continue  # made after the optimizer, or put in the place of what it holds
         faulty.append(found)
     for path, items in rolled_up(faulty, evidence):

@@ -7,6 +7,7 @@ from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
 from paramscope.rules.scope import lost_tensors, parameters, stepped_ids
+from paramscope.rules.strangers import remade_in_steps
 
 BAD = document(
     optimizer="made = torch.optim.SGD(model.parameters(), lr=0.01)\n"
@@ -28,10 +29,13 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     stepped = stepped_ids(evidence)
     shapes = {evidence.view.shape(tensor) for tensor in lost}
+    remade = {stranger.path for stranger in remade_in_steps(evidence)}
     missing = [
         found
         for found in parameters(evidence)
-        if id(found.tensor) not in stepped and evidence.view.shape(found.tensor) in shapes
+        if found.path not in remade
+        and id(found.tensor) not in stepped
+        and evidence.view.shape(found.tensor) in shapes
     ]
     if not missing:
         return

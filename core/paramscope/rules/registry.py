@@ -23,7 +23,8 @@ class Rule:
     """One rule: its check, and documents that break it (``bad``) and keep it (``good``).
 
     Both documents are whole: they are the rule's test on every engine, its help page and the
-    stuff of its lesson. ``help`` says in a few sentences what goes wrong and what to do.
+    stuff of its lesson; ``traps`` look like the fault and are none. ``help`` says in a few
+    sentences what goes wrong and what to do.
     """
 
     id: str
@@ -33,6 +34,8 @@ class Rule:
     check: Callable[[Evidence], Iterable[Finding]]
     bad: str
     good: str
+    traps: tuple[str, ...] = ()
+    explains_errors: bool = False  # it is asked when the document's code has raised, too
 
 
 @cache
@@ -47,8 +50,17 @@ def all_rules() -> tuple[Rule, ...]:
 
 def check_all(evidence: Evidence) -> list[Finding]:
     """Ask every rule; leave out what the source says to keep."""
+    return _ask(all_rules(), evidence)
+
+
+def check_failure(evidence: Evidence) -> list[Finding]:
+    """Ask the rules that can tell why the document's code has raised."""
+    return _ask([rule for rule in all_rules() if rule.explains_errors], evidence)
+
+
+def _ask(rules: Iterable[Rule], evidence: Evidence) -> list[Finding]:
     found = []
-    for rule in all_rules():
+    for rule in rules:
         for finding in rule.check(evidence):
             if not evidence.source.is_kept(rule.id, finding.line):
                 found.append(finding)

@@ -47,6 +47,8 @@ def without_gradient(
     """
     if evidence.traced_steps < ENOUGH_STEPS or not evidence.backward_calls:
         return
+    if evidence.last_step is not None and evidence.last_step.has_leaf_loss:
+        return  # nothing gets a gradient, and the cause of it is known
     stepped = stepped_ids(evidence)
     for found in parameters(evidence):
         use = evidence.summary(found.tensor)
@@ -79,16 +81,21 @@ def has_moved(found: FoundTensor, evidence: Evidence) -> bool:
 
 
 def rolled_up(
-    faulty: Iterable[FoundTensor], evidence: Evidence
+    faulty: Iterable[FoundTensor],
+    evidence: Evidence,
+    population: Iterable[FoundTensor] | None = None,
 ) -> list[tuple[str, list[FoundTensor]]]:
     """Gather tensors under the largest Modules whose every trained Parameter is among them.
+
+    Another ``population`` may take the place of the trained Parameters.
 
     Returns: pairs of a path and its tensors; ``model`` stands for the whole.
     """
     wrong = list(faulty)
     if not wrong:
         return []
-    total = Counter(path for item in parameters(evidence) for path in _modules_above(item.path))
+    everything = parameters(evidence) if population is None else population
+    total = Counter(path for item in everything for path in _modules_above(item.path))
     found = Counter(path for item in wrong for path in _modules_above(item.path))
     gathered: dict[str, list[FoundTensor]] = {}
     for item in wrong:
@@ -108,8 +115,19 @@ def _modules_above(path: str) -> Iterator[str]:
 
 def lines_of(items: Iterable[FoundTensor], evidence: Evidence) -> int | None:
     """Return the first line of the document that made one of the tensors."""
-    lines = [line for item in items if (line := line_of(item, evidence)) is not None]
-    return min(lines, default=None)
+    found = [line_of(item, evidence) or line_of_module(item.owner_path, evidence) for item in items]
+    return min((line for line in found if line is not None), default=None)
+
+
+def line_of_module(path: str, evidence: Evidence) -> int | None:
+    """Return the line of the document that made the Module at ``path``, or one above it."""
+    while path:
+        path, _, name = path.rpartition(".")
+        owner = evidence.walk.modules.get(path)
+        made = evidence.source.assignment(type(owner).__mro__, name) if owner is not None else None
+        if made is not None:
+            return made.line
+    return evidence.source.function_lines.get("build")
 
 
 def values_in(items: Iterable[FoundTensor]) -> str:

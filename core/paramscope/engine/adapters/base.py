@@ -31,6 +31,18 @@ class BackwardListener(Protocol):
     def after_backward(self, loss: Any) -> None: ...
 
 
+class BuildListener(Protocol):
+    """Is told, while the source runs, what autograd's operations do not show."""
+
+    def module_assigned(self, owner: Any, name: str, old: Any, new: Any) -> None:
+        """A Module is put in the place of another."""
+        ...
+
+    def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None: ...
+
+    def group_added(self, optimizer: Any) -> None: ...
+
+
 class Adapter(EngineView, Protocol):
     """One engine, as the session uses it."""
 
@@ -39,6 +51,11 @@ class Adapter(EngineView, Protocol):
 
     @property
     def version(self) -> str: ...
+
+    @property
+    def torch(self) -> Any:
+        """The namespace that ``import torch`` means."""
+        ...
 
     @property
     def backward_listeners(self) -> list[BackwardListener]: ...
@@ -60,6 +77,13 @@ class Adapter(EngineView, Protocol):
     def no_grad(self) -> AbstractContextManager[Any]: ...
 
     def record(self, listener: OperationListener) -> AbstractContextManager[None]: ...
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether operations go untold at present."""
+        ...
+
+    def watch_build(self, listener: BuildListener) -> AbstractContextManager[None]: ...
 
     def mute(self) -> None:
         """Have operations go untold until `unmute`: they are not the model's."""
@@ -174,6 +198,39 @@ class SharedAdapter:
         with self.no_grad():
             target.copy_(source.detach())
 
+    @contextmanager
+    def watch_build(self, listener: BuildListener) -> Iterator[None]:
+        """Tell ``listener`` of Modules replaced, states loaded and optimizer groups added."""
+        module: Any = self._module
+        optimizer: Any = self._optimizer
+        set_attribute, load_state = module.__setattr__, module.load_state_dict
+        add_group = optimizer.add_param_group
+
+        def setattr_(owner: Any, name: str, value: Any) -> None:
+            if isinstance(value, module):
+                old = (owner.__dict__.get("_modules") or {}).get(name)
+                if old is not None and old is not value:
+                    listener.module_assigned(owner, name, old, value)
+            set_attribute(owner, name, value)
+
+        def load_state_dict(owner: Any, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+            result = load_state(owner, state_dict, *args, **kwargs)
+            strict = kwargs.get("strict", args[0] if args else True)
+            listener.state_loaded(owner, state_dict, bool(strict))
+            return result
+
+        def add_param_group(owner: Any, *args: Any, **kwargs: Any) -> None:
+            add_group(owner, *args, **kwargs)
+            listener.group_added(owner)
+
+        module.__setattr__, module.load_state_dict = setattr_, load_state_dict
+        optimizer.add_param_group = add_param_group
+        try:
+            yield
+        finally:
+            module.__setattr__, module.load_state_dict = set_attribute, load_state
+            optimizer.add_param_group = add_group
+
     def spy_on_backward(self) -> None:
         """Wrap ``Tensor.backward`` once; while nobody listens it costs one test of a list."""
         listeners = self.backward_listeners
@@ -182,7 +239,7 @@ class SharedAdapter:
         def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
             if not listeners:
                 return original(loss, *args, **kwargs)
-            self.mute()
+            was_muted, self.is_muted = self.is_muted, True
             try:
                 for listener in list(listeners):
                     listener.before_backward(loss)
@@ -190,7 +247,7 @@ class SharedAdapter:
                 for listener in list(listeners):
                     listener.after_backward(loss)
             finally:
-                self.unmute()
+                self.is_muted = was_muted
             return result
 
         backward.__doc__ = original.__doc__
