@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from paramscope.document.document import Point
 
-COLUMN_GAP = 64.0
+COLUMN_GAP = 48.0
 ROW_GAP = 32.0
-LABEL_MARGIN = 32.0
+LABEL_MARGIN = 24.0
 DUMMY_HEIGHT = 8.0
 SWEEPS = 4
 # Beyond this many dummies (every layer tied to every other) long edges get none: the layout
@@ -59,7 +59,7 @@ def layered(sizes: Mapping[str, Size], edges: Iterable[Edge]) -> dict[str, Point
     """Place every node of ``sizes``; nodes without any edge stand in rows below the others.
 
     >>> layered({"a": Size(80, 40), "b": Size(80, 40)}, [Edge("a", "b")])
-    {'a': Point(x=0.0, y=0.0), 'b': Point(x=144.0, y=0.0)}
+    {'a': Point(x=0.0, y=0.0), 'b': Point(x=128.0, y=0.0)}
     """
     known = [
         edge

@@ -1,4 +1,4 @@
-"""The strip over the canvas's lower edge: the selected node's arguments as fields.
+"""The strip over an edge of the canvas: the selected node's arguments as fields.
 
 A field shows what the source says and writes it there; empty means that the source leaves
 the argument at its default, which the field shows in grey.
@@ -129,12 +129,15 @@ class ArgumentStrip(QScrollArea):
         if is_same and had_focus is not None:
             self.focus_field(had_focus)
 
-    def place(self, area: QRect) -> None:
-        """Lie at the lower edge of ``area``, as wide as the fields need and there is room."""
+    def place(self, area: QRect, selected: QRect) -> None:
+        """Lie at the lower edge of ``area``, or at the upper one if that covers less of a node."""
         row = self.widget()
         wish = 0 if row is None else row.sizeHint().width() + 4
         width = min(wish, area.width())
-        self.setGeometry(area.left(), area.bottom() - _HEIGHT, width, _HEIGHT)
+        below = QRect(area.left(), area.bottom() - _HEIGHT, width, _HEIGHT)
+        above = QRect(area.left(), area.top(), width, _HEIGHT)
+        hidden = [place.intersected(selected).height() for place in (below, above)]
+        self.setGeometry(above if hidden[1] < hidden[0] else below)
 
     def focus_field(self, name: str | None = None) -> bool:
         """Go to an argument, by default the first; tells whether there is one."""

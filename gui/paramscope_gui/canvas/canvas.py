@@ -305,7 +305,11 @@ class Canvas(QWidget):
         self.hint.setGeometry(area)
         self.legend.move(area.width() - self.legend.width() - 8, 8)
         taken = self.minimap.width() if self.minimap.isVisible() else 0
-        self.arguments.place(area.adjusted(8, 8, -16 - taken, -8))
+        node = self.desk.selected_node
+        selected = QRect()
+        if node is not None:
+            selected = self.view.mapFromScene(self.scene.node_rect(node.id)).boundingRect()
+        self.arguments.place(area.adjusted(8, 8, -16 - taken, -8), selected)
 
     def _show_error(self) -> None:
         error = self._workspace.source_error

@@ -21,10 +21,12 @@ from paramscope_gui.theme import FAMILY, GRID, LIGHT, MONOSPACE
 TITLE_HEIGHT = 32.0
 ROW_HEIGHT = 24.0
 CODE_LINE_HEIGHT = 16.0
-PADDING = 12.0
+PADDING = 10.0
 GLYPH_SIZE = 12
-MIN_WIDTH = 88.0
+MIN_WIDTH = 64.0
 MAX_WIDTH = 320.0
+_TITLE_ROOM = 1.3
+_WORD_ROOM = 1.2
 MAX_CODE_WIDTH = 460.0
 PORT_RADIUS = 5.0
 BAR_HEIGHT = 3.0
@@ -202,6 +204,8 @@ class _Measure:
             title += 8.0 + _width(face.name, Face.NAME)
         if face.problem:
             title += 8.0 + GLYPH_SIZE
+        # Titles and words keep their size when the canvas is small: they shall not be cut then.
+        title = max(title, _width(face.title, Face.TITLE) * _TITLE_ROOM)
         widths = [title, _width(face.caption, Face.TEXT), _width(face.more, Face.TEXT)]
         if face.open_inputs:
             widths.append(_width(self._open_text(), Face.TEXT))
@@ -355,7 +359,7 @@ def _style(row: TensorFace) -> _Style:
 def _row_width(row: TensorFace) -> float:
     width = GLYPH_SIZE + 6.0 + _width(row.name, Face.TEXT)
     if row.is_troubled or not row.name:
-        width += 8.0 + _width(_style(row).word, Face.TEXT)
+        width += 8.0 + _width(_style(row).word, Face.TEXT) * _WORD_ROOM
     shape = shape_text(row.shape)
     return width + (12.0 + _width(shape, Face.SHAPE) if shape else 0.0)
 

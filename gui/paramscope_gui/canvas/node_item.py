@@ -1,7 +1,7 @@
 """One node on the scene: it paints its own ports, rows and texts, and knows no events.
 
-What is drawn falls with the zoom: everything, then only colour and name; farther out the
-scene hides all nodes and `FarLayer` paints them in one go.
+What is drawn falls with the zoom: everything, then rows with what of them can be read, then
+only colour and name; farther out the scene hides all nodes and `FarLayer` paints them in one go.
 """
 
 from functools import cache, lru_cache
@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QPainter, QPainterPath, QStaticText, QTransform
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
+from paramscope_gui.canvas.condensed import Placed, condensed
 from paramscope_gui.canvas.drawing import (
     BAR_HEIGHT,
     GLYPH_SIZE,
@@ -27,9 +28,13 @@ from paramscope_gui.canvas.drawing import (
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.theme import FAMILY, RADIUS, glyph
 
-FULL_DETAIL = 0.7
+# Texts are drawn as they were measured from here on; farther out at no less than 10 pixels.
+FULL_DETAIL = 0.9
+# Farther out than this a row is too low for its text: only colour, name and states are left.
+ROW_DETAIL = 0.45
 _ROUND_DETAIL = 0.35
 _MARGIN = 12.0
+_GLYPH_EDGE = 5.0
 
 
 class NodeItem(QGraphicsItem):
@@ -45,6 +50,7 @@ class NodeItem(QGraphicsItem):
         self._outline = _rounded(drawing.rect)
         self._title = _title_path(drawing)
         self._bounds = _bounds(drawing)
+        self._condensed: tuple[float, list[Placed]] | None = None
         self.setZValue(2.0)
 
     def set_drawing(self, drawing: Drawing) -> None:
@@ -58,6 +64,7 @@ class NodeItem(QGraphicsItem):
             self._outline = _rounded(drawing.rect)
         self.drawing = drawing
         self._title = _title_path(drawing)
+        self._condensed = None
         self.update()
 
     def set_chosen(self, chosen: bool) -> None:
@@ -120,7 +127,7 @@ class NodeItem(QGraphicsItem):
             corner = QRectF(width - side * 0.7, -side * 0.4, side, side)
             painter.drawPixmap(corner, mark, QRectF(mark.rect()))
 
-    def _paint_near(self, painter: QPainter) -> None:
+    def _paint_near(self, painter: QPainter, detail: float) -> None:
         ink, drawing = self._ink, self.drawing
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ink.brush("node"))
@@ -133,9 +140,16 @@ class NodeItem(QGraphicsItem):
                 painter.drawLine(QPointF(PADDING, y), QPointF(drawing.size.width() - PADDING, y))
         for bar in drawing.bars:
             self._paint_bar(painter, bar)
+        if detail >= FULL_DETAIL:
+            self._paint_texts(painter)
+        else:
+            self._paint_condensed(painter, detail)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(self._border())
         painter.drawPath(self._outline)
+
+    def _paint_texts(self, painter: QPainter) -> None:
+        ink, drawing = self._ink, self.drawing
         current: Face | None = None
         for x, baseline, text, face, role in (*drawing.title, *drawing.texts):
             if face is not current:
@@ -144,12 +158,27 @@ class NodeItem(QGraphicsItem):
             painter.setPen(ink.pen(role))
             painter.drawStaticText(QPointF(x, baseline - ascent_of(face)), static_text(text, face))
 
+    def _paint_condensed(self, painter: QPainter, detail: float) -> None:
+        if self._condensed is None or self._condensed[0] != detail:
+            self._condensed = (detail, condensed(self.drawing, detail))
+        for place, text, face, role in self._condensed[1]:
+            painter.setFont(face)
+            painter.setPen(self._ink.pen(role))
+            painter.drawStaticText(place, text)
+
     def _paint_glyphs(self, painter: QPainter, detail: float) -> None:
         theme = self._ink.theme
         ratio = max(1.0, detail)
         for x, y, name, role in self.drawing.glyphs:
             pixmap = glyph(name, theme.glyphs[role], GLYPH_SIZE, min(4.0, round(ratio * 2) / 2))
-            painter.drawPixmap(QRectF(x, y, GLYPH_SIZE, GLYPH_SIZE), pixmap, QRectF(pixmap.rect()))
+            area = QRectF(x, y, GLYPH_SIZE, GLYPH_SIZE)
+            if detail < FULL_DETAIL:
+                side = max(float(GLYPH_SIZE), 11.0 / detail)
+                edge = min(x, _GLYPH_EDGE / detail)
+                if y < TITLE_HEIGHT / 2:  # the problem's, in the right corner
+                    edge = self.drawing.size.width() - side - edge
+                area = QRectF(edge, y + (GLYPH_SIZE - side) / 2, side, side)
+            painter.drawPixmap(area, pixmap, QRectF(pixmap.rect()))
 
     def _paint_states(self, painter: QPainter, detail: float) -> float:
         """The states of the tensors as a row of glyphs at the bottom; returns its height."""
@@ -215,10 +244,10 @@ class NodeItem(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
-        if detail < FULL_DETAIL:
+        if detail < ROW_DETAIL:
             self._paint_far(painter, detail)
             return
-        self._paint_near(painter)
+        self._paint_near(painter, detail)
         self._paint_glyphs(painter, detail)
         self._paint_ports(painter)
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from paramscope_gui.canvas.faces import WireFace
 from paramscope_gui.canvas.ink import WIRE_WIDTHS, Ink
-from paramscope_gui.canvas.node_item import FULL_DETAIL
+from paramscope_gui.canvas.node_item import ROW_DETAIL
 from paramscope_gui.canvas.wire_layer import paint_label, wire_pen
 from paramscope_gui.canvas.wire_path import WirePath
 
@@ -80,7 +80,7 @@ class Overlay(QGraphicsItem):
     def _paint_wires(self, painter: QPainter) -> None:
         ink, marks = self._ink, self._marks
         detail = QStyleOptionGraphicsItem.levelOfDetailFromTransform(painter.worldTransform())
-        labelled = detail >= FULL_DETAIL
+        labelled = detail >= ROW_DETAIL
         for path, face in marks.moving:
             painter.setPen(wire_pen(ink, face))
             painter.drawPath(path.path)
@@ -88,11 +88,11 @@ class Overlay(QGraphicsItem):
             painter.setPen(wire_pen(ink, face, "accent"))
             painter.drawPath(path.path)
             if labelled:
-                paint_label(painter, ink, path, face)
+                paint_label(painter, ink, path, face, detail)
         for lit in marks.lit:
             self._paint_lit(painter, lit)
             if labelled:
-                paint_label(painter, ink, lit.path, lit.face)
+                paint_label(painter, ink, lit.path, lit.face, detail)
 
     def _paint_tops(self, painter: QPainter) -> None:
         ink, marks = self._ink, self._marks

@@ -34,13 +34,13 @@ from paramscope_gui.canvas.wire_layer import FAR_DETAIL
 MIN_ZOOM = 0.02
 MAX_ZOOM = 4.0
 # A graph that would be smaller than this when it is opened shows its beginning, larger.
-SMALLEST_FIRST_ZOOM = 0.5
-BEGINNING_ZOOM = 0.75
+SMALLEST_FIRST_ZOOM = 0.46
+BEGINNING_ZOOM = 0.65
 GRID_STEP = 24
 SLOW_FRAME_SECONDS = 0.016
 CALM_MILLISECONDS = 160
 _ENDLESS = QRectF(-500_000.0, -500_000.0, 1_000_000.0, 1_000_000.0)
-_MARGIN = 24.0
+_MARGIN = 16.0
 
 
 class CanvasView(QGraphicsView):
@@ -187,15 +187,17 @@ class CanvasView(QGraphicsView):
         if not area.isEmpty() and self.zoom_factor < SMALLEST_FIRST_ZOOM:
             self.zoom_to(BEGINNING_ZOOM)
             wide, high = self.visible_area.width(), self.visible_area.height()
-            left = area.left() - _MARGIN if area.width() > wide else area.center().x() - wide / 2
-            top = area.top() - _MARGIN if area.height() > high else area.center().y() - high / 2
+            margin = _MARGIN / BEGINNING_ZOOM
+            left = area.left() - margin if area.width() > wide else area.center().x() - wide / 2
+            top = area.top() - margin if area.height() > high else area.center().y() - high / 2
             now = self.visible_area.topLeft()
             self.pan_by(left - now.x(), top - now.y())
         self.is_at_start = True
 
     def reveal(self, area: QRectF) -> None:
         """Move the view just so far that ``area`` can be seen."""
-        seen = self.visible_area.adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
+        margin = _MARGIN / self.zoom_factor
+        seen = self.visible_area.adjusted(margin, margin, -margin, -margin)
         dx = max(0.0, area.right() - seen.right()) or min(0.0, area.left() - seen.left())
         dy = max(0.0, area.bottom() - seen.bottom()) or min(0.0, area.top() - seen.top())
         if dx or dy:
@@ -225,8 +227,9 @@ class CanvasView(QGraphicsView):
             self.show_start()
             return
         room = self.viewport().rect()
-        area = area.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
-        zoom = min(room.width() / area.width(), room.height() / area.height(), largest)
+        # The margin is one of the screen: at a small zoom it takes no more room.
+        across, down = room.width() - 2 * _MARGIN, room.height() - 2 * _MARGIN
+        zoom = min(across / area.width(), down / area.height(), largest)
         self.zoom_to(max(MIN_ZOOM, zoom))
         self.centerOn(area.center())
         self._tell_moved()

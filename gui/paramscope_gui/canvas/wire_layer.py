@@ -13,16 +13,18 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from paramscope.code.graph import Wire
-from paramscope_gui.canvas.drawing import Face, font, width_of
+from paramscope_gui.canvas.condensed import close_shape, scaled_font, scaled_text
+from paramscope_gui.canvas.drawing import Face, width_of
 from paramscope_gui.canvas.faces import WireFace
 from paramscope_gui.canvas.ink import WIRE_WIDTHS, Ink
-from paramscope_gui.canvas.node_item import FULL_DETAIL
+from paramscope_gui.canvas.node_item import ROW_DETAIL
 from paramscope_gui.canvas.wire_path import WirePath
 
 FAR_DETAIL = 0.2
 # More wires than this in view are drawn without antialiasing.
 SMOOTH_LIMIT = 400
-_LABEL_MARGIN = 16.0
+# What of a wire must be seen beside its label, in pixels.
+_LABEL_MARGIN = 10.0
 _SQUARE = 512.0
 _MOST_SQUARES = 64
 
@@ -89,9 +91,9 @@ class WireLayer(QGraphicsItem):
             painter.setPen(wire_pen(ink, face))
             painter.drawPath(path.path)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, is_smooth)
-        if detail >= FULL_DETAIL:
+        if detail >= ROW_DETAIL:
             for path, face in shown:
-                paint_label(painter, ink, path, face)
+                paint_label(painter, ink, path, face, detail)
 
     def _paint_far(self, painter: QPainter) -> None:
         if self._lines is None:
@@ -217,21 +219,30 @@ def wire_pen(ink: Ink, face: WireFace, role: str | None = None) -> object:
     return ink.pen(role or ink.wire_role(face.kind), width, not face.flows, cosmetic=False)
 
 
-def label_area(path: WirePath, text: str) -> QRectF | None:
-    """Return where a wire's shape is written, or None where the wire is too short for it."""
-    width = width_of(text, Face.SHAPE) + 8.0
-    if not text or path.bounds.width() - 16.0 < width + _LABEL_MARGIN:
-        return None
-    middle = path.middle
-    return QRectF(middle.x() - width / 2, middle.y() - 8.0, width, 16.0)
+def label_of(path: WirePath, text: str, detail: float) -> tuple[str, QRectF] | None:
+    """Return how a wire's shape is written and where; None where the wire is too short for it.
+
+    It keeps a size that can be read, and takes less room where there is less.
+    """
+    font, ratio = scaled_font(Face.SHAPE, detail)
+    room = path.bounds.width() - 16.0 - _LABEL_MARGIN / detail
+    for shown in (text, close_shape(text)) if text else ():
+        width = width_of(shown, Face.SHAPE) * ratio
+        if width <= room:
+            middle, width, height = path.middle, width + 4.0 / detail, font.pixelSize() * 1.4
+            return shown, QRectF(middle.x() - width / 2, middle.y() - height / 2, width, height)
+    return None
 
 
-def paint_label(painter: QPainter, ink: Ink, path: WirePath, face: WireFace) -> None:
+def paint_label(painter: QPainter, ink: Ink, path: WirePath, face: WireFace, detail: float) -> None:
     """Write a wire's shape in its middle, on the canvas's colour so that it can be read."""
-    area = label_area(path, face.text)
-    if area is None:
+    label = label_of(path, face.text, detail)
+    if label is None:
         return
+    shown, area = label
+    text = scaled_text(shown, Face.SHAPE, detail)
     painter.fillRect(area, ink.brush("canvas"))
-    painter.setFont(font(Face.SHAPE))
+    painter.setFont(scaled_font(Face.SHAPE, detail)[0])
     painter.setPen(ink.pen("quiet"))
-    painter.drawText(QPointF(area.left() + 4.0, area.bottom() - 4.0), face.text)
+    size = text.size()
+    painter.drawStaticText(area.center() - QPointF(size.width() / 2, size.height() / 2), text)
