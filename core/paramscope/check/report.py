@@ -10,6 +10,24 @@ from paramscope.rules.finding import Finding
 HINT = "H"
 SEVERITIES = {"E": "error", "W": "warning", HINT: "hint"}
 CLEAN, FOUND, COULD_NOT_RUN = 0, 1, 2
+# Rules about mistakes that the engine itself stops at: they explain why a file does not run.
+_STOPPING = frozenset(
+    [
+        "DTY01",
+        "FRZ03",
+        "GRA12",
+        "INP01",
+        "INP02",
+        "LAZ01",
+        "OPT04",
+        "OPT07",
+        "REG05",
+        "REG08",
+        "REG09",
+        "STA03",
+        "STA04",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,11 @@ class Report:
         return self.verdict.tensors
 
     @property
+    def is_explained(self) -> bool:
+        """Tell whether a finding says why the file's code raises."""
+        return any(finding.rule in _STOPPING for finding in self.findings)
+
+    @property
     def remaining(self) -> list[Finding]:
         """The findings whose edit was not written to the file."""
         proofs = self.proofs
@@ -66,11 +89,9 @@ class Report:
         """The exit status that this target asks for.
 
         A file whose code raises has run as far as it goes; if a rule explains why, that is
-        a finding.
+        a finding like any other.
         """
-        if self.problem:
-            return COULD_NOT_RUN
-        if self.verdict.failure is not None and not self.findings:
+        if self.problem or (self.verdict.failure is not None and not self.is_explained):
             return COULD_NOT_RUN
         if not self.verdict.has_model and not self.findings:
             return COULD_NOT_RUN

@@ -14,7 +14,7 @@ from paramscope.engine.session import Session
 from paramscope.rules.finding import Finding
 
 # Of files whose loss and optimizer are made up, verdicts about these mean nothing.
-_ABOUT_TRAINING = ("OPT", "LOS", "MOD", "GRA03", "GRA04", "GRA05", "GRA06", "GRA09", "STA01")
+_ABOUT_TRAINING = ("OPT", "LOS", "MOD", "GRA03", "GRA04", "GRA05", "GRA06", "GRA09")
 
 
 def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:

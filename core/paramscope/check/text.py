@@ -141,12 +141,12 @@ def changed_lines(before: str, after: str) -> list[str]:
 
 
 def _failure(failure: Failed, report: Report, paint: Paint) -> list[str]:
-    explained = "stopped here" if report.findings else "could not run"
+    explained = "stopped here" if report.is_explained else "could not run"
     lines = [f"{paint(report.name, 'bold')}: {paint(explained, 'error')}"]
     if failure.step:
         lines[0] += f" after {failure.step} step{'s' if failure.step > 1 else ''}"
     lines += [f"  {line}" for line in user_traceback(failure).splitlines()]
-    if report.findings:
+    if report.is_explained:
         return lines
     if report.engine.startswith("gradcore") and _may_lack(failure):
         lines.append(f"  {paint('note:', 'bold')} It ran on gradcore; PyTorch is --engine torch.")

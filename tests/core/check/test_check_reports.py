@@ -175,6 +175,16 @@ def test_what_does_not_run_prints_its_own_traceback(write: Write, capsys: Any) -
     assert "engine/session.py" not in out
 
 
+def test_failure_that_no_finding_explains_counts_as_not_run(
+    write: Write, capsys: Any, net: str, training: str
+) -> None:
+    write("model.py", net + training.replace("2 * x", "2 * unknown"))
+    assert main(["model.py"]) == 2
+    out = capsys.readouterr().out
+    assert "REG01" in out
+    assert "NameError: name 'unknown' is not defined" in out
+
+
 def test_colours_are_for_those_who_want_them(
     write: Write, capsys: Any, monkeypatch: pytest.MonkeyPatch, net: str, training: str
 ) -> None:
