@@ -275,10 +275,22 @@ sigmoid = unary(
     "Return ``1 / (1 + exp(-input))``, in (0, 1).",
 )
 FUNCTIONS["expit"] = sigmoid
+
+
+def _where_positive(g: Any, y: Any) -> Any:
+    if type(g) is np.ndarray and g.dtype.kind == "f" and g.size > _SMALL:
+        # A product of floats is faster than one that casts the truth values on its way.
+        kept = (y > 0).astype(g.dtype)
+        kept *= g
+        return kept
+    return g * (y > 0)
+
+
+_SMALL = 1 << 11
 relu = unary(
     "relu",
     lambda x: np.maximum(x, 0),
-    lambda g, y: g * (y > 0),
+    lambda g, y: _where_positive(g, y),
     "Return the input where it is positive, else 0.",
     floats=False,
 )
