@@ -78,7 +78,7 @@ class LessonPanel(QWidget):
     def _page(self, restart: QPushButton) -> QWidget:
         page = QWidget()
         page.setObjectName("lesson_page")
-        column = QVBoxLayout(page)
+        column = self._column = QVBoxLayout(page)
         column.setContentsMargins(GRID + GRID // 2, GRID, GRID + GRID // 2, GRID)
         column.setSpacing(GRID)
         column.addWidget(self._title)
@@ -127,7 +127,7 @@ class LessonPanel(QWidget):
 
     def _show_end(self) -> None:
         """Bring what follows a reached goal into view: the conclusion and the next lesson."""
-        self._area.widget().layout().activate()
+        self._column.activate()
         last = self._next if self._next.isVisible() else self._conclusion
         self._area.ensureWidgetVisible(last, 0, GRID)
 

@@ -4,56 +4,38 @@ Verdicts of the run, errors of the source and holes in the graph stand in one li
 one shows its place in every view.
 """
 
+import importlib
 from functools import partial
-from typing import NamedTuple
+from types import ModuleType
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLineEdit,
     QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
 )
 
-from paramscope.code.graph import Span
-from paramscope.rules.finding import Edit
-from paramscope_gui.bridge.edits import command_of
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
-from paramscope_gui.theme import GRID, RADIUS, ThemeModel
+from paramscope_gui.panels.problem_card import Choice, Problem, ProblemCard
+from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import (
-    ElidedLabel,
     EmptyState,
-    GlyphLabel,
     Hairline,
     ThemedLabel,
-    WrappedLabel,
-    button,
     clear_layout,
 )
 
 MOST_CARDS = 100
-SEVERITIES = {
-    "E": ("triangle", "vermilion", "Error"),
-    "W": ("triangle", "amber", "Warning"),
-    "H": ("info", "blue", "Hint"),
-}
-
-
-class Problem(NamedTuple):
-    """One entry: how bad, which rule, where it is, and what can be done."""
-
-    severity: str
-    rule: str
-    where: str
-    message: str
-    cause: str
-    line: int | None
-    span: Span | None
-    edits: tuple[Edit, ...]
+FEW = 3  # problems that need neither headings nor a filter
+KEEP = Choice("Keep", "keep", "flat")
+GROUPS = {"E": "Errors", "W": "Warnings", "H": "Hints"}
+# Imported with the first finding: the edits of all rules are behind it.
+CURES = "paramscope_gui.bridge.cures"
 
 
 class ProblemsPanel(QWidget):
@@ -97,7 +79,7 @@ class ProblemsPanel(QWidget):
             " with its cause and a fix.",
         )
         self._stack = QStackedLayout(self)
-        self._stack.addWidget(self._area)
+        self._stack.addWidget(self._page())
         self._stack.addWidget(empty)
         workspace.document_changed.connect(self._read)
         live.snapshot_arrived.connect(self._read)
@@ -105,9 +87,35 @@ class ProblemsPanel(QWidget):
         live.state_changed.connect(self._read)
         self._read()
 
+    def _page(self) -> QWidget:
+        """Return the cards with the filter on top, which only a longer list needs."""
+        self.filter = QLineEdit()
+        self.filter.setObjectName("problems_filter")
+        self.filter.setAccessibleName("Filter problems")
+        self.filter.setPlaceholderText("Filter: a word, a rule, a name")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(self._show)
+        self._count = ThemedLabel(self._themes, "", "quiet", "small")
+        self._count.setObjectName("problems_count")
+        self._head = QWidget()
+        self._head.setObjectName("problems_head")
+        row = QHBoxLayout(self._head)
+        row.setContentsMargins(GRID + GRID // 2, 0, GRID + GRID // 2, GRID // 2)
+        row.setSpacing(GRID)
+        row.addWidget(self.filter, 1)
+        row.addWidget(self._count)
+        page = QWidget()
+        page.setObjectName("problems_page")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._head)
+        column.addWidget(self._area, 1)
+        return page
+
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is listed."""
+        """All that there are, whether the filter shows them or not."""
         return self._problems or ()
 
     def _read(self) -> None:
@@ -116,15 +124,43 @@ class ProblemsPanel(QWidget):
             return
         self._problems = problems
         self._stack.setCurrentIndex(0 if problems else 1)
+        is_long = len(problems) > FEW
+        self._head.setVisible(is_long)
+        if not is_long:
+            self.filter.clear()
+        self._show()
+        self.count_changed.emit(len(problems))
+
+    def _show(self) -> None:
+        """Make the cards of what the filter leaves, group by group."""
+        words = self.filter.text()
+        listed = [one for one in self.problems if one.speaks_of(words)]
+        self._count.setText(
+            f"{len(listed):,} of {len(self.problems):,}" if words else f"{len(listed):,}"
+        )
         clear_layout(self._cards)
-        for number, problem in enumerate(problems[:MOST_CARDS]):
-            if number:
+        group = ""
+        for number, problem in enumerate(listed[:MOST_CARDS]):
+            if problem.severity != group and len(self.problems) > FEW:
+                group = problem.severity
+                self._cards.addWidget(self._heading(group, listed))
+            elif number:
                 self._cards.addWidget(Hairline(self._themes))
             self._cards.addWidget(self._card(number, problem))
-        if len(problems) > MOST_CARDS:
-            more = ThemedLabel(self._themes, f"and {len(problems) - MOST_CARDS:,} more", "quiet")
+        if len(listed) > MOST_CARDS:
+            more = ThemedLabel(self._themes, f"and {len(listed) - MOST_CARDS:,} more", "quiet")
             self._cards.addWidget(more)
-        self.count_changed.emit(len(problems))
+        if not listed and self.problems:
+            nothing = ThemedLabel(self._themes, "No problem has these words.", "quiet")
+            nothing.setContentsMargins(GRID + GRID // 2, GRID, 0, GRID)
+            self._cards.addWidget(nothing)
+
+    def _heading(self, severity: str, listed: list[Problem]) -> ThemedLabel:
+        count = sum(one.severity == severity for one in listed)
+        text = f"{GROUPS.get(severity, GROUPS['H'])} {count:,}"
+        label = ThemedLabel(self._themes, text, "quiet", "small", bold=True)
+        label.setContentsMargins(GRID + GRID // 2, GRID, GRID, 0)
+        return label
 
     def _collected(self) -> tuple[Problem, ...]:
         found: list[Problem] = []
@@ -132,7 +168,7 @@ class ProblemsPanel(QWidget):
         if error is not None:
             text = f"The source cannot be read: {error.message}."
             why = "The graph is that of the last version that could be read."
-            found.append(Problem("E", "SYNTAX", "", text, why, error.span.line, error.span, ()))
+            found.append(Problem("E", "SYNTAX", "", text, why, error.span.line, error.span, None))
         failure = self._live.failure
         if failure is not None:
             own = [one for one in failure.frames if one.filename == self._workspace.filename]
@@ -146,7 +182,7 @@ class ProblemsPanel(QWidget):
                     f"Raised while {failure.during}; the whole traceback is in the log.",
                     span.line if span else None,
                     span,
-                    (),
+                    None,
                 )
             )
         for item in self._live.findings:
@@ -159,19 +195,33 @@ class ProblemsPanel(QWidget):
                     item.cause,
                     item.line,
                     None,
-                    item.edits,
+                    item,
                 )
             )
         for hole in self._workspace.program.problems:
-            found.append(Problem("W", "HOLE", "", hole.message, "", hole.span.line, hole.span, ()))
+            found.append(
+                Problem("W", "HOLE", "", hole.message, "", hole.span.line, hole.span, None)
+            )
         order = "EWH"
         found.sort(key=lambda one: order.find(one.severity))
         return tuple(found)
 
-    def _card(self, number: int, problem: Problem) -> "_Card":
-        card = _Card(self._themes, number, problem)
-        card.pressed.connect(lambda: self._show_place(problem))
-        card.edit_chosen.connect(self._apply)
+    def _card(self, number: int, problem: Problem) -> ProblemCard:
+        choices: list[Choice] = []
+        cure = ""
+        finding, source = problem.finding, self._workspace.document.source
+        if finding is not None:
+            cures = _cures().cures_of(finding, source)
+            choices = [
+                Choice(one.label, one.action, "" if place else "primary")
+                for place, one in enumerate(cures)
+            ]
+            cure = "" if cures else _cures().help_of(finding.rule)
+            if _cures().may_keep(finding):
+                choices.append(KEEP)
+        card = ProblemCard(self._themes, number, problem, choices, cure)
+        card.pressed.connect(partial(self._show_place, problem))
+        card.chosen.connect(partial(self._apply, problem))
         return card
 
     def _show_place(self, problem: Problem) -> None:
@@ -182,92 +232,26 @@ class ProblemsPanel(QWidget):
         if problem.line is not None:
             self.line_requested.emit(problem.line)
 
-    def _apply(self, edit: object) -> None:
-        if isinstance(edit, Edit):
-            command = command_of(edit)
-            if command is not None:
-                self._workspace.execute(command)
-
-
-class _Card(QWidget):
-    """One problem: glyph and words at the left, its edits as buttons below."""
-
-    pressed = Signal()
-    edit_chosen = Signal(object)
-
-    def __init__(self, themes: ThemeModel, number: int, problem: Problem) -> None:
-        super().__init__()
-        self._themes = themes
-        self._is_hovered = False
-        self.setObjectName(f"problem_{number}")
-        self.setAccessibleName(f"{problem.rule} {problem.where}: {problem.message}")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        sign, role, word = SEVERITIES.get(problem.severity, SEVERITIES["H"])
-        row = QHBoxLayout(self)
-        row.setContentsMargins(GRID + GRID // 2, GRID, GRID + GRID // 2, GRID)
-        row.setSpacing(GRID)
-        row.addWidget(GlyphLabel(themes, sign, role, 20), 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout()
-        column.setSpacing(GRID // 2)
-        head = QHBoxLayout()
-        head.setSpacing(GRID)
-        head.addWidget(ThemedLabel(themes, word, role, bold=True))
-        head.addWidget(ThemedLabel(themes, problem.rule, "quiet", "small"))
-        where = ElidedLabel(problem.where)
-        where.setFont(themes.theme.font("small", mono=True))
-        head.addWidget(where, 1)
-        if problem.line is not None:
-            head.addWidget(ThemedLabel(themes, f"line {problem.line}", "quiet", "small"))
-        column.addLayout(head)
-        column.addWidget(WrappedLabel(themes, problem.message))
-        if problem.cause:
-            column.addWidget(WrappedLabel(themes, problem.cause, "quiet", "small"))
-        self._add_edits(column, number, problem)
-        row.addLayout(column, 1)
-
-    def _add_edits(self, column: QVBoxLayout, number: int, problem: Problem) -> None:
-        if not problem.edits:
+    def _apply(self, problem: Problem, action: str) -> None:
+        """Make the edit in the source as it is now: it may have changed since the card was made."""
+        finding, source = problem.finding, self._workspace.document.source
+        if finding is None:
             return
-        line = QHBoxLayout()
-        line.setSpacing(GRID)
-        for position, edit in enumerate(problem.edits):
-            line.addWidget(
-                button(
-                    edit.label,
-                    f"problem_{number}_edit_{edit.action}",
-                    partial(self.edit_chosen.emit, edit),
-                    primary=position == 0,
-                )
-            )
-        line.addStretch(1)
-        column.addLayout(line)
-
-    # Overrides of Qt methods
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        self._is_hovered = True
-        self.update()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        self._is_hovered = False
-        self.update()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.setFocus(Qt.FocusReason.MouseFocusReason)
-        self.pressed.emit()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.pressed.emit()
+        if action == KEEP.action:
+            command = _cures().keep_command(finding, source)
         else:
-            super().keyPressEvent(event)
+            found = (one for one in _cures().cures_of(finding, source) if one.action == action)
+            cure = next(found, None)
+            command = None if cure is None else _cures().command_for(cure, finding, source)
+        if command is None:
+            self._workspace.refused.emit(
+                "The source has changed since: this edit has no place in it any more."
+                " Run a step to see what is wrong now.",
+                None,
+            )
+            return
+        self._workspace.execute(command)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        theme = self._themes.theme
-        painter = QPainter(self)
-        if self._is_hovered or self.hasFocus():
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(theme.accent if self.hasFocus() else Qt.PenStyle.NoPen)
-            painter.setBrush(theme.hover if self._is_hovered else Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(self.rect().adjusted(2, 2, -3, -3), RADIUS, RADIUS)
+
+def _cures() -> ModuleType:
+    return importlib.import_module(CURES)

@@ -21,7 +21,11 @@ from paramscope_gui.window.loading import Loading
 from paramscope_gui.window.main import MainWindow
 
 LOG_PAGE = 1
-LOADED_LATER = ("gradcore.nn", "paramscope_gui.panels.loss")  # this one brings pyqtgraph
+LOADED_LATER = (
+    "gradcore.nn",
+    "paramscope_gui.panels.loss",  # brings pyqtgraph
+    "paramscope_gui.bridge.cures",
+)
 
 
 class Desktop(QObject):
