@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 
 import imports
 import steps
+import training
 import window
 from bootstrap.environment import Checkout
 from figure import Figure
@@ -11,5 +12,6 @@ from figure import Figure
 MEASUREMENTS: dict[str, Callable[[Checkout], Iterable[Figure]]] = {
     "import": imports.measure,
     "steps": steps.measure,
+    "training": training.measure,
     "window": window.measure,
 }

@@ -26,6 +26,7 @@ from bootstrap.start import SET_UP_FAILED, say
 WHAT = {
     "import": "time and memory of `import gradcore`, beside NumPy and PyTorch",
     "steps": "time of a training step on gradcore, as a ratio to PyTorch",
+    "training": "a training step on gradcore eager and replayed, as ratios to PyTorch",
     "window": "from `python3 gui` to visible, usable and a moving curve; stalls, memory, speed",
 }
 

@@ -22,7 +22,7 @@ SECONDS = 0.12  # of CPU time a round and library
 
 def measure(checkout: Checkout) -> Iterator[Figure]:
     """Yield for each workload the time of a step and its ratio to PyTorch's."""
-    ours, theirs = importlib.import_module("gradcore"), _torch()
+    ours, theirs = importlib.import_module("gradcore"), load_torch()
     with threadpool_limits(1):
         for name, workload in WORKLOADS.items():
             our = workload(ours)
@@ -35,14 +35,16 @@ def measure(checkout: Checkout) -> Iterator[Figure]:
                     abs(a - b) / max(abs(b), 1e-6) for a, b in zip(losses, expected, strict=True)
                 )
                 note = f"losses agree to {gap:.0e}" if gap < 1e-3 else f"LOSSES DIFFER by {gap:.0e}"
-            pairs = [(_time(our.step), _time(their.step) if their else 0.0) for _ in range(ROUNDS)]
+            pairs = [
+                (cpu_time(our.step), cpu_time(their.step) if their else 0.0) for _ in range(ROUNDS)
+            ]
             yield Figure(name, [mine * 1e6 for mine, _ in pairs], "us", note=note)
             if their:
                 ratios = [mine / other for mine, other in pairs]
                 yield Figure(f"{name}: to torch", ratios, "x", goal=workload.goal)
 
 
-def _torch() -> Any:
+def load_torch() -> Any:
     """Return PyTorch on one thread, or None where it is not installed."""
     try:
         torch = importlib.import_module("torch")
@@ -52,7 +54,7 @@ def _torch() -> Any:
     return torch
 
 
-def _time(step: Callable[[], float]) -> float:
+def cpu_time(step: Callable[[], float]) -> float:
     """Return the CPU seconds of one step, from as many as fit into a round."""
     count, start = 0, time.process_time()
     while (elapsed := time.process_time() - start) < SECONDS or not count:

@@ -1,7 +1,7 @@
 """What is trained to compare two libraries: the same source for both, the same data and weights.
 
-Each workload is a class made with the library (``torch`` or gradcore under that name); `step`
-does one training step and returns the loss as a float.
+Each workload is a class made with the library (``torch`` or gradcore under that name); `update`
+does one training step and returns the loss, `step` the loss as a float.
 """
 
 from typing import Any
@@ -16,6 +16,7 @@ class Chain:
     """Thirty tiny operations and their backward: what the overhead of one operation costs."""
 
     goal = 0.6
+    replay_goal = 0.3
 
     def __init__(self, torch: Any) -> None:
         numbers = np.random.default_rng(0)
@@ -25,7 +26,7 @@ class Chain:
         self.scale = torch.from_numpy(np.full(16, 0.9, np.float32)).requires_grad_()
         self.shift = torch.from_numpy(np.full(16, 0.1, np.float32)).requires_grad_()
 
-    def step(self) -> float:
+    def update(self) -> Any:
         """Run forward and backward."""
         h = self.x
         for _ in range(10):
@@ -33,13 +34,18 @@ class Chain:
         loss = h.sum()
         self.weight.grad = self.scale.grad = self.shift.grad = None
         loss.backward()
-        return float(loss.item())
+        return loss
+
+    def step(self) -> float:
+        """Run forward and backward, and look at the loss."""
+        return float(self.update().item())
 
 
 class Trained:
     """A model with an optimizer and one batch; subclasses say which."""
 
     goal = 1.0
+    replay_goal = 1.0
     lr = 1e-3
 
     def __init__(self, torch: Any) -> None:
@@ -69,19 +75,24 @@ class Trained:
         """Return the loss of the batch."""
         return self.torch.nn.functional.cross_entropy(self.model(self.x), self.y)
 
-    def step(self) -> float:
+    def update(self) -> Any:
         """Run one training step."""
         self.optimizer.zero_grad()
         loss = self.loss()
         loss.backward()
         self.optimizer.step()
-        return float(loss.item())
+        return loss
+
+    def step(self) -> float:
+        """Run one training step and look at the loss."""
+        return float(self.update().item())
 
 
 class DemoMLP(Trained):
     """The network of a demonstration: 2-32-32-2."""
 
     goal = 0.25
+    replay_goal = 0.15
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -97,6 +108,7 @@ class MLP(Trained):
     """784-256-128-10."""
 
     goal = 0.6
+    replay_goal = 0.5
     size = 64
 
     def build(self, torch: Any) -> Any:
@@ -114,6 +126,7 @@ class MLP512(MLP):
     """784-256-128-10 on a batch of 512."""
 
     goal = 0.5
+    replay_goal = 0.45
     size = 512
 
 
@@ -121,6 +134,7 @@ class CNN(Trained):
     """Two convolutions with pooling and a linear layer on 1 x 28 x 28."""
 
     goal = 0.9
+    replay_goal = 0.75
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -138,6 +152,7 @@ class LSTM(Trained):
     """Hidden size 128 over 64 steps of time, batch 32."""
 
     goal = 1.5
+    replay_goal = 1.0
 
     def build(self, torch: Any) -> Any:
         return torch.nn.LSTM(64, 128, batch_first=True)
@@ -154,6 +169,7 @@ class TransformerBlock(Trained):
     """One encoder layer: width 128, 4 heads, 128 positions, batch 16."""
 
     goal = 0.75
+    replay_goal = 0.58
 
     def build(self, torch: Any) -> Any:
         return torch.nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
