@@ -28,6 +28,14 @@ def _same(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]:
     return input, weight, bias
 
 
+def _product(x: Array, matrix: Array) -> Any:
+    """Return ``x @ matrix``: a stack of rows as one matrix, where that needs no copy."""
+    if x.ndim > 2 and matrix.ndim == 2 and x.flags.c_contiguous and x.size:
+        rows = np.matmul(x.reshape(-1, x.shape[-1]), matrix)
+        return rows.reshape(*x.shape[:-1], matrix.shape[-1])
+    return np.matmul(x, matrix)
+
+
 _ONES: dict[Any, Array] = {}
 
 
@@ -67,7 +75,7 @@ def column_sum(input: Array) -> Any:
     "linear",
     inputs=3,
     gradient={
-        "input": lambda g, weight: matmul(g, weight),
+        "input": lambda g, weight: _product(g, weight) if type(g) is np.ndarray else g @ weight,
         "weight": _weight_gradient,
         "bias": lambda g: column_sum(g),
     },
@@ -86,7 +94,7 @@ def column_sum(input: Array) -> Any:
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """Return ``input @ weight.T + bias``."""
     try:
-        out = np.matmul(input, weight.T)
+        out = _product(input, weight.T)
     except ValueError:
         raise _mismatch(input, weight) from None
     if bias is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import UnsupportedDtypeError
+from gradcore.ops.blocked import blocked_softmax, blocked_softmax_slope, worth_blocks
 from gradcore.ops.comparison import sgn
 from gradcore.ops.reduction import (
     _ADD,
@@ -33,16 +34,24 @@ def softmax_array(x: Array, dim: int) -> Any:
     """Return softmax of an array along ``dim``."""
     if x.ndim == 0:
         return np.ones_like(x)
+    if worth_blocks(x, dim):
+        return blocked_softmax(x)
     e = np.exp(x - _MAXIMUM.reduce(x, axis=dim, keepdims=True, initial=-np.inf))
     e /= _ADD.reduce(e, axis=dim, keepdims=True)
     return e
 
 
+def _softmax_slope(g: Any, y: Any, dim: int) -> Any:
+    if not len(y.shape):
+        return g * 0.0
+    if type(g) is np.ndarray and worth_blocks(y, dim) and g.flags.c_contiguous:
+        return blocked_softmax_slope(g, y)
+    return (g - sum_of(g * y, dim, True)) * y
+
+
 @operation(
     "softmax",
-    gradient={
-        "input": lambda g, y, dim: (g - sum_of(g * y, dim, True)) * y if len(y.shape) else g * 0.0
-    },
+    gradient={"input": lambda g, y, dim: _softmax_slope(g, y, dim)},
     functions=False,
     parity=None,
 )
