@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from paramscope.check.mends import gradients, registering, training
+from paramscope.check.mends import gradients, order, registering, training
 from paramscope.rules.finding import Finding
 
 # From a finding and the source to (what the edit is called, the source with it).
@@ -13,12 +13,16 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "FRZ01": (gradients.spell_the_freeze,),
     "FRZ02": (gradients.freeze_by_method,),
     "FRZ04": (gradients.rest_in_training,),
+    "FRZ05": (order.step_what_trains,),
     "GRA01": (gradients.use_the_result,),
     "GRA02": (gradients.keep_the_graph,),
+    "GRA04": (order.stay_off_zero,),
     "GRA07": (gradients.leave_no_grad,),
+    "GRA09": (order.begin_with_differences,),
     "GRA10": (gradients.fill,),
     "INP01": (gradients.without_grad,),
     "INP02": (gradients.out_of_place,),
+    "LAZ01": (order.run_once_before,),
     "LOS01": (training.drop_softmax,),
     "LOS02": (training.drop_sigmoid,),
     "LOS03": (training.match_the_shapes,),
@@ -26,13 +30,18 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "MOD01": (training.follow_the_mode,),
     "MOD02": (training.train_first,),
     "OPT01": (training.step_it_too,),
+    "OPT02": (order.make_the_optimizer_last,),
+    "OPT03": (order.make_the_optimizer_last, order.run_once_before),
     "OPT04": (training.step_everything,),
+    "OPT06": (order.divide_exactly,),
     "OPT07": (training.step_everything,),
+    "OPT08": (order.step_what_trains,),
     "OPT09": (training.clear_before_backward,),
     "OPT10": (training.clear_before_backward,),
     "REG03": (registering.hold_parameters,),
     "REG04": (registering.hold_modules,),
     "REG05": (registering.calculate_inside,),
+    "REG06": (order.make_it_in_init,),
     "REG07": (registering.derive_from_module,),
     "REG08": (registering.use_a_local_name,),
     "REG09": (registering.init_first,),
@@ -41,5 +50,7 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "REG13": (registering.make_each,),
     "REG14": (registering.share_the_weight,),
     "STA01": (registering.save_the_buffer,),
+    "STA02": (order.strip_the_prefix,),
     "STA03": (gradients.detach_the_state,),
+    "STA04": (gradients.detach_the_state,),
 }

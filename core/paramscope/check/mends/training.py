@@ -22,7 +22,7 @@ Mends = Iterator[tuple[str, str]]
 def step_it_too(finding: Finding, source: str) -> Mends:
     """Tensors in no optimizer: give them to it, beside what it has."""
     place = place_of(finding, source)
-    for call, model in _optimizer_calls(place):
+    for call, model in optimizer_calls(place):
         given = call.args[0]
         path = path_expression(model, finding.where)
         if finding.where == "model":
@@ -48,13 +48,13 @@ def _with_group(place: Place, given: ast.expr, added: str) -> list[Edit]:
 def step_everything(finding: Finding, source: str) -> Mends:
     """An optimizer with nothing, too little or doubles in it: give it the model's Parameters."""
     place = place_of(finding, source)
-    for call, model in _optimizer_calls(place):
+    for call, model in optimizer_calls(place):
         text = f"{model}.parameters()"
         label = "Give the optimizer model.parameters()"
         yield label, place.edited(place.swap(call.args[0], text))
 
 
-def _optimizer_calls(place: Place) -> Iterator[tuple[ast.Call, str]]:
+def optimizer_calls(place: Place) -> Iterator[tuple[ast.Call, str]]:
     """Give the calls in ``optimizer(model)`` that make one, with the model's name there."""
     function = place.function("optimizer")
     if function is None or not function.args.args:

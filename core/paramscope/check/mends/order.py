@@ -1,0 +1,139 @@
+"""Edits for what is done too late, too early, or with numbers that leave nothing to learn from."""
+
+import ast
+from collections.abc import Iterator
+
+from paramscope.check.mends.place import (
+    Function,
+    Place,
+    calls_of,
+    last_name,
+    place_of,
+    spelling,
+)
+from paramscope.check.mends.training import optimizer_calls
+from paramscope.code.text_edit import Edit
+from paramscope.rules.finding import Finding
+
+Mends = Iterator[tuple[str, str]]
+_EPSILON = "1e-8"
+
+
+def make_it_in_init(finding: Finding, source: str) -> Mends:
+    """A layer or Parameter made in ``forward``: make it once, in ``__init__``."""
+    place = place_of(finding, source)
+    statement = place.statement()
+    cls = place.class_at(finding.line) if finding.line is not None else None
+    methods = [m for m in cls.body if isinstance(m, Function)] if cls is not None else []
+    init = next((method for method in methods if method.name == "__init__"), None)
+    if statement is None or init is None:
+        return
+    for call in ast.walk(statement):
+        if not isinstance(call, ast.Call) or not last_name(call.func)[:1].isupper():
+            continue
+        name = last_name(call.func).lower()
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            name = statement.targets[0].id
+        made = place.line_after(init.body[-1], f"self.{name} = {place.written(call)}")
+        text = place.edited(made, place.swap(call, f"self.{name}"))
+        yield "Make it in __init__", text
+
+
+def make_the_optimizer_last(finding: Finding, source: str) -> Mends:
+    """A layer was replaced after the optimizer was made: make the optimizer afterwards."""
+    place = place_of(finding, source)
+    function = place.function("optimizer")
+    if function is None or not isinstance(function.body[-1], ast.Return):
+        return
+    made = [call for call, _ in optimizer_calls(place)]
+    for statement in function.body[:-1]:
+        if isinstance(statement, ast.Assign) and statement.value in made:
+            later = place.line_before(function.body[-1], place.written(statement))
+            text = place.edited(place.without_lines(statement), later)
+            yield "Make the optimizer last", text
+
+
+def run_once_before(finding: Finding, source: str) -> Mends:
+    """What the first ``forward`` makes is missing before it: run it once before the optimizer."""
+    place = place_of(finding, source)
+    function = place.function("optimizer")
+    if function is None or not function.args.args or place.function("batch") is None:
+        return
+    model = function.args.args[0].arg
+    for given in ("batch()[0]", "*batch()[0]"):
+        line = f"{model}({given})  # its first run makes what is still missing"
+        text = place.edited(place.line_before(function.body[0], line))
+        yield "Run the model once before", text
+
+
+def divide_exactly(finding: Finding, source: str) -> Mends:
+    """``lr = 1 // 100`` is 0: divide without rounding."""
+    place = place_of(finding, source)
+    for node in ast.walk(place.tree):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
+            _, left = place.text.node_range(node.left)
+            start = place.source.index("//", left)
+            yield "Divide without rounding", place.edited(Edit(start, start + 2, "/"))
+
+
+def step_what_trains(finding: Finding, source: str) -> Mends:
+    """A tensor that is moved although nothing trains it: leave it out of the optimizer."""
+    place = place_of(finding, source)
+    for call, model in optimizer_calls(place):
+        text = f"[p for p in {model}.parameters() if p.requires_grad]"
+        yield "Give the optimizer what trains", place.edited(place.swap(call.args[0], text))
+
+
+def begin_with_differences(finding: Finding, source: str) -> Mends:
+    """Rows that begin equal stay equal: begin with random values."""
+    name, after = spelling(source, "torch.nn.init.xavier_uniform_")
+    if after == source:
+        place = place_of(finding, source)
+        for call in calls_of(place.tree, "zeros_", "ones_", "constant_", "fill_", "zero_"):
+            target = call.args[0] if last_name(call.func).endswith("s_") and call.args else None
+            if last_name(call.func) == "constant_" and call.args:
+                target = call.args[0]
+            if target is None and isinstance(call.func, ast.Attribute):
+                target = call.func.value
+            if target is not None:
+                written = place.written(target).removesuffix(".data")
+                text = f"{name}({written})"
+                yield "Begin with random values", place.edited(place.swap(call, text))
+    place = place_of(finding, source)
+    for _, assigned in place.assignments(place.attribute):
+        for call in calls_of(assigned.value, "zeros", "ones"):
+            _, end = place.text.node_range(call.func)
+            size = len(last_name(call.func))
+            edit = Edit(end - size, end, "randn")
+            yield "Begin with random values", place.edited(edit)
+
+
+def strip_the_prefix(finding: Finding, source: str) -> Mends:
+    """Keys that match nothing for their prefix: take it off before loading."""
+    place = place_of(finding, source)
+    for call in calls_of(place.tree, "load_state_dict"):
+        for prefix in ("module.", "model.") if call.args else ():
+            state = place.written(call.args[0])
+            text = f'{{k.removeprefix("{prefix}"): v for k, v in {state}.items()}}'
+            yield f"Strip {prefix}", place.edited(place.swap(call.args[0], text))
+
+
+def stay_off_zero(finding: Finding, source: str) -> Mends:
+    """``sqrt``, ``log`` or a norm at zero has no finite gradient: add a little inside."""
+    place = place_of(finding, source)
+    for call in calls_of(place.tree, "sqrt", "log", "rsqrt"):
+        yield from _with_epsilon(place, call)
+
+
+def _with_epsilon(place: Place, call: ast.Call) -> Mends:
+    inner = call.args[0] if call.args else None
+    if inner is None and isinstance(call.func, ast.Attribute):
+        owner = call.func.value
+        text = f"({place.written(owner)} + {_EPSILON})"
+        start, dot = place.text.node_range(owner)
+        if place.source[start - 1 : start] == "(":
+            text = text[1:-1]  # its own parentheses are there
+        yield f"Add {_EPSILON} inside", place.edited(Edit(start, dot, text))
+    elif inner is not None:
+        text = f"{place.written(inner)} + {_EPSILON}"
+        yield f"Add {_EPSILON} inside", place.edited(place.swap(inner, text))
