@@ -18,6 +18,7 @@ from gradcore.nn.module import Module
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 from gradcore.replay.generate import generate
+from gradcore.replay.inline import inline
 from gradcore.replay.program import Program, RefusalError, Returned
 from gradcore.replay.recording import Recording
 
@@ -130,6 +131,10 @@ class Compiled:
             if not world.same(after) or settings != after.settings:
                 raise RefusalError("changes an attribute, a list or a setting in Python")
             _add_optimizers(program, recording.stepped, after)
+            stream = _stream() if program.draws else None
+            inline(program, inputs)
+            if stream is not None:
+                _wind_back(stream)
             self._steps[key] = _Replay(program, after)
         except RefusalError as refusal:
             self._reason = str(refusal)
@@ -261,7 +266,7 @@ class _Replay:
         for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
             np.copyto(t._a, values)
         if stream is not None:
-            default_generator.bits().state, default_generator._spare = stream
+            _wind_back(stream)
 
     def finish(self) -> Any:
         """Store the gradients, let the optimizers step, and return what the step returns."""
@@ -335,6 +340,10 @@ def _has_global_hooks() -> bool:
 
 def _stream() -> Any:
     return default_generator.bits().state, default_generator._spare
+
+
+def _wind_back(stream: Any) -> None:
+    default_generator.bits().state, default_generator._spare = stream
 
 
 def _same_stream(first: Any, second: Any) -> bool:

@@ -87,7 +87,7 @@ def _last_uses(program: Program, kept: set[Value]) -> dict[int, list[Value]]:
     for number, call in enumerate(program.calls):
         for value in members(call.results if call.results is not None else ()):
             last[value] = number
-        for value in members(call.arguments):
+        for value in members((call.arguments, *call.options.values())):
             if value in last:
                 last[value] = number
     gone: dict[int, list[Value]] = {}

@@ -73,6 +73,20 @@ class Program:
     draws: bool = False
     count: int = 0
 
+    def rename(self, names: dict[Value, Value]) -> None:
+        """Let what the step returns be other values."""
+        self.returned = _renamed(self.returned, names)
+
+
+def _renamed(item: Any, names: dict[Value, Value]) -> Any:
+    if isinstance(item, Returned):
+        return Returned(names.get(item.value, item.value), item.node, item.port)
+    if type(item) in (tuple, list):
+        return type(item)([_renamed(part, names) for part in item])
+    if type(item) is dict:
+        return {key: _renamed(part, names) for key, part in item.items()}
+    return item
+
 
 def members(item: Any) -> list[Value]:
     """Return every Value in a nest of tuples and lists."""

@@ -1,0 +1,252 @@
+"""Replaces calls of kernels and gradient functions by the NumPy calls that they make.
+
+Each function is run once more on stand-ins for its arrays, which note what is done with them. A
+function that does what stand-ins cannot follow (it branches on values, or hands an array to C code)
+stays one call. So does one whose noted calls do not give the very same bits.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import TensorBase
+from gradcore.replay.program import Call, Program, Value
+
+_METHODS = {
+    "astype", "copy", "dot", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "squeeze",
+    "sum", "swapaxes", "take", "transpose", "conj",
+}  # fmt: skip
+_FACTS = {"shape", "ndim", "dtype", "size", "itemsize", "strides", "flags", "nbytes"}
+_FUNCTIONS = {
+    np.where, np.concatenate, np.stack, np.broadcast_to, np.dot, np.empty_like, np.zeros_like,
+    np.ones_like, np.full_like, np.moveaxis, np.swapaxes, np.transpose, np.squeeze,
+    np.expand_dims, np.tensordot, np.einsum, np.take_along_axis, np.clip, np.take, np.sum, np.mean,
+    np.reshape, np.ravel, np.flip, np.tril, np.triu, np.repeat, np.split, np.cumsum, np.amax,
+}  # fmt: skip
+_WRITING = {np.copyto, np.put_along_axis}
+
+
+class UntraceableError(Exception):
+    """A function does something with its arrays that cannot be noted."""
+
+
+class _Trace:
+    """The calls noted so far, and the numbers of new values."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.calls: list[Call] = []
+
+    def note(
+        self, function: Callable[..., Any], args: Any, options: Any, writes: Any = None
+    ) -> Any:
+        """Do and note one call; return its results as stand-ins."""
+        result = function(*_arrays(args), **_arrays(options))
+        given, named = self._values(args), self._values(options)
+        if writes is not None:
+            self.calls.append(Call(function, given, None, writes._value, named))
+            return writes
+        stand_in = self.stand_in(result)
+        self.calls.append(Call(function, given, self._values(stand_in), None, named))
+        return stand_in
+
+    def stand_in(self, result: Any) -> Any:
+        """Return stand-ins for new arrays."""
+        if isinstance(result, (np.ndarray, np.generic)):
+            self.program.count += 1
+            return StandIn(self, result, Value(self.program.count - 1))
+        if type(result) in (tuple, list) and result:
+            return tuple([self.stand_in(item) for item in result])
+        raise UntraceableError
+
+    def _values(self, item: Any) -> Any:
+        if type(item) is StandIn:
+            return item._value
+        if type(item) in (tuple, list):
+            return type(item)([self._values(part) for part in item])
+        if type(item) is dict:
+            return {key: self._values(part) for key, part in item.items()}
+        if type(item) is slice and any(type(one) is StandIn for one in (item.start, item.stop)):
+            raise UntraceableError
+        return item
+
+
+def _arrays(item: Any) -> Any:
+    if type(item) is StandIn:
+        return item._array
+    if type(item) in (tuple, list):
+        return type(item)([_arrays(part) for part in item])
+    if type(item) is dict:
+        return {key: _arrays(part) for key, part in item.items()}
+    return item
+
+
+class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
+    """What a traced function gets for an array: it does all an array does, or refuses."""
+
+    def __init__(self, trace: _Trace, array: Any, value: Value) -> None:
+        self._trace = trace
+        self._array = array
+        self._value = value
+
+    @property  # type: ignore[misc]  # object's own can be set
+    def __class__(self) -> Any:
+        # Functions ask whether they were given an array; a stand-in counts as one.
+        return np.ndarray
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        if method not in ("__call__", "reduce"):
+            raise UntraceableError
+        function = ufunc if method == "__call__" else ufunc.reduce
+        out = options.get("out")
+        if out is None or out[0] is None:
+            return self._trace.note(function, inputs, options)
+        if len(out) != 1 or type(out[0]) is not StandIn:
+            raise UntraceableError
+        return self._trace.note(function, inputs, {**options, "out": out[0]}, out[0])
+
+    def __array_function__(self, function: Any, kinds: Any, args: Any, options: Any) -> Any:
+        if function in _WRITING and type(args[0]) is StandIn:
+            self._trace.note(function, args, options, args[0])
+            return None
+        if function is np.result_type:
+            return function(*_arrays(args), **_arrays(options))
+        if function not in _FUNCTIONS or "out" in options:
+            raise UntraceableError
+        return self._trace.note(function, args, options)
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        raise UntraceableError
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._trace.note(operator.getitem, (self, key), {})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._trace.note(operator.setitem, (self, key, value), {}, self)
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Any:
+        raise UntraceableError
+
+    def __bool__(self) -> bool:
+        raise UntraceableError
+
+    __float__ = __int__ = __index__ = __complex__ = __bool__
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _FACTS:
+            return getattr(self._array, name)
+        if name == "T":
+            return self._trace.note(np.ndarray.transpose, (self,), {})
+        if name in _METHODS and type(self._array) is np.ndarray:
+            function = getattr(np.ndarray, name)
+            return lambda *args, **options: self._method(function, args, options)
+        raise UntraceableError
+
+    def _method(self, function: Any, args: Any, options: Any) -> Any:
+        if "out" in options:
+            raise UntraceableError
+        return self._trace.note(function, (self, *args), options)
+
+
+class Inliner:
+    """Runs a program call by call, on given arrays, and rewrites it as it goes."""
+
+    def __init__(self, program: Program, inputs: Sequence[Any]) -> None:
+        self.program = program
+        self.arrays: dict[Value, Any] = dict(program.constants)
+        self._aliases: dict[Value, Value] = {}
+        for value, number in program.inputs.items():
+            self.arrays[value] = inputs[number]._a
+        written = {call.writes for call in program.calls}
+        for value, t in program.captured.items():
+            # What is captured and written must not be written twice for one step.
+            self.arrays[value] = t._a.copy() if value in written else t._a
+
+    def run(self) -> None:
+        """Rewrite the program."""
+        calls: list[Call] = []
+        for call in self.program.calls:
+            calls += self._inlined(self._renamed(call))
+        self.program.calls = calls
+        for one in self.program.gradients:
+            one.value = self._aliases.get(one.value, one.value)
+        self.program.rename(self._aliases)
+
+    def _renamed(self, call: Call) -> Call:
+        arguments = self._replace(call.arguments, self._aliases)
+        return Call(call.function, arguments, call.results, call.writes, call.options)
+
+    def _replace(self, item: Any, by: dict[Value, Any]) -> Any:
+        if isinstance(item, Value):
+            return by.get(item, item)
+        if type(item) in (tuple, list):
+            return type(item)([self._replace(part, by) for part in item])
+        return item
+
+    def _inlined(self, call: Call) -> list[Call]:
+        arguments = self._replace(call.arguments, self.arrays)
+        if call.writes is not None:
+            call.function(*arguments, **call.options)
+            return [call]
+        direct = call.function(*arguments, **call.options)
+        calls = self._traced(call, direct)
+        if calls is None:
+            self._keep(call.results, direct)
+            return [call]
+        return calls
+
+    def _keep(self, results: Any, arrays: Any) -> None:
+        if isinstance(results, Value):
+            self.arrays[results] = arrays
+        elif results:
+            for value, array in zip(results, arrays, strict=True):
+                if value is not None:
+                    self.arrays[value] = array
+
+    def _traced(self, call: Call, direct: Any) -> list[Call] | None:
+        """Return the calls that a function makes; None where it cannot be followed."""
+        trace = _Trace(self.program)
+        count = self.program.count
+        stands = {
+            value: StandIn(trace, array, value)
+            for value, array in self.arrays.items()
+            if isinstance(array, (np.ndarray, np.generic))
+        }
+        try:
+            result = call.function(*self._replace(call.arguments, stands), **call.options)
+        except Exception:
+            # Whatever a stand-in made go wrong: the call itself has just gone well.
+            result = None
+        single = isinstance(call.results, Value)
+        wanted = [call.results] if single else list(call.results)
+        found = [result] if single else list(result) if type(result) in (tuple, list) else []
+        plain = [direct] if single else list(direct)
+        if len(wanted) != len(found) or len(trace.calls) > 200:
+            self.program.count = count
+            return None
+        pairs = [one for one in zip(wanted, found, plain, strict=True) if one[0] is not None]
+        if not all(type(new) is StandIn and _alike(new._array, old) for _, new, old in pairs):
+            self.program.count = count
+            return None
+        for value, new, _ in pairs:
+            self._aliases[value] = new._value
+            self.arrays[new._value] = new._array
+        return trace.calls
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Tell whether two results have the same bits in the same layout."""
+    if isinstance(b, TensorBase) or type(a) is not type(b):
+        return False
+    same = a.shape == b.shape and a.dtype == b.dtype and a.strides == b.strides
+    return bool(same and a.tobytes() == b.tobytes())
+
+
+def inline(program: Program, inputs: Sequence[Any]) -> None:
+    """Replace the calls of ``program`` by the NumPy calls that they make on such ``inputs``."""
+    Inliner(program, inputs).run()
