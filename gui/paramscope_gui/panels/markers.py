@@ -16,6 +16,7 @@ from paramscope_gui.theme import GRID, ThemeModel
 
 MOST_MARKERS = 30
 MOST_ROWS = 5
+WORDS_ON_TOP = 10
 WIDEST = 22 * GRID  # pixels; longer words are elided
 
 
@@ -110,6 +111,7 @@ class Markers:
             short = metrics.elidedText(marker.text, Qt.TextElideMode.ElideRight, WIDEST)
             words = pyqtgraph.TextItem(short, color=theme.text, fill=theme.panel)
             words.setFont(font)
+            words.setZValue(WORDS_ON_TOP)
             words.setToolTip(marker.text)
             for item in (line, words):
                 self._plot.addItem(item, ignoreBounds=True)

@@ -6,12 +6,14 @@ refused command: each is one line with its buttons, and goes when it no longer h
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import GlyphLabel, WrappedLabel, button
 
+MOST_OF_WIDTH = 0.5  # buttons that are wider than this share go below the text
 Choice = tuple[str, Callable[[], None]]
 LOOKS = {
     "error": ("triangle", "vermilion", "error_fill"),
@@ -71,16 +73,41 @@ class _Bar(QWidget):
         sign, role, self._fill = LOOKS[look]
         self.setObjectName(f"notice_{key}")
         self.setAccessibleName(text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID, GRID // 2)
-        row.setSpacing(GRID)
-        row.addWidget(GlyphLabel(themes, sign, role, 18))
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(GRID + GRID // 2, GRID // 2, GRID, GRID // 2)
+        self._grid.setSpacing(GRID)
+        self._grid.setColumnStretch(1, 1)
         label = WrappedLabel(themes, text)
         label.setObjectName(f"notice_{key}_text")
-        row.addWidget(label, 1)
+        self._buttons = QWidget()
+        self._buttons.setObjectName(f"notice_{key}_buttons")
+        row = QHBoxLayout(self._buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
         for place, (words, action) in enumerate(choices):
             row.addWidget(button(words, f"notice_{key}_{place}", action, primary=place == 0))
         row.addWidget(button("Dismiss", f"notice_{key}_dismiss", on_close, flat=True))
+        self._grid.addWidget(GlyphLabel(themes, sign, role, 18), 0, 0)
+        self._grid.addWidget(label, 0, 1)
+        self._is_low: bool | None = None
+        self._place_buttons(False)
+
+    def _place_buttons(self, below: bool) -> None:
+        """Set the buttons beside the text, or below it where they would leave it too little."""
+        if below == self._is_low:
+            return
+        self._is_low = below
+        self._grid.removeWidget(self._buttons)
+        if below:
+            self._grid.addWidget(self._buttons, 1, 1, 1, 2, Qt.AlignmentFlag.AlignLeft)
+        else:
+            self._grid.addWidget(self._buttons, 0, 2)
+
+    # Overrides of Qt methods
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_buttons(self._buttons.sizeHint().width() > MOST_OF_WIDTH * self.width())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         theme = self._themes.theme

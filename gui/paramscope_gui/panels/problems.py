@@ -179,7 +179,9 @@ class ProblemsPanel(QWidget):
                     failure.kind,
                     own[-1].function if own else "",
                     failure.message,
-                    f"Raised while {failure.during}; the whole traceback is in the log.",
+                    "The worker process has ended; what it said is in the log."
+                    if failure.during == "worker"
+                    else f"Raised while {failure.during}; the whole traceback is in the log.",
                     span.line if span else None,
                     span,
                     None,

@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         self.is_furnished = False
         self._has_painted = False
         self._hidden_docks: list[Dock] = []
+        self._has_shown_tensor = False
         self._needs_fit = True  # sizes of docks hold only once they are shown
         self.setObjectName("main_window")
         self.setAccessibleName("Paramscope")
@@ -221,17 +222,32 @@ class MainWindow(QMainWindow):
         )
         bottom = max(24 * GRID, round(height * 0.25))
         self.resizeDocks([self.loss_dock], [bottom], Qt.Orientation.Vertical)
-        self.resizeDocks(
-            [self.tree_dock, self.tensor_dock],
-            [round(height * 0.37), round(height * 0.29)],
-            Qt.Orientation.Vertical,
-        )
+        self._share_right_column(self.selection.tensor is not None)
         self.resizeDocks(
             [self.loss_dock, self.problems_dock],
             [round(width * 0.58), round(width * 0.42)],
             Qt.Orientation.Horizontal,
         )
         self.splitter.setSizes([round(height * 0.39), round(height * 0.25)])
+
+    def make_room_for_tensor(self) -> None:
+        """Open the detail of the selected tensor, if it is as low as it stands while empty."""
+        if self._has_shown_tensor or self.selection.tensor is None or self.is_welcoming:
+            return
+        self._has_shown_tensor = True
+        if self.tensor_dock.height() <= self._low_height() + 2 * GRID:
+            self._share_right_column(True)
+
+    def _share_right_column(self, has_tensor: bool) -> None:
+        low = round(self.height() * 0.29) if has_tensor else self._low_height()
+        whole = round(self.height() * 0.66)
+        self.resizeDocks(
+            [self.tree_dock, self.tensor_dock], [whole - low, low], Qt.Orientation.Vertical
+        )
+
+    def _low_height(self) -> int:
+        """Return the height of the tensor's dock that its few words need while it is empty."""
+        return self.tensor_dock.minimumSizeHint().height()
 
     def _restore_geometry(self) -> None:
         kept = self.settings.arrangement()

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from paramscope_gui.app import Application
-from paramscope_gui.widgets import ElidedLabel
+from paramscope_gui.widgets import ElidedLabel, WrappedLabel
 
 INTERACTIVE = (
     QAbstractButton,
@@ -102,7 +102,10 @@ def clipped(window: QWidget) -> list[str]:
     for widget in window.findChildren(QWidget):
         if not widget.isVisible() or isinstance(widget, ElidedLabel):
             continue
-        if isinstance(widget, QLabel) and widget.text() and not widget.pixmap():
+        if isinstance(widget, WrappedLabel):
+            if widget.heightForWidth(widget.width()) > widget.height() + 2:
+                found.append(f"{widget.objectName()}: {widget.text()!r} in {widget.rect()}")
+        elif isinstance(widget, QLabel) and widget.text() and not widget.pixmap():
             metrics = QFontMetrics(widget.font())
             flags = int(Qt.TextFlag.TextWordWrap) if widget.wordWrap() else 0
             room = widget.contentsRect()
@@ -193,6 +196,22 @@ def test_the_arrangement_is_kept_and_can_be_reset(
     assert Path(application.settings.folder / "settings.ini").exists()
     kept = application.settings.arrangement()
     assert kept is not None
+
+
+def test_the_detail_opens_with_the_first_tensor_and_stays_as_it_is_dragged(
+    qtbot: QtBot, application: Application
+) -> None:
+    window = application.window
+    application.desktop.lessons.start("forgotten_tensor")
+    qtbot.waitUntil(lambda: bool(application.live.rows), timeout=15_000)
+    qtbot.waitUntil(lambda: window.tree_dock.height() > 2 * window.tensor_dock.height())
+    application.selection.select_tensor("scale")
+    qtbot.waitUntil(lambda: window.tensor_dock.height() > 200)
+    window.resizeDocks([window.tree_dock, window.tensor_dock], [370, 150], Qt.Orientation.Vertical)
+    qtbot.waitUntil(lambda: window.tensor_dock.height() <= 170)
+    dragged = window.tensor_dock.height()
+    application.selection.select_tensor("hidden.weight")
+    assert window.tensor_dock.height() == dragged
 
 
 def test_help_sheets_open_beside_the_work(qtbot: QtBot, application: Application) -> None:
