@@ -4,6 +4,7 @@ The tracer only looks. It takes no random numbers and writes to no tensor.
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,8 @@ class BuildTracer:
         self._serial = 0
         self._starts: dict[tuple[Any, ...], list[tuple[Any, NDArray[Any]]]] = {}
         self._last_group = 0
+        # By id and name: the owner (kept, so that its id stays its own), its Module, the line.
+        self._assigned: dict[tuple[int, str], tuple[Any, Any, int]] = {}
 
     def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """Note what memory an operation has made or filled, and what it has read."""
@@ -88,10 +91,20 @@ class BuildTracer:
         """Nothing to note: gradients are read when the source is done."""
 
     def module_assigned(self, owner: Any, name: str, old: Any, new: Any) -> None:
-        """Note that one line, in a loop, puts a Module in the place of its last one."""
-        site = find_site(self._filename, {}, self._adapter.is_module, skip=3)
-        line = site.span.line if site.span else None
-        self.record.replacements.append(Replacement(owner, name, old, line))
+        """Note that one line of the document, in a loop, puts a Module in its last one's place."""
+        frame = sys._getframe(2)  # beyond the spy
+        if frame.f_code.co_filename != self._filename:
+            return
+        line = frame.f_lineno
+        last = self._assigned.get((id(owner), name))
+        if (
+            last is not None
+            and last[1] is old
+            and last[2] == line
+            and any(True for _ in old.parameters())
+        ):
+            self.record.replacements.append(Replacement(owner, name, old, line))
+        self._assigned[id(owner), name] = (owner, new, line)
 
     def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None:
         """Note how many names of a file the Module knew."""
@@ -137,6 +150,7 @@ class BuildTracer:
         record.is_complete = True
         self._held.clear()
         self._starts.clear()
+        self._assigned.clear()
         return record
 
     def _is_unfilled(self, tensor: Any) -> bool:

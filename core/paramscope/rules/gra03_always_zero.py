@@ -52,7 +52,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 def _is_always_zero(found: FoundTensor, evidence: Evidence) -> bool:
     use = evidence.summary(found.tensor)
-    return use is not None and use.had_gradient and use.gradient_always_zero
+    if use is None or not use.had_gradient or not use.gradient_always_zero:
+        return False
+    return not use.zero_factors  # taken times zero on purpose, as an extra term may be
 
 
 RULE = Rule(

@@ -35,7 +35,7 @@ class BuildListener(Protocol):
     """Is told, while the source runs, what autograd's operations do not show."""
 
     def module_assigned(self, owner: Any, name: str, old: Any, new: Any) -> None:
-        """A Module is put in the place of another."""
+        """A Module is assigned to an attribute, where ``old`` was before or None."""
         ...
 
     def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None: ...
@@ -209,8 +209,7 @@ class SharedAdapter:
         def setattr_(owner: Any, name: str, value: Any) -> None:
             if isinstance(value, module):
                 old = (owner.__dict__.get("_modules") or {}).get(name)
-                if old is not None and old is not value:
-                    listener.module_assigned(owner, name, old, value)
+                listener.module_assigned(owner, name, old, value)
             set_attribute(owner, name, value)
 
         def load_state_dict(owner: Any, state_dict: Any, *args: Any, **kwargs: Any) -> Any:

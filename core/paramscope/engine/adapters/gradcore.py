@@ -1,7 +1,9 @@
 """gradcore as an engine: recording by its own hook, and ``import torch`` meaning gradcore."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import gradcore
@@ -9,6 +11,7 @@ import gradcore.compat
 import gradcore.graph
 import gradcore.nn
 import gradcore.optim
+from gradcore.nn.functional import activation
 from gradcore.tensor import Tensor
 from paramscope.engine.adapters.base import (
     OperationListener,
@@ -20,6 +23,8 @@ from paramscope.engine.operation_names import LOOKS
 
 # Where an operation of the library has another name than PyTorch's function that calls it.
 _NAMES = {"logistic_loss": "binary_cross_entropy_with_logits"}
+_DROPOUTS = frozenset({activation._dropped.__code__, activation.alpha_dropout.__code__})
+_DEEPEST = 8  # frames between the recorder and the function
 
 
 class GradcoreAdapter(SharedAdapter):
@@ -67,6 +72,8 @@ class _Recorder:
         if self._adapter.is_muted or name in LOOKS:
             return
         given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
+        if name == "bernoulli_" and _is_dropout():
+            name = "dropout"
         self._listener.operation(_NAMES.get(name) or plain_name(name), given, tuple(outputs))
 
     def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:
@@ -74,3 +81,13 @@ class _Recorder:
 
     def accumulated(self, leaf: Any, gradient: Any) -> None:
         """Nothing: ``grad`` is read after the backward, alike on both engines."""
+
+
+def _is_dropout() -> bool:
+    """Tell whether the library draws the zeros of a dropout, which is one operation on PyTorch."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_DEEPEST):
+        frame = frame.f_back if frame is not None else None
+        if frame is not None and frame.f_code in _DROPOUTS:
+            return True
+    return False
