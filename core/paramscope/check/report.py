@@ -28,6 +28,8 @@ _STOPPING = frozenset(
         "STA04",
     ]
 )
+# And those that make a loss NaN or infinite, at which training stops.
+_LEADING_TO_NAN = frozenset(["GRA04", "GRA06", "GRA10", "LOS04"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ class Report:
     @property
     def is_explained(self) -> bool:
         """Tell whether a finding says why the file's code raises."""
-        return any(finding.rule in _STOPPING for finding in self.findings)
+        failure = self.verdict.failure
+        is_number = failure is not None and failure.kind == "NonFiniteLossError"
+        rules = _LEADING_TO_NAN if is_number else _STOPPING
+        return any(finding.rule in rules for finding in self.findings)
 
     @property
     def remaining(self) -> list[Finding]:

@@ -126,6 +126,20 @@ def fill(finding: Finding, source: str) -> Mends:
             )
 
 
+def fill_the_buffer(finding: Finding, source: str) -> Mends:
+    """``register_buffer(name, torch.empty(...))``: make it of known values."""
+    place = place_of(finding, source)
+    for call in calls_of(place.tree, "register_buffer"):
+        given = call.args[0] if call.args else None
+        if not isinstance(given, ast.Constant) or given.value != place.attribute:
+            continue
+        for empty in calls_of(call, "empty"):
+            _, end = place.text.node_range(empty.func)
+            for maker in ("ones", "zeros"):
+                edit = Edit(end - len("empty"), end, maker)
+                yield f"Make it of {maker}", place.edited(edit)
+
+
 def spell_the_freeze(finding: Finding, source: str) -> Mends:
     """``p.require_grad = False``: write ``requires_grad``."""
     place = place_of(finding, source)
@@ -187,6 +201,13 @@ def detach_the_state(finding: Finding, source: str) -> Mends:
                 edits[-1:] = [Edit(start, start, "("), Edit(end, end, ").detach()")]
     if edits:
         yield "Keep its value alone", place.edited(*edits)
+    # Where the attribute is one of several targets, the others keep their history.
+    for node in ast.walk(place.tree):
+        if isinstance(node, ast.Assign) and len(node.targets) > 1:
+            if any(is_of_self(target, place.attribute) for target in node.targets):
+                name = f"self.{place.attribute}"
+                edit = place.line_after(node, f"{name} = {name}.detach()")
+                yield "Keep its value alone", place.edited(edit)
 
 
 def out_of_place(finding: Finding, source: str) -> Mends:

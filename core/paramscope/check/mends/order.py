@@ -7,6 +7,7 @@ from paramscope.check.mends.place import (
     Function,
     Place,
     calls_of,
+    expression_statements,
     last_name,
     place_of,
     spelling,
@@ -66,6 +67,19 @@ def run_once_before(finding: Finding, source: str) -> Mends:
         yield "Run the model once before", text
 
 
+def run_once_in_build(finding: Finding, source: str) -> Mends:
+    """A lazy layer is asked for its size in ``build``: run the model once before."""
+    place = place_of(finding, source)
+    function = place.function("build")
+    for statement in function.body if function is not None and place.function("batch") else ():
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if not isinstance(target, ast.Name) or not isinstance(statement, ast.Assign):
+            continue
+        for given in ("batch()[0]", "*batch()[0]"):
+            line = f"{target.id}({given})  # its first run gives the lazy layers their shapes"
+            yield "Run the model once before", place.edited(place.line_after(statement, line))
+
+
 def divide_exactly(finding: Finding, source: str) -> Mends:
     """``lr = 1 // 100`` is 0: divide without rounding."""
     place = place_of(finding, source)
@@ -82,6 +96,25 @@ def step_what_trains(finding: Finding, source: str) -> Mends:
     for call, model in optimizer_calls(place):
         text = f"[p for p in {model}.parameters() if p.requires_grad]"
         yield "Give the optimizer what trains", place.edited(place.swap(call.args[0], text))
+
+
+def forget_the_gradient(finding: Finding, source: str) -> Mends:
+    """``zero_grad(set_to_none=False)`` keeps a gradient that moves the frozen: let it go."""
+    place = place_of(finding, source)
+    for call in calls_of(place.tree, "zero_grad"):
+        if call.args or call.keywords:
+            _, start = place.text.node_range(call.func)
+            _, end = place.text.node_range(call)
+            yield "Let gradients be None", place.edited(Edit(start, end, "()"))
+
+
+def add_it_once(finding: Finding, source: str) -> Mends:
+    """A tensor given to an optimizer a second time: take the second time away."""
+    place = place_of(finding, source)
+    function = place.function("optimizer")
+    names = ("append", "extend", "add_param_group")
+    for statement in expression_statements(function, *names) if function is not None else ():
+        yield "Give it to the optimizer once", place.edited(place.without_lines(statement))
 
 
 def begin_with_differences(finding: Finding, source: str) -> Mends:
