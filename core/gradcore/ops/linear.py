@@ -29,8 +29,8 @@ def _same(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]:
 
 
 def _product(x: Array, matrix: Array) -> Any:
-    """Return ``x @ matrix``: a stack of rows as one matrix, where that needs no copy."""
-    if x.ndim > 2 and matrix.ndim == 2 and x.flags.c_contiguous and x.size:
+    """Return ``x @ matrix``: a stack of rows as one matrix, even where that takes a copy."""
+    if x.ndim > 2 and matrix.ndim == 2 and x.size:
         rows = np.matmul(x.reshape(-1, x.shape[-1]), matrix)
         return rows.reshape(*x.shape[:-1], matrix.shape[-1])
     return np.matmul(x, matrix)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
+from gradcore.ops.linear import column_sum
 from gradcore.ops.registry import T, operation
 
 Ints = tuple[int, ...]
@@ -15,6 +16,14 @@ def _input_gradient(g: Any, x_hat: Any, inverse: Any, axes: Any) -> Any:
     """Return the gradient of ``x_hat = (x - mean) * inverse`` for a gradient of ``x_hat``."""
     n = _count(x_hat, axes)
     mean = g.sum(axes, keepdims=True) * (1.0 / n)
+    if isinstance(g, np.ndarray):
+        # The same as below, in two arrays that are written over.
+        room = g * x_hat
+        slope = room.sum(axes, keepdims=True) * (1.0 / n)
+        total = np.subtract(g, mean)
+        total -= np.multiply(x_hat, slope, out=room)
+        total *= inverse
+        return total
     slope = (g * x_hat).sum(axes, keepdims=True) * (1.0 / n)
     return (g - mean - x_hat * slope) * inverse
 
@@ -33,6 +42,8 @@ def _parameter_gradient(g: Any, parameter_shape: Any, shape: Any) -> Any:
         axes = tuple(range(len(g.shape) - len(parameter_shape)))
     else:
         axes = tuple(axis for axis, size in enumerate(shape) if size == 1)
+    if shape is None and axes and len(parameter_shape) == 1 and isinstance(g, np.ndarray):
+        return column_sum(g)
     total = g.sum(axes) if axes else g
     return total.reshape(parameter_shape)
 
@@ -108,10 +119,15 @@ def normalize(
     """Return the normalised input, scaled and shifted, and what it was made from."""
     mean = input.mean(axes, keepdims=True)
     x_hat = input - mean
-    variance = np.square(x_hat).mean(axes, keepdims=True)
+    room = np.square(x_hat)
+    variance = room.mean(axes, keepdims=True)
     inverse = 1.0 / np.sqrt(variance + eps)
     x_hat *= inverse
-    y = x_hat.copy() if weight is None else x_hat * _shaped(weight, shape)
+    if weight is None:
+        y = x_hat.copy()
+    else:
+        same = weight.dtype == room.dtype
+        y = np.multiply(x_hat, _shaped(weight, shape), out=room if same else None)
     if bias is not None:
         y += _shaped(bias, shape)
     return y, x_hat, inverse, mean, variance
