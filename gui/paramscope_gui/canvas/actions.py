@@ -16,6 +16,8 @@ from paramscope_gui.canvas.tools import (
     delete,
     duplicate,
     enter,
+    find,
+    join,
     move,
     pan,
     register,
@@ -28,6 +30,7 @@ from paramscope_gui.canvas.tools.tool import ActionSpec
 
 SPECS: tuple[ActionSpec, ...] = (
     *add.ACTIONS,
+    *join.ACTIONS,
     *clipboard.ACTIONS,
     *duplicate.ACTIONS,
     *delete.ACTIONS,
@@ -35,6 +38,7 @@ SPECS: tuple[ActionSpec, ...] = (
     *register.ACTIONS,
     *tidy.ACTIONS,
     *select.ACTIONS,
+    *find.ACTIONS,
     *move.ACTIONS,
     *pan.ACTIONS,
     *walk.ACTIONS,

@@ -6,7 +6,7 @@ the menus.
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QEasingCurve, QPointF, QRect, Qt, QVariantAnimation
+from PySide6.QtCore import QEasingCurve, QPoint, QPointF, QRect, Qt, QVariantAnimation
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -28,7 +28,7 @@ from paramscope_gui.canvas.actions import CanvasActions
 from paramscope_gui.canvas.arguments import ArgumentStrip
 from paramscope_gui.canvas.breadcrumb import Breadcrumb
 from paramscope_gui.canvas.bubble import Bubble
-from paramscope_gui.canvas.desk import Desk, SearchWish
+from paramscope_gui.canvas.desk import Desk, Question, SearchWish
 from paramscope_gui.canvas.drawing import TITLE_HEIGHT
 from paramscope_gui.canvas.edits import rename, set_argument
 from paramscope_gui.canvas.hints import empty_hint, tooltip
@@ -43,6 +43,7 @@ from paramscope_gui.canvas.scene import CanvasScene, Hit
 from paramscope_gui.canvas.search import Searcher
 from paramscope_gui.canvas.search_popup import Found, SearchPopup
 from paramscope_gui.canvas.tools.add import drag_over, drop, free_output
+from paramscope_gui.canvas.tools.bundle import BundleTool
 from paramscope_gui.canvas.tools.cut import CutTool, KnifeTool, cut
 from paramscope_gui.canvas.tools.enter import enter
 from paramscope_gui.canvas.tools.move import MoveTool
@@ -82,6 +83,7 @@ class Canvas(QWidget):
             self.view,
             self.bubble,
             self.open_search,
+            self.ask,
             self.edit_name,
             self.edit_arguments,
             self.glide,
@@ -89,6 +91,7 @@ class Canvas(QWidget):
         )
         self._searcher = Searcher(self.desk)
         self._wish = SearchWish(QPointF())
+        self._question: Question | None = None
         self.actions_of = CanvasActions(self.desk)
         self.view.set_tools(self._make_tools())
         self._glide_from: Mapping[str, Point] = {}
@@ -120,13 +123,20 @@ class Canvas(QWidget):
 
     def open_search(self, wish: SearchWish) -> None:
         """Open the search for a node at the wish's place."""
-        self._wish = wish
+        self._wish, self._question = wish, None
         place = self.view.mapFromScene(wish.place)
         if not wish.is_placed:
             place.setX((self.view.width() - self.search.width()) // 2)
             place.setY(self.view.height() // 5)
         self.bubble.dismiss()
         self.search.open(place, lambda text: self._searcher.find(text, wish))
+
+    def ask(self, question: Question) -> None:
+        """Open the search with another question than what to add."""
+        self._question = question
+        self.bubble.dismiss()
+        place = QPoint((self.view.width() - self.search.width()) // 2, self.view.height() // 5)
+        self.search.open(place, question.find, question.prompt, question.nothing)
 
     def add(self, expression: str) -> None:
         """Add what an expression stands for behind the selected node, as the palette does."""
@@ -221,6 +231,7 @@ class Canvas(QWidget):
             PanTool(desk),
             CutTool(desk),
             KnifeTool(desk),
+            BundleTool(desk),
             WireTool(desk),
             MoveTool(desk),
             SelectTool(desk),
@@ -427,7 +438,11 @@ class Canvas(QWidget):
 
     def _on_search_chosen(self, found: Found) -> None:
         self.view.setFocus()
-        self._searcher.add(found, self._wish)
+        question, self._question = self._question, None
+        if question is not None:
+            question.take(found)
+        else:
+            self._searcher.add(found, self._wish)
 
     def _on_glide_value_changed(self, value: object) -> None:
         assert isinstance(value, float)

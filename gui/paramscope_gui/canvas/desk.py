@@ -3,7 +3,7 @@
 Commands go through `perform`, so that a refusal is said where the user is looking.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF
@@ -16,6 +16,7 @@ from paramscope_gui.bridge.workspace import Workspace
 from paramscope_gui.canvas.bubble import Bubble
 from paramscope_gui.canvas.presenter import Presenter
 from paramscope_gui.canvas.scene import CanvasScene
+from paramscope_gui.canvas.search_popup import Found
 from paramscope_gui.canvas.view import CanvasView
 
 
@@ -32,6 +33,25 @@ class SearchWish:
     is_placed: bool = True
 
 
+@dataclass(frozen=True)
+class Question:
+    """What the popup asks: how it finds answers, what a chosen one does, and its words."""
+
+    find: Callable[[str], Sequence[Found]]
+    take: Callable[[Found], None]
+    prompt: str
+    nothing: str
+
+
+@dataclass(frozen=True)
+class Copied:
+    """Which nodes the text on the clipboard was copied from, as long as it is there."""
+
+    graph: str
+    nodes: tuple[str, ...]
+    text: str
+
+
 @dataclass
 class Desk:
     """Given to every tool. The callables are the canvas's own small editors."""
@@ -43,10 +63,12 @@ class Desk:
     view: CanvasView
     bubble: Bubble
     open_search: Callable[[SearchWish], None]
+    ask: Callable[[Question], None]
     edit_name: Callable[[str], None]
     edit_arguments: Callable[[str], None]
     glide: Callable[[Mapping[str, Point]], None]
     toggle_minimap: Callable[[], None]
+    copied: Copied | None = None
 
     @property
     def graph(self) -> Graph:

@@ -1,4 +1,6 @@
-"""The search that adds a node: type, see what it will do, press Enter. No mouse is needed.
+"""The search over the canvas: type, see what it will do, press Enter. No mouse is needed.
+
+It adds nodes, finds them, and wires one to another.
 
 Arguments are typed behind the name (``linear 16``); what they leave open is completed from
 what the new node will be wired to.
@@ -27,6 +29,8 @@ from paramscope_gui.canvas.ink import Ink
 WIDTH = 400
 ROW = 40
 MOST_ROWS = 7
+ADD_PROMPT = "Layer or operation, with arguments: linear 16"
+ADD_NOTHING = "Nothing fits. Try a layer's name, such as linear or relu."
 _FRAME = 128  # what the field, the explanation and the margins take
 _ENTRY = int(Qt.ItemDataRole.UserRole)
 
@@ -52,6 +56,7 @@ class SearchPopup(QFrame):
         self.setObjectName("search_popup")
         self.setProperty("role", "popup")
         self._find: Callable[[str], Sequence[Found]] = lambda _: ()
+        self._nothing = ADD_NOTHING
         self._found: Sequence[Found] = ()
         self._area = parent
         self._field = _Field()
@@ -94,9 +99,17 @@ class SearchPopup(QFrame):
         """What Enter will do, in words."""
         return self._action.text()
 
-    def open(self, place: QPoint, find: Callable[[str], Sequence[Found]]) -> None:
+    def open(
+        self,
+        place: QPoint,
+        find: Callable[[str], Sequence[Found]],
+        prompt: str = ADD_PROMPT,
+        nothing: str = ADD_NOTHING,
+    ) -> None:
         """Ask at ``place`` of the parent; answers come from ``find``."""
-        self._find = find
+        self._find, self._nothing = find, nothing
+        self._field.setPlaceholderText(prompt)
+        self._field.setAccessibleName(prompt)
         self._field.clear()
         self._refresh()
         area = self._area.rect()
@@ -127,7 +140,7 @@ class SearchPopup(QFrame):
         if self._found:
             self._list.setCurrentRow(0)
         else:
-            self._action.setText("Nothing fits. Try a layer's name, such as linear or relu.")
+            self._action.setText(self._nothing)
         self.adjustSize()
 
     def _take(self, row: int) -> None:
@@ -171,8 +184,7 @@ class _Field(QLineEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("search_field")
-        self.setAccessibleName("Search for what to add")
-        self.setPlaceholderText("Layer or operation, with arguments: linear 16")
+        self.setAccessibleName(ADD_PROMPT)
 
     # Overrides of Qt
 

@@ -34,6 +34,7 @@ MOUSE = (
     ("Zoom", "wheel"),
     ("Select", "drag on empty; Shift adds, Ctrl toggles"),
     ("Cut a wire", "Alt + click; Ctrl + right drag"),
+    ("Move all wires of an output", "Ctrl + drag from it to another"),
     ("Duplicate", "Alt + drag"),
 )
 ABOUT = """Paramscope shows which tensors of a neural network train, and why the others don't.

@@ -1,12 +1,16 @@
-"""Copy, cut and paste: what is copied is Python text, and pasted Python becomes nodes."""
+"""Copy, cut and paste: what is copied is Python text, and pasted Python becomes nodes.
+
+Nodes that are pasted on the canvas they were copied from keep the wires between them.
+"""
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QGuiApplication
 
 from paramscope.code.commands import Together
-from paramscope_gui.canvas.desk import Desk
+from paramscope_gui.canvas.desk import Copied, Desk
 from paramscope_gui.canvas.edits import add_expression, expression_of, expressions_in
 from paramscope_gui.canvas.tools.delete import delete_selected
+from paramscope_gui.canvas.tools.duplicate import duplicated
 from paramscope_gui.canvas.tools.tool import ActionSpec, has_nodes
 
 _STEP = QPointF(0.0, 96.0)
@@ -15,10 +19,12 @@ _STEP = QPointF(0.0, 96.0)
 def copy(desk: Desk) -> None:
     """Put the selected nodes on the clipboard, one line of Python each."""
     order = [node.id for node in desk.graph.nodes if node.id in desk.selection.nodes]
-    lines = [expression_of(desk, key) for key in order]
-    written = [line for line in lines if line is not None]
+    lines = {key: expression_of(desk, key) for key in order}
+    written = {key: line for key, line in lines.items() if line is not None}
     if written:
-        QGuiApplication.clipboard().setText("\n".join(written))
+        text = "\n".join(written.values())
+        desk.copied = Copied(desk.graph.name, tuple(written), text)
+        QGuiApplication.clipboard().setText(text)
     else:
         desk.say("Only layers, operations and tensors can be copied.")
 
@@ -32,6 +38,8 @@ def cut_nodes(desk: Desk) -> None:
 def paste(desk: Desk) -> None:
     """Make a node of each expression on the clipboard, and select them."""
     text = QGuiApplication.clipboard().text()
+    if _paste_copies(desk, text, with_inputs=False):
+        return
     expressions = expressions_in(text)
     if not expressions:
         desk.say("The clipboard holds no Python expression, such as nn.Linear(8, 16).")
@@ -47,13 +55,36 @@ def paste(desk: Desk) -> None:
         desk.selection.select_nodes(frozenset(desk.scene.nodes_by_id) - before)
 
 
-def has_text(desk: Desk) -> bool:
-    """Whether there is text to paste."""
-    return bool(QGuiApplication.clipboard().text().strip())
+def paste_with_inputs(desk: Desk) -> None:
+    """Paste, and feed the copies from what feeds the originals."""
+    if not _paste_copies(desk, QGuiApplication.clipboard().text(), with_inputs=True):
+        paste(desk)
+
+
+def _paste_copies(desk: Desk, text: str, with_inputs: bool) -> bool:
+    """Paste the nodes the text was copied from, if they are still on this canvas."""
+    copied, scene = desk.copied, desk.scene
+    if copied is None or (copied.graph, copied.text) != (desk.graph.name, text):
+        return False
+    if not all(key in scene.nodes_by_id for key in copied.nodes):
+        return False
+    corners = {key: scene.node_rect(key).topLeft() for key in copied.nodes}
+    left = min(corner.x() for corner in corners.values())
+    top = min(corner.y() for corner in corners.values())
+    shift = desk.view.add_place - QPointF(left, top)
+    places = {key: corner + shift for key, corner in corners.items()}
+    before = frozenset(scene.nodes_by_id)
+    command = duplicated(desk, places, with_inputs, "Paste")
+    if command is not None and desk.perform(command):
+        desk.selection.select_nodes(frozenset(scene.nodes_by_id) - before)
+    return True
 
 
 ACTIONS = (
     ActionSpec("cut", "Cut", ("Ctrl+X",), "edit", cut_nodes, has_nodes),
     ActionSpec("copy", "Copy as Python", ("Ctrl+C",), "edit", copy, has_nodes),
     ActionSpec("paste", "Paste Python", ("Ctrl+V",), "edit", paste),
+    ActionSpec(
+        "paste_with_inputs", "Paste and keep inputs", ("Ctrl+Shift+V",), "edit", paste_with_inputs
+    ),
 )

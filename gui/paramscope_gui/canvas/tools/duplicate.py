@@ -1,4 +1,4 @@
-"""Duplicate the selected nodes, with their arguments and without their wires."""
+"""Duplicate the selected nodes, with their arguments and the wires between them."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QPointF
 
 from paramscope.code.commands import Together
 from paramscope.document.document import Command
+from paramscope_gui.canvas.copies import AddCopies, wires_to_copy
 from paramscope_gui.canvas.desk import Desk
 from paramscope_gui.canvas.edits import add_expression, expression_of
 from paramscope_gui.canvas.tools.tool import ActionSpec, has_nodes
@@ -13,18 +14,24 @@ from paramscope_gui.canvas.tools.tool import ActionSpec, has_nodes
 OFFSET = QPointF(24.0, 24.0)
 
 
-def duplicated(desk: Desk, places: Mapping[str, QPointF]) -> Command | None:
+def duplicated(
+    desk: Desk, places: Mapping[str, QPointF], with_inputs: bool = False, word: str = "Duplicate"
+) -> Command | None:
     """Return the command that adds a copy of each node at its place; None if none can be."""
-    commands: list[Command] = []
-    for key, place in places.items():
+    additions: list[tuple[str, Command]] = []
+    # In the graph's order, so that a copy stands in the source behind those it takes from.
+    for key in (node.id for node in desk.graph.nodes if node.id in places):
         expression = expression_of(desk, key)
         if expression is not None:
-            commands.append(add_expression(desk, expression, place))
-    if not commands:
+            additions.append((key, add_expression(desk, expression, places[key])))
+    if not additions:
         desk.say("Only layers, operations and tensors can be duplicated.")
         return None
-    many = f"{len(commands)} nodes" if len(commands) > 1 else next(iter(places))
-    return Together(f"Duplicate {many}", (desk.pinned({}), *commands))
+    keys = [key for key, _ in additions]
+    label = f"{word} {len(keys)} nodes" if len(keys) > 1 else f"{word} {keys[0]}"
+    wires = wires_to_copy(desk.graph, keys, with_inputs)
+    copies = AddCopies(label, desk.graph.name, tuple(additions), wires)
+    return Together(label, (desk.pinned({}), copies))
 
 
 def duplicate_selected(desk: Desk) -> None:

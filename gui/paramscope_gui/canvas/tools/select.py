@@ -66,25 +66,26 @@ def select_all(desk: Desk) -> None:
 
 def select_along(desk: Desk, downstream: bool) -> None:
     """Add everything that the selected nodes lead to, or that leads to them."""
-    reached = _reached(desk.selection.nodes, desk.scene.graph.wires, downstream)
-    desk.selection.select_nodes(reached)
+    found = reached(desk.selection.nodes, desk.scene.graph.wires, downstream)
+    desk.selection.select_nodes(found)
 
 
-def _reached(start: Iterable[str], wires: Iterable[Wire], downstream: bool) -> set[str]:
+def reached(start: Iterable[str], wires: Iterable[Wire], downstream: bool) -> set[str]:
+    """Return the nodes that ``start`` leads to, or that lead to it, with those of ``start``."""
     following: dict[str, list[str]] = {}
     for wire in wires:
         first, then = wire.source.node, wire.target.node
         if not downstream:
             first, then = then, first
         following.setdefault(first, []).append(then)
-    reached = set(start)
-    waiting = list(reached)
+    found = set(start)
+    waiting = list(found)
     while waiting:
         for then in following.get(waiting.pop(), ()):
-            if then not in reached:
-                reached.add(then)
+            if then not in found:
+                found.add(then)
                 waiting.append(then)
-    return reached
+    return found
 
 
 ACTIONS = (
