@@ -3,12 +3,17 @@
 import linecache
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.machinery import PathFinder
 from types import TracebackType
 
+from paramscope.census.failure import Place
 from paramscope.code.graph import Span
 from paramscope.engine.frames import span_at
 from paramscope.engine.protocol import Failed, TracebackLine
+from paramscope.rules.failing import function_at
+from paramscope.rules.finding import Finding
 
 _OWN_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MAX_FRAMES = 50
@@ -39,10 +44,21 @@ def remember_source(filename: str, source: str) -> None:
 
 
 def describe_failure(
-    error: BaseException, filename: str, during: str, revision: int, step: int = 0
+    error: BaseException,
+    filename: str,
+    during: str,
+    revision: int,
+    step: int = 0,
+    place: Place | None = None,
+    findings: tuple[Finding, ...] = (),
 ) -> Failed:
-    """Turn an exception into the event that the window shows."""
+    """Turn an exception into the event that the window shows.
+
+    ``place`` is where it comes from if it went through no line of the user's.
+    """
     frames = tuple(_user_frames(error, filename))
+    if not frames and place is not None and place.span is not None:
+        frames = (_line_at(place.span, filename),)
     if len(frames) > MAX_FRAMES:
         frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
     return Failed(
@@ -51,13 +67,17 @@ def describe_failure(
         kind=type(error).__name__,
         message=_message_of(error),
         frames=frames,
-        text=traceback_text(error),
+        text=traceback_text(error, frames),
         step=step,
+        findings=findings,
     )
 
 
-def traceback_text(error: BaseException) -> str:
-    """Format the traceback as Python does, without the frames of this package."""
+def traceback_text(error: BaseException, frames: Sequence[TracebackLine] = ()) -> str:
+    """Format the traceback as Python does, without the frames of this package and the engine.
+
+    ``frames`` stand in where no other is left.
+    """
     described = traceback.TracebackException.from_exception(error, max_group_depth=3)
     pending: list[traceback.TracebackException | None] = [described]
     seen = set()
@@ -66,8 +86,12 @@ def traceback_text(error: BaseException) -> str:
         if part is None or id(part) in seen:
             continue
         seen.add(id(part))
-        part.stack[:] = [f for f in part.stack if not is_own_file(f.filename)]
-        pending += [part.__cause__, part.__context__]
+        part.stack[:] = [f for f in part.stack if not _is_trimmed(f.filename)]
+        pending += [part.__cause__, part.__context__, *(part.exceptions or ())]
+    if not described.stack and not isinstance(error, SyntaxError):
+        described.stack[:] = [
+            traceback.FrameSummary(f.filename, f.span.line, f.function, line=f.text) for f in frames
+        ]
     text = "".join(described.format())
     if len(text) > MAX_TEXT:
         text = f"{text[: MAX_TEXT // 2]}\n  ...\n{text[-MAX_TEXT // 2 :]}"
@@ -110,6 +134,28 @@ def _frames_of(trace: TracebackType | None, filename: str, folder: str) -> Itera
             text = linecache.getline(name, span.line).rstrip("\n")
             yield TracebackLine(name, code.co_name, span, text)
         trace = trace.tb_next
+
+
+def _line_at(span: Span, filename: str) -> TracebackLine:
+    text = linecache.getline(filename, span.line).rstrip("\n")
+    source = "".join(linecache.getlines(filename))
+    return TracebackLine(filename, function_at(source, span.line), span, text)
+
+
+def _is_trimmed(name: str) -> bool:
+    return is_own_file(name) or name.startswith(_engine_folders())
+
+
+@cache
+def _engine_folders() -> tuple[str, ...]:
+    """Return where the engines lie; the user's code is not there."""
+    folders = []
+    for name in ("gradcore", "torch"):
+        # Without importing it, and past the name that may stand for the other one.
+        spec = PathFinder.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            folders.append(os.path.dirname(os.path.abspath(spec.origin)) + os.sep)
+    return tuple(folders)
 
 
 def is_own_file(name: str) -> bool:

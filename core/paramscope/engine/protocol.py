@@ -148,7 +148,11 @@ class TracebackLine(msgspec.Struct, frozen=True):
 
 
 class Failed(Event, frozen=True):
-    """The user's code raised. ``during`` says when: loading, a phase, or ``worker`` itself."""
+    """The user's code raised. ``during`` says when: loading, a phase, or ``worker`` itself.
+
+    ``findings`` are the verdicts that explain it. An error of the backward pass has, where it
+    is known, the frame of the operation whose gradient failed.
+    """
 
     revision: int
     during: str
@@ -157,6 +161,7 @@ class Failed(Event, frozen=True):
     frames: tuple[TracebackLine, ...]
     text: str
     step: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 class Output(Event, frozen=True):

@@ -16,6 +16,7 @@ from paramscope.census.rows import TensorRow
 from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.build_tracer import BuildTracer
+from paramscope.engine.explanation import Explanation, explain_loading, explain_running
 from paramscope.engine.failures import CannotTrainError, describe_failure
 from paramscope.engine.metrics import Metrics
 from paramscope.engine.observation import Observer, Pacer
@@ -152,7 +153,7 @@ class Session:
                 during = "optimizer"
                 optimizer_error = self._make_optimizer(program)
         except BaseException as error:
-            self._fail(error, during)
+            self._fail(error, during, has_loaded=False)
             return False
         self._program = program
         self._observer = Observer(adapter, program, tracer)
@@ -351,5 +352,34 @@ class Session:
             self._fail(CannotTrainError(message), "play")
         return False
 
-    def _fail(self, error: BaseException, during: str) -> None:
-        self.failure = describe_failure(error, self._filename, during, self.revision, self.step)
+    def _fail(self, error: BaseException, during: str, has_loaded: bool = True) -> None:
+        """Tell of an error, with what the rules say of it beside what they said before."""
+        explained = self._explain(error, during, has_loaded)
+        self.failure = describe_failure(
+            error,
+            self._filename,
+            during,
+            self.revision,
+            self.step,
+            explained.place,
+            explained.findings,
+        )
+        known = (self._findings or ()) if has_loaded else ()
+        places = {(finding.rule, finding.where) for finding in known}
+        added = (f for f in explained.findings if (f.rule, f.where) not in places)
+        findings = (*known, *added)
+        if findings != self._findings:
+            self._findings = self.news.findings = findings
+
+    def _explain(self, error: BaseException, during: str, has_loaded: bool) -> Explanation:
+        where = (error, during, self._filename, self._source, self.adapter)
+        try:
+            if not has_loaded or self._observer is None:
+                return explain_loading(*where)
+            tracer = self._trainer.tracer if self._trainer is not None else None
+            if tracer is not None and tracer.record.number != self.step + 1:
+                tracer = None  # it has seen an earlier step
+            return explain_running(*where, self._observer, tracer, self.step)
+        except Exception:
+            # Odd objects of the user's may defy any look; the error itself must be told.
+            return Explanation()

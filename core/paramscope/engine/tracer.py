@@ -77,7 +77,7 @@ class StepTracer:
         source: str = "",
     ) -> None:
         self.record = StepRecord(number)
-        self.trail = Trail(adapter.storage, number, last.trail if last is not None else None)
+        self.trail: Trail = Trail(adapter.storage, number, last.trail if last is not None else None)
         self.forward_operations = 0  # how many there were when the model was last at work
         # Ids of tensors whose gradient an optimizer has used; known only from the step before.
         follows = last is not None and last.record.number == number - 1

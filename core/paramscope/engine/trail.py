@@ -51,7 +51,8 @@ class Trail:
     def __init__(self, storage: Callable[[Any], int], step: int, last: "Trail | None") -> None:
         self.read: set[int] = set()
         self.backward: Place | None = None
-        self._arrivals = last._arrivals if last is not None else Arrivals()
+        self.last: Place | None = None
+        self._arrivals: Arrivals = last._arrivals if last is not None else Arrivals()
         self._arrivals.place = None
         self._storage = storage
         self._step = step
@@ -73,6 +74,8 @@ class Trail:
         if self._count > MAX_NOTES:
             return
         self.read.update(map(id, inputs))
+        if span is not None:
+            self.last = Place(name, span, module)
         if name.endswith("_") and inputs and name not in ("requires_grad_", "detach_"):
             place = Place(name, span, module, inputs[0])
             self._writes.append(_Write(self._count, self._storage(inputs[0]), place))

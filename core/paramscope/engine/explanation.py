@@ -1,0 +1,81 @@
+"""Why the user's code raised: the error as evidence, and what the rules make of it."""
+
+from dataclasses import dataclass
+
+from paramscope.census.evidence import Evidence
+from paramscope.census.failure import Failure, Place
+from paramscope.census.source import map_source
+from paramscope.census.walk import Walk
+from paramscope.engine.adapters.base import Adapter
+from paramscope.engine.autopsy import failure_of
+from paramscope.engine.failures import CannotTrainError, NonFiniteLossError
+from paramscope.engine.observation import Observer
+from paramscope.engine.tracer import StepTracer
+from paramscope.rules.finding import Finding
+from paramscope.rules.registry import check_failure
+
+_EXPLAINED = (CannotTrainError, NonFiniteLossError, SyntaxError)  # they say it all themselves
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the rules say, and the operation whose gradient failed, if it was one."""
+
+    findings: tuple[Finding, ...] = ()
+    place: Place | None = None
+
+
+def explain_loading(
+    error: BaseException, during: str, filename: str, source: str, adapter: Adapter
+) -> Explanation:
+    """Explain an error that left no model, or only a part of one."""
+    if not _is_to_explain(error):
+        return Explanation()
+    failure = failure_of(error, during, filename, source, adapter)
+    evidence = Evidence(
+        model=None,
+        walk=failure.roots[0].walk if failure.roots else Walk(),
+        optimizers=(),
+        view=adapter,
+        source=map_source(source),
+        failure=failure,
+    )
+    return _explanation(evidence, failure)
+
+
+def explain_running(
+    error: BaseException,
+    during: str,
+    filename: str,
+    source: str,
+    adapter: Adapter,
+    observer: Observer,
+    tracer: StepTracer | None,
+    step: int,
+) -> Explanation:
+    """Explain an error of a step, or of ``optimizer()``. ``tracer`` has seen it, if given."""
+    if not _is_to_explain(error):
+        return Explanation()
+    trail = tracer.trail if tracer is not None else None
+    before = observer.walk
+    model = next(iter(before.modules.values()), None)
+    failure = failure_of(error, during, filename, source, adapter, model, before, trail)
+    observer.look_again()
+    if tracer is not None:
+        tracer.finish()
+        observer.add_step(tracer.record, is_finished=False)
+    found = observer.evidence(step)
+    if not found:
+        return Explanation()
+    found[0].failure = failure
+    return _explanation(found[0], failure, trail.last if trail is not None else None)
+
+
+def _is_to_explain(error: BaseException) -> bool:
+    return isinstance(error, Exception) and not isinstance(error, _EXPLAINED)
+
+
+def _explanation(evidence: Evidence, failure: Failure, last: Place | None = None) -> Explanation:
+    # An error without a line of the user's came from the backward pass of the default step.
+    place = None if failure.user_frames else failure.gradient_of or last
+    return Explanation(tuple(check_failure(evidence)), place)
