@@ -38,6 +38,7 @@ class _Trace:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.calls: list[Call] = []
+        self.made: dict[Value, Any] = {}
 
     def note(
         self, function: Callable[..., Any], args: Any, options: Any, writes: Any = None
@@ -55,8 +56,10 @@ class _Trace:
     def stand_in(self, result: Any) -> Any:
         """Return stand-ins for new arrays."""
         if isinstance(result, (np.ndarray, np.generic)):
+            value = Value(self.program.count)
             self.program.count += 1
-            return StandIn(self, result, Value(self.program.count - 1))
+            self.made[value] = result
+            return StandIn(self, result, value)
         if type(result) in (tuple, list) and result:
             return tuple([self.stand_in(item) for item in result])
         raise UntraceableError
@@ -173,6 +176,11 @@ class Inliner:
         for call in self.program.calls:
             calls += self._inlined(self._renamed(call))
         self.program.calls = calls
+        self.program.layouts = {
+            value: (array.shape, array.dtype, array.flags.c_contiguous)
+            for value, array in self.arrays.items()
+            if type(array) is np.ndarray
+        }
         for one in self.program.gradients:
             one.value = self._aliases.get(one.value, one.value)
         self.program.rename(self._aliases)
@@ -235,7 +243,7 @@ class Inliner:
             return None
         for value, new, _ in pairs:
             self._aliases[value] = new._value
-            self.arrays[new._value] = new._array
+        self.arrays.update(trace.made)
         return trace.calls
 
 

@@ -59,7 +59,10 @@ class Returned:
 
 @dataclass(slots=True)
 class Program:
-    """A step, ready to be run on other values of the same shapes."""
+    """A step, ready to be run on other values of the same shapes.
+
+    ``layouts`` holds shape, dtype and whether it lies row by row of every array in it.
+    """
 
     calls: list[Call] = field(default_factory=list)
     constants: dict[Value, Any] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class Program:
     returned: Any = None
     draws: bool = False
     count: int = 0
+    layouts: dict[Value, tuple[tuple[int, ...], Any, bool]] = field(default_factory=dict)
 
     def rename(self, names: dict[Value, Value]) -> None:
         """Let what the step returns be other values."""
