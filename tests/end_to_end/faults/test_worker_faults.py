@@ -27,7 +27,7 @@ from paramscope.engine.protocol import (
     Watch,
 )
 
-PATIENCE = 20.0
+PATIENCE = 60.0  # how long a hang is waited for: a worker is nice, and a busy machine slow to it
 FINE = """\
 import torch
 from torch import nn
