@@ -139,7 +139,7 @@ class Captured:
         ]  # fmt: skip
         self._visit_methods(type(module))
         for name, value in own.items():
-            if name.endswith("_hooks") or name in ("_parameters", "_buffers", "_modules"):
+            if "_hooks" in name or name in ("_parameters", "_buffers", "_modules"):
                 continue
             self.facts.append(name)
             self._visit(value)

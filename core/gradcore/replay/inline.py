@@ -16,7 +16,7 @@ from gradcore.replay.program import Call, Program, Value
 
 _METHODS = {
     "astype", "copy", "dot", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "squeeze",
-    "sum", "swapaxes", "take", "transpose", "conj",
+    "sum", "swapaxes", "take", "transpose", "conj", "view",
 }  # fmt: skip
 _FACTS = {"shape", "ndim", "dtype", "size", "itemsize", "strides", "flags", "nbytes"}
 _FUNCTIONS = {
@@ -30,6 +30,12 @@ _WRITING = {np.copyto, np.put_along_axis}
 
 class UntraceableError(Exception):
     """A function does something with its arrays that cannot be noted."""
+
+
+def expect(value: Any, found: bool) -> None:
+    """Refuse to go on where a value leads another way than in the recording."""
+    if bool(value) is not found:
+        raise UntraceableError
 
 
 class _Trace:
@@ -136,9 +142,15 @@ class StandIn(np.lib.mixins.NDArrayOperatorsMixin):
         raise UntraceableError
 
     def __bool__(self) -> bool:
+        # A branch on a value: the replayed step takes it again, or is given up.
+        found = bool(self._array)
+        self._trace.calls.append(Call(expect, (self._value, found), None))
+        return found
+
+    def __float__(self) -> float:
         raise UntraceableError
 
-    __float__ = __int__ = __index__ = __complex__ = __bool__
+    __int__ = __index__ = __complex__ = __float__
 
     def __getattr__(self, name: str) -> Any:
         if name in _FACTS:
