@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FACTOR = 8
+FACTOR = 4
 
 
 class _Level(NamedTuple):
@@ -22,7 +22,7 @@ class _Level(NamedTuple):
 
 
 class MinMaxPyramid:
-    """Levels of (smallest, largest) over runs of 8, 64, 512 ... points; grows as they come.
+    """Levels of (smallest, largest) over runs of 4, 16, 64 ... points; grows as they come.
 
     It holds where these stand, not only what they are: a drop is drawn at the step of the drop,
     not at the beginning of its run.

@@ -18,12 +18,14 @@ from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
 from paramscope_gui.panels.code_editor import INDENT, CodeEditor, LineMark
 from paramscope_gui.panels.code_lexer import Highlighter
+from paramscope_gui.panels.problem_card import SEVERITIES
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import ThemedLabel, button
 
 TYPING_MILLISECONDS = 250
 BURST_MILLISECONDS = 1500
 LINE_END = re.compile("\r\n|\r|\u2029")
+MILD_TO_BAD = "HWE"
 
 
 def editor_text(source: str) -> str:
@@ -185,10 +187,11 @@ class CodePanel(QWidget):
         marks: dict[int, LineMark] = {}
         for problem in self._workspace.program.problems:
             marks[problem.span.line] = LineMark("empty", "amber", problem.message)
-        for finding in self._live.findings:
+        # The worst comes last, so that it is what stands at a line with several.
+        for finding in sorted(self._live.findings, key=lambda one: MILD_TO_BAD.find(one.severity)):
             if finding.line is not None and self._live.failure is None:
-                role = "amber" if finding.severity == "W" else "vermilion"
-                marks[finding.line] = LineMark("triangle", role, finding.message)
+                sign, role, _ = SEVERITIES.get(finding.severity, SEVERITIES["H"])
+                marks[finding.line] = LineMark(sign, role, finding.message.replace("`", ""))
         span = self._failed_span()
         failure = self._live.failed_here
         if span is not None and failure is not None:

@@ -27,8 +27,8 @@ from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import EmptyState, FigureLabel, ThemedLabel, button, number
 
 Array = NDArray[Any]
-FRAME_MILLISECONDS = 50
-MOST_POINTS = 2000
+FRAME_MILLISECONDS = 80  # a frame of the curves costs more than all else that moves
+MOST_POINTS = 1600
 MOST_CROSSES = 200
 METRIC_ROLES = ("green", "amber", "purple", "sky")
 SPIKE = 20.0  # a maximum so many times the bulk of the curve is cut off

@@ -7,7 +7,8 @@ from pytestqt.qtbot import QtBot
 from paramscope.code.commands import Register
 from paramscope.code.graph import Span
 from paramscope.document.document import Document
-from paramscope.engine.protocol import Failed, TracebackLine
+from paramscope.engine.protocol import Failed, Phase, Snapshot, TracebackLine
+from paramscope.rules.finding import Finding
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -142,3 +143,18 @@ def test_find_goes_through_the_places_and_starts_over(qtbot: QtBot, panel: CodeP
     assert lines[0] == lines[4] or len(set(lines)) >= 4
     qtbot.keyClick(panel.find_bar.field, Qt.Key.Key_Escape)
     assert not panel.find_bar.isVisible()
+
+
+def test_the_worst_finding_of_a_line_is_the_one_at_its_margin(
+    qtbot: QtBot, panel: CodePanel, live: Live
+) -> None:
+    found = (
+        Finding("REG01", "scale", "E", "`scale` never learns.", line=9),
+        Finding("REG02", "scale", "H", "Perhaps.", line=9),
+        Finding("REG05", "hidden", "H", "Perhaps.", line=8),
+    )
+    live.receive(Snapshot(revision=1, step=1, phase=Phase.IDLE, findings=found))
+    qtbot.waitUntil(lambda: 9 in panel.editor.marks)
+    assert panel.editor.marks[9].message == "scale never learns."
+    assert panel.editor.marks[9].role == "vermilion"
+    assert panel.editor.marks[8].role == "blue"
