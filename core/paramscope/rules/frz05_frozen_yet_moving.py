@@ -42,7 +42,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         and f.tensor.grad is not None
         and not _is_written(id(f.tensor), evidence)
     ]
-    for path, items in rolled_up(moving, evidence, frozen):
+    everything = [f for f in evidence.walk.tensors if f.place is Place.PARAMETER]
+    for path, items in rolled_up(moving, evidence, everything):
         yield Finding(
             rule=RULE.id,
             where=path,

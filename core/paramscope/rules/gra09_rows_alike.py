@@ -13,7 +13,6 @@ from paramscope.rules.scope import (
     ENOUGH_STEPS,
     lines_of,
     parameters,
-    rolled_up,
     stepped_ids,
     values_in,
 )
@@ -57,7 +56,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         and id(found.tensor) in stepped
         and _is_one_row(found, evidence)
     ]
-    for path, items in rolled_up(faulty, evidence):
+    # What lies behind such a layer may be alike because of it: the first is the one to mend.
+    for found in faulty[:1]:
+        path, items = found.path, [found]
         yield Finding(
             rule=RULE.id,
             where=path,

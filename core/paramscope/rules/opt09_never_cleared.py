@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
+from paramscope.rules.opt11_never_steps import never_stepping
 from paramscope.rules.registry import ERROR, Rule
 
 BAD = document(
@@ -20,7 +21,8 @@ GOOD = BAD.replace("    value.backward()", "    optimizer.zero_grad()\n    value
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report the step if tensors are stepped again and again with gradients used already."""
     stale = [count for count in evidence.uncleared.values() if count >= 2]
-    if not stale:
+    # One that is stepped in another's place uses its own gradients again: a consequence.
+    if not stale or never_stepping(evidence):
         return
     yield Finding(
         rule=RULE.id,

@@ -1,6 +1,7 @@
 """OPT11: an optimizer whose Parameters get gradients, and that never makes a step."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import Evidence
@@ -44,22 +45,7 @@ def train_step(model, optimizer, x, y):
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report optimizers that have let gradients be cleared unused, and never used any."""
-    if len(evidence.steps) < ENOUGH_STEPS:
-        return
-    for number, optimizer in enumerate(evidence.optimizers):
-        if number in evidence.ever_stepped or getattr(optimizer, "state", None):
-            continue
-        held = {id(t) for g in optimizer_groups(optimizer) for t in g.get("params", ())}
-        wasted = sum(bool(held & record.wasted) for record in evidence.steps)
-        waits = evidence.step >= MANY_STEPS and any(
-            (use := evidence.summaries.get(key)) is not None
-            and use.had_gradient
-            and not use.gradient_always_zero
-            and not use.has_moved
-            for key in held
-        )
-        if wasted < ENOUGH_STEPS - 1 and not waits:
-            continue
+    for number, optimizer in never_stepping(evidence):
         name = f"optimizer {number + 1}" if len(evidence.optimizers) > 1 else "the optimizer"
         yield Finding(
             rule=RULE.id,
@@ -73,6 +59,28 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             line=evidence.source.function_lines.get("train_step")
             or evidence.source.function_lines.get("optimizer"),
         )
+
+
+def never_stepping(evidence: Evidence) -> list[tuple[int, Any]]:
+    """Return the optimizers, with their numbers, that should have made a step by now."""
+    found: list[tuple[int, Any]] = []
+    if len(evidence.steps) < ENOUGH_STEPS:
+        return found
+    for number, optimizer in enumerate(evidence.optimizers):
+        if number in evidence.ever_stepped or getattr(optimizer, "state", None):
+            continue
+        held = {id(t) for g in optimizer_groups(optimizer) for t in g.get("params", ())}
+        wasted = sum(bool(held & record.wasted) for record in evidence.steps)
+        waits = evidence.step >= MANY_STEPS and any(
+            (use := evidence.summaries.get(key)) is not None
+            and use.had_gradient
+            and not use.gradient_always_zero
+            and not use.has_moved
+            for key in held
+        )
+        if wasted >= ENOUGH_STEPS - 1 or waits:
+            found.append((number, optimizer))
+    return found
 
 
 RULE = Rule(
