@@ -381,9 +381,10 @@ def _rebuilt(item: Any, arrays: Any) -> Any:
 def _passed(node: Node) -> Node:
     """Return a node like ``node``, as backward leaves it behind."""
     made = new(Node)
-    for name in ("op", "plan", "edges", "ports", "shape", "dtype", "poison"):
-        setattr(made, name, getattr(node, name))
-    made.hooks = None
+    made.op, made.plan = node.op, node.plan
+    made.edges, made.ports = node.edges, node.ports
+    made.shape, made.dtype = node.shape, node.dtype
+    made.hooks, made.poison = None, node.poison
     made.saved = FREED if node.saved else ()
     made.seq = tick()
     return made

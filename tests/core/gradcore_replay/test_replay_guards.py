@@ -295,6 +295,47 @@ def test_a_number_that_the_step_reads_from_outside_is_watched() -> None:
     assert replayed(training) == 5
 
 
+def test_a_kernel_that_branches_on_values_is_left_where_they_lead_elsewhere() -> None:
+    training = Training(plain)
+    training.run(6)
+    numbers = np.random.default_rng(6)
+    for number in range(6):
+        x = torch.from_numpy(numbers.standard_normal((6, 4), np.float32))
+        # An ignored target takes cross entropy another way than all before it.
+        y = torch.from_numpy(np.array([0, 1, -100 if number % 2 else 1, 0, 1, 0]))
+        eager, compiled = [step(x, y).item() for step in training.steps]
+        assert eager == compiled
+    training.run(3)
+    assert replayed(training) == 9, training.compiled.report
+
+
+def test_tensors_handed_out_are_never_written_again() -> None:
+    kept: list[tuple[Any, Any]] = []
+
+    def telling(model: Any, optimizer: Any) -> Any:
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            scores = model(x)
+            loss = F.cross_entropy(scores, y)
+            loss.backward()
+            optimizer.step()
+            return {"loss": loss, "scores": (scores, 3)}
+
+        return step
+
+    torch.manual_seed(1)
+    model = Training.build()
+    step = torch.compile(telling(model, torch.optim.Adam(model.parameters())))
+    numbers = np.random.default_rng(2)
+    y = torch.from_numpy(numbers.integers(0, 2, 6))
+    for _ in range(8):
+        result = step(torch.from_numpy(numbers.standard_normal((6, 4), np.float32)), y)
+        made = [result["loss"], result["scores"][0], *(p.grad for p in model.parameters())]
+        kept += [(t, t.detach().numpy().copy()) for t in made]
+    assert step.replayed >= 4, step.report
+    assert all(np.array_equal(t.detach().numpy(), values) for t, values in kept)
+
+
 def test_a_module_is_returned_as_it_is() -> None:
     layer = nn.Linear(2, 2)
     assert torch.compile(layer, mode="default") is layer
