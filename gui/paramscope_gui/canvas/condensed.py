@@ -60,6 +60,9 @@ def condensed(drawing: Drawing, detail: float) -> list[Placed]:
             first = row[0]
             row = [Text(first.x, first.baseline, name.text, first.face, "text"), *row]
             placed = placed[:1]
+            needed = sum(_wide(text.text, text, detail) + _EDGE_PIXELS / detail for text in row)
+            if needed > drawing.size.width():
+                row = row[:1]  # half of an argument would say something else
         if row[0].face is Face.CODE:
             placed += [_as_drawn(text) for text in row]
         else:

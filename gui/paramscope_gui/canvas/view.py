@@ -36,6 +36,8 @@ MAX_ZOOM = 4.0
 # A graph that would be smaller than this when it is opened shows its beginning, larger.
 SMALLEST_FIRST_ZOOM = 0.46
 BEGINNING_ZOOM = 0.65
+# A small graph on a large canvas is opened larger, for the last row of a lecture hall.
+LARGEST_FIRST_ZOOM = 1.25
 GRID_STEP = 24
 SLOW_FRAME_SECONDS = 0.016
 CALM_MILLISECONDS = 160
@@ -183,7 +185,7 @@ class CanvasView(QGraphicsView):
             self.centerOn(0.0, 0.0)
             self._tell_moved()
         else:
-            self._fit(area, 1.0)
+            self._fit(area, LARGEST_FIRST_ZOOM)
         if not area.isEmpty() and self.zoom_factor < SMALLEST_FIRST_ZOOM:
             self.zoom_to(BEGINNING_ZOOM)
             wide, high = self.visible_area.width(), self.visible_area.height()
