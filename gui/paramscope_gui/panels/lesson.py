@@ -43,6 +43,7 @@ class LessonPanel(QWidget):
         self._themes = themes
         self._shown: object = None
         self._title_shown = ""
+        self._wants_end = False
         self._title = ThemedLabel(themes, "", "text", bold=True)
         self._title.setObjectName("lesson_title")
         self._title.setWordWrap(True)
@@ -63,6 +64,8 @@ class LessonPanel(QWidget):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setWidget(self._page(restart))
+        # The new lines get their room in several turns: each moves the end farther down.
+        area.verticalScrollBar().rangeChanged.connect(self._show_end)
         empty = EmptyState(
             themes,
             "lesson",
@@ -121,12 +124,14 @@ class LessonPanel(QWidget):
         if title != self._title_shown:
             self._title_shown = title
             self._area.verticalScrollBar().setValue(0)
-        elif reached:
-            # The layout gives the new lines their room only in the next turn.
+        self._wants_end = reached
+        if reached:
             QTimer.singleShot(0, self, self._show_end)
 
-    def _show_end(self) -> None:
+    def _show_end(self, *_: int) -> None:
         """Bring what follows a reached goal into view: the conclusion and the next lesson."""
+        if not self._wants_end:
+            return
         self._column.activate()
         last = self._next if self._next.isVisible() else self._conclusion
         self._area.ensureWidgetVisible(last, 0, GRID)
