@@ -58,7 +58,10 @@ class Buffer(Tensor):
 
 
 class UninitializedParameter(Parameter):
-    """A Parameter whose shape a lazy Module learns from its first input."""
+    """A Parameter whose shape a lazy Module learns from its first input.
+
+    Until then it has no values, and whatever asks for them is refused, as by PyTorch.
+    """
 
     __slots__ = ()
 
@@ -67,6 +70,15 @@ class UninitializedParameter(Parameter):
 
     def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
         """Take what `__new__` has used already."""
+
+    @property
+    def shape(self) -> Any:
+        """Refuse: there is none yet."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer.\n"
+            "  It belongs to a lazy Module that has seen no input yet.\n"
+            "  Call `forward` once before accessing its attributes."
+        )
 
     def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
         """Become an ordinary Parameter of this shape, with values still to be set."""
@@ -83,3 +95,39 @@ class UninitializedParameter(Parameter):
 def is_lazy(tensor: Any) -> bool:
     """Tell whether a tensor still waits for its shape."""
     return isinstance(tensor, UninitializedParameter)
+
+
+# What needs neither shape nor values, or sets them.
+_ALLOWED = """
+    materialize size copy_ is_complex is_floating_point half float double to cpu cuda long int
+    requires_grad_ detach detach_ register_hook retain_grad untyped_storage numpy data_ptr
+"""
+_OPERATORS = """
+    __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __matmul__
+    __rmatmul__ __pow__ __rpow__ __neg__ __abs__ __getitem__ __setitem__ __len__ __iadd__
+    __isub__ __imul__ __itruediv__ __float__ __int__ __bool__ __iter__
+"""
+
+
+def _refusing(name: str) -> Any:
+    def refuse(self: Tensor, *_: Any, **__: Any) -> Any:
+        raise ValueError(
+            f"Attempted to use an uninitialized parameter in `{name}`.\n"
+            "  It belongs to a lazy Module that has seen no input yet.\n"
+            "  Call `forward` with a dummy batch to initialize the parameters."
+        )
+
+    refuse.__name__ = name
+    return refuse
+
+
+def _refuse_all() -> None:
+    """Have every method that needs values say that there are none."""
+    allowed, operators = set(_ALLOWED.split()), set(_OPERATORS.split())
+    for name in dir(Tensor):
+        is_method = callable(getattr(Tensor, name)) and not name.startswith("_")
+        if (is_method and name not in allowed) or name in operators:
+            setattr(UninitializedParameter, name, _refusing(name))
+
+
+_refuse_all()

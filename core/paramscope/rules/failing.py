@@ -19,16 +19,10 @@ _FUNCTIONS |= {"build": "model", "evaluate": "model", "accuracy": "model", "<mod
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A tensor that a line names: as ``text``, starting from the variable ``root``."""
+    """A tensor that a line names, directly or by a variable that runs through many."""
 
-    text: str
-    root: str
     tensor: Any
-
-    @property
-    def is_variable(self) -> bool:
-        """Tell whether it is a variable of its own, not an attribute of something."""
-        return self.text == self.root
+    is_of_loop: bool
 
 
 def failure_like(evidence: Evidence, *texts: str) -> Failure | None:
@@ -222,6 +216,7 @@ def named_tensors(failure: Failure, frame: FailedFrame, evidence: Evidence) -> I
     statement = statement_at(failure.source, frame.span)
     if statement is None:
         return
+    loops = _loop_variables(failure.source, frame.span)
     nodes: list[ast.AST] = []
     for target in [getattr(statement, "target", None), *getattr(statement, "targets", ())]:
         if target is not None and not hasattr(statement, "body"):
@@ -234,7 +229,19 @@ def named_tensors(failure: Failure, frame: FailedFrame, evidence: Evidence) -> I
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
             value = resolve(node, frame)
             if evidence.view.is_tensor(value):
-                yield Named(text_of(failure, node), _root_of(node), value)
+                root = _root_of(node)
+                yield Named(value, root in loops and frame.names.get(root) is value)
+
+
+def _loop_variables(source: str, span: Span) -> set[str]:
+    """Return the names that loops around a line give one value after the other."""
+    return {
+        name.id
+        for node in ast.walk(tree_of(source))
+        if isinstance(node, ast.For) and node.lineno <= span.line <= (node.end_lineno or 0)
+        for name in ast.walk(node.target)
+        if isinstance(name, ast.Name)
+    }
 
 
 def _is_within(node: ast.AST, span: Span) -> bool:

@@ -1,12 +1,13 @@
 """FRZ03: backward() has nothing to do, since all that the loss depends on is frozen."""
 
+import ast
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
 from paramscope.census.failure import Failure
 from paramscope.census.walk import FoundTensor, Place
 from paramscope.rules.examples import document
-from paramscope.rules.failing import has_no_graph, last_line, step_where
+from paramscope.rules.failing import has_no_graph, last_line, step_where, tree_of
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
 from paramscope.rules.scope import parameters, rolled_up, values_in
@@ -42,7 +43,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             f"({values_in(frozen)})."
         ),
         cause="Unfreeze the part that is to learn: `.requires_grad_(True)` on the head.",
-        line=_line(evidence) or last_line(failure),
+        line=_line(evidence, failure) or last_line(failure),
     )
 
 
@@ -61,9 +62,14 @@ def _is_read(found: FoundTensor, failure: Failure) -> bool:
     return not failure.is_traced or id(found.tensor) in failure.read
 
 
-def _line(evidence: Evidence) -> int | None:
+def _line(evidence: Evidence, failure: Failure) -> int | None:
     """Return the line that froze them, as far as the text shows it."""
-    return evidence.source.attribute_lines.get("requires_grad")
+    lines = [
+        node.lineno
+        for node in ast.walk(tree_of(failure.source))
+        if isinstance(node, ast.Attribute) and node.attr == "requires_grad_"
+    ]
+    return evidence.source.attribute_lines.get("requires_grad") or min(lines, default=None)
 
 
 def _without_model(failure: Failure, evidence: Evidence) -> Finding:

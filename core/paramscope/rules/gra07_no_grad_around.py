@@ -37,4 +37,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    explains_errors=True,
 )

@@ -34,4 +34,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    explains_errors=True,
 )

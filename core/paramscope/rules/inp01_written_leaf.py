@@ -58,7 +58,7 @@ def _where(failure: Failure, frame: FailedFrame, evidence: Evidence) -> str:
         if not _is_refused(failure, named.tensor, evidence):
             continue
         # A variable that runs over all Parameters stands for none of them by name.
-        if named.is_variable and frame.owner is None:
+        if named.is_of_loop:
             break
         path = path_of(failure, named.tensor, evidence)
         if path is not None:

@@ -32,10 +32,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if missing is None and not _MESSAGE.search(failure.message):
         return
     frame = _frame(failure)
-    if frame is None:
-        return
-    owner = missing["class"] if missing else type(frame.owner).__name__
+    owner = missing["class"] if missing else type(frame.owner if frame else None).__name__
     where, line, name = _place(failure, frame)
+    if line is None or not name:
+        line = evidence.source.class_spans.get(owner, (line, line))[0]
     what = f"`self.{name}` is set" if name else "it is used"
     yield Finding(
         rule=RULE.id,
@@ -56,7 +56,9 @@ def _frame(failure: Failure) -> FailedFrame | None:
     return frames[-1] if frames else last_frame(failure)
 
 
-def _place(failure: Failure, frame: FailedFrame) -> tuple[str, int | None, str]:
+def _place(failure: Failure, frame: FailedFrame | None) -> tuple[str, int | None, str]:
+    if frame is None:
+        return "model", None, ""
     assigned = assigned_attribute(failure, frame)
     if assigned is not None and assigned[0] is not None and assigned[0] is frame.owner:
         path = module_path(failure, frame.owner, assigned[1]) or assigned[1]

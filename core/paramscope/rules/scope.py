@@ -7,6 +7,7 @@ from typing import Any
 from paramscope.census.census import line_of, optimizer_groups
 from paramscope.census.evidence import Evidence, UseSummary
 from paramscope.census.walk import FoundTensor, Place
+from paramscope.rules.failing import has_no_graph
 
 ENOUGH_STEPS = 3
 
@@ -45,7 +46,8 @@ def without_gradient(
     Those outside of every optimizer are left out: they may be moved by hand, as an average of
     others is, or belong to a part that is not trained now.
     """
-    if evidence.traced_steps < ENOUGH_STEPS or not evidence.backward_calls:
+    is_seen = evidence.traced_steps >= ENOUGH_STEPS and evidence.backward_calls
+    if not is_seen and not has_no_graph(evidence):
         return
     if evidence.last_step is not None and evidence.last_step.has_leaf_loss:
         return  # nothing gets a gradient, and the cause of it is known

@@ -428,3 +428,11 @@ def test_lazy_linear_takes_its_size_from_the_first_input():
     assert type(layer) is nn.Linear
     assert layer.weight.shape == (4, 7)
     assert type(layer.weight) is nn.Parameter
+
+
+def test_lazy_linear_refuses_to_show_a_size_before_its_first_batch():
+    weight = nn.LazyLinear(4).weight
+    with pytest.raises(ValueError, match="uninitialized parameter in `numel`"):
+        weight.numel()
+    with pytest.raises(RuntimeError, match="the shape of an uninitialized parameter"):
+        weight.sum(dim=weight.shape)
