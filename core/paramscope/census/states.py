@@ -156,12 +156,26 @@ def stepping_of(
         enough = evidence.traced_steps >= STEPS_TO_JUDGE
         use = evidence.summary(tensor)
         still = use is not None and not use.has_moved and moved == 0.0
-        if enough and still and lr and gradient is Gradient.FLOWS:
+        is_judged = enough and still and lr and gradient is Gradient.FLOWS
+        if is_judged and not _is_lost_in_rounding(tensor, lr or 0.0, evidence):
             return Stepping.NEVER_MOVES
         return Stepping.IN_OPTIMIZER
     trainable = registered and tensor.requires_grad
     forgotten = kind in (Kind.FORGOTTEN_TENSOR, Kind.FORGOTTEN_PARAMETER)
     return Stepping.NOT_STEPPED if trainable or forgotten else Stepping.NOT_APPLICABLE
+
+
+def _is_lost_in_rounding(tensor: Any, lr: float, evidence: Evidence) -> bool:
+    """Tell whether a step of ``lr`` times the gradient is too small to change any value.
+
+    So it is where training has arrived: nothing keeps the tensor from moving.
+    """
+    if tensor.grad is None:
+        return False
+    gradient, values = evidence.view.array(tensor.grad), evidence.view.array(tensor)
+    if gradient is None or values is None or values.dtype.kind != "f":
+        return False
+    return bool(np.all(np.abs(lr * gradient) < np.spacing(np.abs(values))))
 
 
 def note_for(kind: Kind, gradient: Gradient, use: UseSummary | None, found: FoundTensor) -> str:

@@ -17,6 +17,7 @@ from paramscope.rules.scope import (
 
 BAD = document(forward="h = x + torch.relu(self.inner(x) - 1000.0)")
 GOOD = BAD.replace(" - 1000.0", "")
+TRAPS = (document("self.cell = nn.RNNCell(4, 4)", "h = self.cell(self.inner(x))"),)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -29,8 +30,9 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         for found in parameters(evidence)
         if len(evidence.view.shape(found.tensor)) > 1 and found not in zero
     }
-    # A bias that is subtracted again later (before a norm or a softmax) is no fault.
-    zero = [f for f in zero if not (f.attribute == "bias" and f.owner_path in alive)]
+    # A bias that is subtracted again later (before a norm or a softmax) is no fault, nor is
+    # the weight that a cell of the library has for a state which is still zero.
+    zero = [f for f in zero if not (f.owner_path in alive and _is_minor(f))]
     gathered = rolled_up(zero, evidence)
     whole = [pair for pair in gathered if pair[0] in evidence.walk.modules or pair[0] == "model"]
     for path, items in whole or gathered:
@@ -48,6 +50,11 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             ),
             line=lines_of(items, evidence),
         )
+
+
+def _is_minor(found: FoundTensor) -> bool:
+    library = type(found.owner).__module__.partition(".")[0]
+    return found.attribute == "bias" or library in ("torch", "gradcore")
 
 
 def _is_always_zero(found: FoundTensor, evidence: Evidence) -> bool:
@@ -68,4 +75,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    traps=TRAPS,
 )

@@ -256,3 +256,11 @@ def test_memory_that_was_never_filled_is_uninitialized(census) -> None:
     assert rows["w"].kind is Kind.UNINITIALIZED
     assert rows["v"].kind is Kind.PARAMETER
     assert rows["a.weight"].kind is Kind.PARAMETER
+
+
+def test_step_below_rounding_is_no_fault(census) -> None:
+    rows = census(
+        init="self.shift = nn.Parameter(torch.full((1,), 1e6))",
+        forward="return self.b(torch.tanh(self.a(x))) + 1e-6 * self.shift",
+    )
+    assert rows["shift"].stepping is Stepping.IN_OPTIMIZER
