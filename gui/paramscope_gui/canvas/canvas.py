@@ -97,8 +97,7 @@ class Canvas(QWidget):
         self._glide_from: Mapping[str, Point] = {}
         self._glide_to: Mapping[str, Point] = {}
         self._make_glide()
-        self._is_started = False
-        self._minimap_is_wanted = True
+        self._is_started, self._minimap_is_wanted = False, True
         self.setFocusProxy(self.view)
         self._connect()
         self._refresh()

@@ -60,7 +60,8 @@ def condensed(drawing: Drawing, detail: float) -> list[Placed]:
             first = row[0]
             row = [Text(first.x, first.baseline, name.text, first.face, "text"), *row]
             placed = placed[:1]
-            needed = sum(_wide(text.text, text, detail) + _EDGE_PIXELS / detail for text in row)
+            needed = sum(_wide(text.text, text, detail) + _GAP_PIXELS / detail for text in row)
+            needed += 2 * _EDGE_PIXELS / detail
             if needed > drawing.size.width():
                 row = row[:1]  # half of an argument would say something else
         if row[0].face is Face.CODE:
