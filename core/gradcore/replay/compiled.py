@@ -168,13 +168,13 @@ class Compiled:
 def _signature(inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Return what arguments must have in common for one recording; None: not understood."""
     parts: list[Any] = []
+    arrays = [id(item._a) for item in inputs if isinstance(item, TensorBase)]
+    if len(set(arrays)) != len(arrays):
+        return None
     for item in inputs:
         if isinstance(item, TensorBase):
             a = item._a
-            if item._rg or item._node is not None or item._view is not None:
-                if item._rg or item._node is not None:
-                    return None
-            if item._vc is INFERENCE:
+            if item._rg or item._node is not None or item._vc is INFERENCE:
                 return None
             parts.append((a.shape, a.dtype, a.strides))
         elif type(item) in _PLAIN:

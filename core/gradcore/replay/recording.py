@@ -15,6 +15,7 @@ from gradcore.graph import FREED, Node, TensorBase
 from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import OPERATIONS, WRITES
+from gradcore.random import Generator
 from gradcore.replay.program import Call, Gradient, Program, RefusalError, Returned, Value
 
 _LOOKS = {"item", "tolist", "numpy", "__bool__"}
@@ -57,8 +58,11 @@ class Recording:
         for number, item in enumerate(inputs):
             if isinstance(item, TensorBase):
                 self.program.inputs[self._name(item._a)] = number
+        given = set(self._values)
         for t in captured:
-            if id(t._a) not in self._values:
+            if id(t._a) in given:
+                self.refused = "is given a tensor that it also reaches by itself"
+            elif id(t._a) not in self._values:
                 self.program.captured[self._name(t._a)] = t
 
     # --- what the recorder and the journal are told
@@ -316,6 +320,8 @@ class Recording:
         target = tensors[0]
         where = self._write_to(target, function.__name__.strip("_"))
         if len(tensors) == 1:
+            if any(isinstance(value, Generator) for value in values):
+                raise RefusalError("draws from a generator of its own")
             # A draw, whose write is told once more, as an operation.
             self._drawn = target
             self.program.draws = True

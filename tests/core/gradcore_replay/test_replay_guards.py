@@ -336,6 +336,48 @@ def test_tensors_handed_out_are_never_written_again() -> None:
     assert all(np.array_equal(t.detach().numpy(), values) for t, values in kept)
 
 
+def test_arguments_that_are_one_tensor_or_also_captured_are_not_recorded() -> None:
+    weight = torch.ones(3).requires_grad_()
+    first, second = torch.full((3,), 2.0), torch.full((3,), 5.0)
+
+    @torch.compile
+    def step(a: Any, b: Any) -> Any:
+        weight.grad = None
+        loss = (weight * a * b).sum()
+        loss.backward()
+        return loss
+
+    @torch.compile
+    def reaching(a: Any) -> Any:
+        weight.grad = None
+        loss = (weight * a * first).sum()
+        loss.backward()
+        return loss
+
+    assert [step(first, first).item() for _ in range(4)] == [12.0] * 4
+    assert step(first, second).item() == 30.0
+    assert [reaching(first).item() for _ in range(4)] == [12.0] * 4
+    assert reaching(second).item() == 30.0
+
+
+def test_a_generator_of_the_users_own_is_drawn_from_once_a_step() -> None:
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    weight = torch.ones(8).requires_grad_()
+
+    def make(generator: Any) -> Any:
+        def step() -> Any:
+            weight.grad = None
+            loss = (weight * torch.empty(8).bernoulli_(0.5, generator=generator)).sum()
+            loss.backward()
+            return loss
+
+        return step
+
+    eager, compiled = make(generators[0]), torch.compile(make(generators[1]))
+    assert [eager().item() for _ in range(9)] == [compiled().item() for _ in range(9)]
+    assert "generator" in compiled.report
+
+
 def test_a_module_is_returned_as_it_is() -> None:
     layer = nn.Linear(2, 2)
     assert torch.compile(layer, mode="default") is layer
