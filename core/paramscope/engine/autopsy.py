@@ -7,7 +7,7 @@ import ast
 import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from paramscope.census.failure import FailedFrame, Failure, Root
@@ -34,8 +34,12 @@ def failure_of(
     model: Any = None,
     before: Walk | None = None,
     trail: Trail | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> Failure:
-    """Gather what is known of ``error``. ``trail`` is that of the step that failed, if traced."""
+    """Gather what is known of ``error``.
+
+    ``trail`` is that of the step that failed, if it was traced; ``names`` the document's globals.
+    """
     frames = list(_frames(error.__traceback__, filename, adapter))
     failure = Failure(
         kind=type(error).__name__,
@@ -45,7 +49,7 @@ def failure_of(
         source=source,
         roots=_roots(frames, source, adapter, model),
         before=before or Walk(),
-        outside=_outside(error.__traceback__, filename, adapter),
+        outside=_outside(names or {}, adapter),
     )
     if trail is not None:
         failure.is_traced = True
@@ -183,18 +187,14 @@ def _statement_at(source: str, span: Span) -> ast.stmt | None:
     return found
 
 
-def _outside(trace: TracebackType | None, filename: str, adapter: Adapter) -> Mapping[str, Any]:
+def _outside(names: Mapping[str, Any], adapter: Adapter) -> Mapping[str, Any]:
     """Return the calculated tensors that the document's globals hold, by name."""
-    names: dict[str, Any] = {}
-    frame: FrameType | None = None
-    while trace is not None and frame is None:
-        frame = trace.tb_frame if trace.tb_frame.f_code.co_filename == filename else None
-        trace = trace.tb_next
-    for name, value in list(frame.f_globals.items())[:MAX_GLOBALS] if frame is not None else ():
+    found: dict[str, Any] = {}
+    for name, value in list(names.items())[:MAX_GLOBALS]:
         for tensor in _tensors_in(value, adapter):
             if requires_grad(tensor) and not is_leaf(tensor):
-                names.setdefault(name, tensor)
-    return names
+                found.setdefault(name, tensor)
+    return found
 
 
 def _tensors_in(value: object, adapter: Adapter, depth: int = 2) -> Iterator[Any]:

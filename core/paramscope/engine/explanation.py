@@ -1,6 +1,8 @@
 """Why the user's code raised: the error as evidence, and what the rules make of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from paramscope.census.evidence import Evidence
 from paramscope.census.failure import Failure, Place
@@ -52,14 +54,18 @@ def explain_running(
     observer: Observer,
     tracer: StepTracer | None,
     step: int,
+    names: Mapping[str, Any],
 ) -> Explanation:
-    """Explain an error of a step, or of ``optimizer()``. ``tracer`` has seen it, if given."""
+    """Explain an error of a step, or of ``optimizer()``.
+
+    ``tracer`` has seen it, if given; ``names`` are the globals of the document.
+    """
     if not _is_to_explain(error):
         return Explanation()
     trail = tracer.trail if tracer is not None else None
     before = observer.walk
     model = next(iter(before.modules.values()), None)
-    failure = failure_of(error, during, filename, source, adapter, model, before, trail)
+    failure = failure_of(error, during, filename, source, adapter, model, before, trail, names)
     observer.look_again()
     if tracer is not None:
         tracer.finish()

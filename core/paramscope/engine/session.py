@@ -379,7 +379,8 @@ class Session:
             tracer = self._trainer.tracer if self._trainer is not None else None
             if tracer is not None and tracer.record.number != self.step + 1:
                 tracer = None  # it has seen an earlier step
-            return explain_running(*where, self._observer, tracer, self.step)
+            names = vars(self._program.module) if self._program is not None else {}
+            return explain_running(*where, self._observer, tracer, self.step, names)
         except Exception:
             # Odd objects of the user's may defy any look; the error itself must be told.
             return Explanation()

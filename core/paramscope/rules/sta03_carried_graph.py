@@ -10,6 +10,7 @@ from paramscope.census.walk import FoundTensor, Place, join_path
 from paramscope.rules.examples import document
 from paramscope.rules.failing import (
     failure_like,
+    function_at,
     last_line,
     line_that_keeps,
     step_where,
@@ -84,7 +85,9 @@ def _carried_outside(failure: Failure) -> Finding:
     lines = [
         node.lineno
         for node in ast.walk(tree_of(failure.source))
-        if isinstance(node, ast.Name) and node.id == name
+        if isinstance(node, ast.Name)
+        and node.id == name
+        and function_at(failure.source, node.lineno)
     ]
     return Finding(
         rule=RULE.id,
