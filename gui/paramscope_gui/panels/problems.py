@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from paramscope.engine.protocol import Failed
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -171,35 +172,10 @@ class ProblemsPanel(QWidget):
             found.append(Problem("E", "SYNTAX", "", text, why, error.span.line, error.span, None))
         failure = self._live.failure
         if failure is not None:
-            own = [one for one in failure.frames if one.filename == self._workspace.filename]
-            span = own[-1].span if own else None
-            found.append(
-                Problem(
-                    "E",
-                    failure.kind,
-                    own[-1].function if own else "",
-                    failure.message,
-                    "The worker process has ended; what it said is in the log."
-                    if failure.during == "worker"
-                    else f"Raised while {failure.during}; the whole traceback is in the log.",
-                    span.line if span else None,
-                    span,
-                    None,
-                )
-            )
+            found.append(self._raised(failure))
         for item in self._live.findings:
-            found.append(
-                Problem(
-                    item.severity,
-                    item.rule,
-                    item.where,
-                    item.message,
-                    item.cause,
-                    item.line,
-                    None,
-                    item,
-                )
-            )
+            where = (item.severity, item.rule, item.where)
+            found.append(Problem(*where, item.message, item.cause, item.line, None, item))
         for hole in self._workspace.program.problems:
             found.append(
                 Problem("W", "HOLE", "", hole.message, "", hole.span.line, hole.span, None)
@@ -207,6 +183,17 @@ class ProblemsPanel(QWidget):
         order = "EWH"
         found.sort(key=lambda one: order.find(one.severity))
         return tuple(found)
+
+    def _raised(self, failure: Failed) -> Problem:
+        """Return what the run ended with, at the user's innermost line."""
+        own = [one for one in failure.frames if one.filename == self._workspace.filename]
+        span = own[-1].span if own else None
+        why = f"Raised while {failure.during}; the whole traceback is in the log."
+        if failure.during == "worker":
+            why = "The worker process has ended; what it said is in the log."
+        where = own[-1].function if own else ""
+        line = span.line if span else None
+        return Problem("E", failure.kind, where, failure.message, why, line, span, None)
 
     def _card(self, number: int, problem: Problem) -> ProblemCard:
         choices: list[Choice] = []
