@@ -71,6 +71,9 @@ def _tell_failure(session: Session) -> int:
     if failure is not None:
         text = failure.text or f"{failure.kind}: {failure.message}\n"
         print(text, end="", file=sys.stderr)
+        for finding in failure.findings:
+            at = f" (line {finding.line})" if finding.line is not None else ""
+            print(f"\n{finding.rule}{at}: {finding.message}\n  {finding.cause}", file=sys.stderr)
     return 1
 
 

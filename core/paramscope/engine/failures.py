@@ -36,6 +36,11 @@ class NonFiniteLossError(ArithmeticError):
         self.loss = loss
 
 
+def has_frames(error: BaseException, filename: str) -> bool:
+    """Tell whether an error went through any line of the document."""
+    return next(_user_frames(error, filename), None) is not None
+
+
 def remember_source(filename: str, source: str) -> None:
     """Have tracebacks show the document's text, although it may be on no disk."""
     lines = source.splitlines(keepends=True)

@@ -17,7 +17,7 @@ from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.explanation import Explanation, explain_loading, explain_running
-from paramscope.engine.failures import CannotTrainError, describe_failure
+from paramscope.engine.failures import CannotTrainError, describe_failure, has_frames
 from paramscope.engine.metrics import Metrics
 from paramscope.engine.observation import Observer, Pacer
 from paramscope.engine.program import Program, Runner
@@ -379,6 +379,11 @@ class Session:
             tracer = self._trainer.tracer if self._trainer is not None else None
             if tracer is not None and tracer.record.number != self.step + 1:
                 tracer = None  # it has seen an earlier step
+            if tracer is None and self._trainer is not None and during == "step":
+                if not has_frames(error, self._filename):
+                    # A backward failed in a step that nobody watched.
+                    self._observer.look_again()
+                    tracer = self._trainer.trace_backward(self._observer.walk)
             names = vars(self._program.module) if self._program is not None else {}
             return explain_running(*where, self._observer, tracer, self.step, names)
         except Exception:

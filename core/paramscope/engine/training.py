@@ -105,6 +105,25 @@ class Trainer:
         tracer.finish(batch)
         return tracer
 
+    def trace_backward(self, walk: Walk) -> StepTracer | None:
+        """Run forward and backward of the default step once more, to see where it fails.
+
+        Nothing is stepped. None for a document's own step, which cannot be run in part.
+        """
+        if self._own_step is not None:
+            return None
+        tracer = self._start_trace(walk)
+        x, y = self._next_batch()
+        self._zero_grad()
+        try:
+            with listening(self._adapter.backward_listeners, tracer):
+                with tracer.watching(()):
+                    value = self._forward(x, y)
+                value.backward()
+        except Exception:
+            return tracer
+        return None
+
     def run_phase(self, walk: Walk) -> tuple[Phase, tuple[OperationRecord, ...]]:
         """Run the next phase of a step, and tell which it was and which operations it shows."""
         if not self._waiting:

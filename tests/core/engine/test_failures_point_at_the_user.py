@@ -51,6 +51,19 @@ def test_error_in_the_backward_pass_shows_the_line_of_its_operation(adapter) -> 
     assert "in forward\n    h = torch.tanh(self.out(x))" in failure.text
 
 
+def test_error_in_a_step_that_nobody_watched_is_placed_as_well(adapter) -> None:
+    forward = "global steps\nsteps += 1\nh = torch.tanh(self.out(x))\n"
+    forward += "if steps > 40:\n    h += 1.0\nreturn h"
+    session = Session(adapter, observed=False)
+    body = "\n".join(f"        {line}" for line in forward.splitlines())
+    assert session.load(SOURCE.format(forward=body) + "\n\nsteps = 0\n", "<document>")
+    while session.run_step():
+        assert session.step < 50
+    assert session.step == 40
+    assert session.failure.frames[-1].text.strip() == "h = torch.tanh(self.out(x))"
+    assert [finding.rule for finding in session.failure.findings] == ["INP02"]
+
+
 def test_traceback_leaves_out_the_frames_of_the_engine(adapter) -> None:
     failure = fail(adapter, "return self.out(x.reshape(3, 3))").failure
     files = {line.split('"')[1] for line in failure.text.splitlines() if '  File "' in line}
