@@ -10,24 +10,8 @@ from paramscope.rules.finding import Finding
 HINT = "H"
 SEVERITIES = {"E": "error", "W": "warning", HINT: "hint"}
 CLEAN, FOUND, COULD_NOT_RUN = 0, 1, 2
-# Rules about mistakes that the engine itself stops at: they explain why a file does not run.
-_STOPPING = frozenset(
-    [
-        "DTY01",
-        "FRZ03",
-        "GRA12",
-        "INP01",
-        "INP02",
-        "LAZ01",
-        "OPT04",
-        "OPT07",
-        "REG05",
-        "REG08",
-        "REG09",
-        "STA03",
-        "STA04",
-    ]
-)
+# Silent mistakes at which the engine stops a step later, with an error that is not theirs.
+_STOPPING_LATER = frozenset(["GRA12", "OPT07", "REG05"])
 # And those that make a loss NaN or infinite, at which training stops.
 _LEADING_TO_NAN = frozenset(["GRA04", "GRA06", "GRA10", "LOS04"])
 
@@ -77,10 +61,12 @@ class Report:
 
     @property
     def is_explained(self) -> bool:
-        """Tell whether a finding says why the file's code raises."""
+        """Tell whether nothing raised, or a finding says why it did."""
         failure = self.verdict.failure
-        is_number = failure is not None and failure.kind == "NonFiniteLossError"
-        rules = _LEADING_TO_NAN if is_number else _STOPPING
+        if failure is None or failure.findings:
+            return True
+        is_number = failure.kind == "NonFiniteLossError"
+        rules = _LEADING_TO_NAN if is_number else _STOPPING_LATER
         return any(finding.rule in rules for finding in self.findings)
 
     @property
@@ -96,7 +82,7 @@ class Report:
         A file whose code raises has run as far as it goes; if a rule explains why, that is
         a finding like any other.
         """
-        if self.problem or (self.verdict.failure is not None and not self.is_explained):
+        if self.problem or not self.is_explained:
             return COULD_NOT_RUN
         if not self.verdict.has_model and not self.findings:
             return COULD_NOT_RUN
