@@ -110,6 +110,14 @@ def test_nan_is_never_swallowed(name):
     assert result.isnan().any()
 
 
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_relu_stops_what_arrives_where_it_is_off(is_recorded):
+    x = torch.tensor([0.0, 1.0, -2.0], requires_grad=True)
+    arriving = torch.tensor([float("nan"), 1.0, float("inf")])
+    (gradient,) = torch.autograd.grad(torch.relu(x), x, arriving, create_graph=is_recorded)
+    assert gradient.tolist() == [0.0, 1.0, 0.0]
+
+
 @pytest.mark.parametrize("name", ["add", "mul", "maximum", "minimum", "div", "pow"])
 def test_nan_of_either_side_is_kept(name):
     t, nan = torch.tensor([2.0]), torch.tensor([float("nan")])
