@@ -51,6 +51,7 @@ def loss(model, x, y):
 """
 
 DEAF = """\
+print("deaf", flush=True)
 while True:
     try:
         while True:
@@ -226,18 +227,31 @@ def test_endless_loop_is_broken_off_and_the_worker_stays(patient_desk: Desk) -> 
     assert desk.client.pid == before
 
 
+def wait_until_deaf(desk: Desk) -> None:
+    desk.heard.wait(lambda e: isinstance(e, Output) and "deaf" in e.text)
+
+
+def wait_until_stopped(desk: Desk) -> None:
+    """Look at the process itself: it may be stopped before it has said that it runs."""
+    deadline = time.monotonic() + PATIENCE
+    while process_state(desk.client.pid or 0) != "T":
+        assert time.monotonic() < deadline, "the process did not stop"
+        threading.Event().wait(0.02)
+
+
 @pytest.mark.parametrize(
-    "body",
-    [DEAF, pytest.param(STOPPED, marks=posix)],
+    ("body", "wait_until_it_is_so"),
+    [(DEAF, wait_until_deaf), pytest.param(STOPPED, wait_until_stopped, marks=posix)],
     ids=["interrupt ignored", "stopped process"],
 )
-def test_worker_that_does_not_listen_is_ended_after_the_grace(desk: Desk, body: str) -> None:
+def test_worker_that_does_not_listen_is_ended_after_the_grace(
+    desk: Desk, body: str, wait_until_it_is_so: Callable[[Desk], None]
+) -> None:
     header = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     desk.load(in_step(body, header))
     desk.heard.wait_state(RunState.READY)
     desk.client.send(Play())
-    desk.heard.wait_state(RunState.RUNNING)
-    threading.Event().wait(0.3)  # the process has to reach the loop; nothing tells that it has
+    wait_until_it_is_so(desk)
     start = time.monotonic()
     desk.client.kill()
     assert desk.heard.wait_failure().kind == "Stopped"
@@ -464,8 +478,13 @@ def wait_for_end(pid: int) -> None:
 
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs; one that is only waiting to be reaped does not."""
+    return process_state(pid) not in ("", "Z", "X")
+
+
+def process_state(pid: int) -> str:
+    """Return the letter by which Linux names the state of a process, nothing if it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
-        return False
-    return text.rpartition(")")[2].split()[0] not in ("Z", "X")
+        return ""
+    return text.rpartition(")")[2].split()[0]
