@@ -27,7 +27,7 @@ LAYERS = (
     ("paramscope_gui.canvas", "paramscope_gui.panels"),
     ("paramscope_gui.bridge",),
     ("paramscope_gui.settings", "paramscope_gui.dress", "paramscope_gui.widgets"),
-    ("paramscope_gui.theme",),
+    ("paramscope_gui.garbage", "paramscope_gui.theme"),
     # ---- the Qt line: nothing below may be loaded with Qt
     ("paramscope",),
     ("paramscope.__main__",),

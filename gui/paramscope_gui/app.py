@@ -18,6 +18,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from paramscope_gui.dress import apply
+from paramscope_gui.garbage import GarbageCollector
 from paramscope_gui.settings import Settings
 from paramscope_gui.theme import ThemeModel
 from paramscope_gui.window.main import MainWindow
@@ -106,6 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.demo or given.screenshots is not None:
         return show_demo(app, given.screenshots)
     application = Application(app)
+    garbage = GarbageCollector(application)
+    application.loaded.connect(garbage.settle)
+    garbage.start()
     application.open_when_ready(given.file)
     return app.exec()
 
