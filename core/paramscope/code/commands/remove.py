@@ -1,10 +1,11 @@
 """The command that deletes nodes, with or without joining what stood around them."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paramscope.code.commands.sequence import is_sequence_graph, remove_elements
-from paramscope.code.commands.statements import block_of, body_of, removed
+from paramscope.code.commands.statements import block_of, body_of, removed, stands_alone
 from paramscope.code.commands.values import (
     MEMBER_TENSORS,
     function_of,
@@ -17,7 +18,8 @@ from paramscope.code.commands.wires import replace_input
 from paramscope.code.commands.workspace import Handle, Workspace, refuse
 from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind
-from paramscope.code.members import Member, self_name
+from paramscope.code.members import ClassInfo, Member, self_name
+from paramscope.code.syntax import walk
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Document
 
@@ -54,9 +56,12 @@ class Delete:
         for handle in handles:
             if handle.id is not None:
                 _delete(space, handle, self.reconnect)
-        for node in members:
-            if node.member is not None and node.path == node.member.name:
-                _undefine(space, self.graph, node.member)
+        made = {
+            node.member.name: node.member
+            for node in members
+            if node.member is not None and node.path == node.member.name
+        }
+        _undefine(space, self.graph, tuple(made.values()))
         return space.document()
 
 
@@ -187,35 +192,55 @@ def _delete_top_level(space: Workspace, node: Draft) -> None:
     space.edit([removed(space.text, statement, block_of(tree, statement))])
 
 
-def _undefine(space: Workspace, graph: str, member: Member) -> None:
-    """Remove the line that makes a member, unless something still uses the member."""
+def _undefine(space: Workspace, graph: str, members: Sequence[Member]) -> None:
+    """Remove the lines that make members, of those that nothing uses any more."""
     owner = space.drawing(graph).owner
-    if owner is None or member.name not in owner.own_members:
+    if owner is None:
         return
+    unused = [
+        owner.own_members[member.name].statement
+        for member in members
+        if member.name in owner.own_members and not _is_used(space, owner, member.name)
+    ]
+    blocks = [block_of(owner.node, statement) for statement in unused]
+    for statement in unused:
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            if len(statement.targets) > 1 or isinstance(target, ast.Tuple | ast.List):
+                line = statement.lineno
+                refuse(f"Line {line} makes several members at once; edit it in the code.")
+    if len(unused) > 1 and not all(
+        stands_alone(space.text, statement) and not all(item in unused for item in block)
+        for statement, block in zip(unused, blocks, strict=True)
+    ):
+        for member in members:  # what is left of a line or a block depends on what went before
+            _undefine(space, graph, (member,))
+        return
+    space.edit(
+        removed(space.text, statement, block)
+        for statement, block in zip(unused, blocks, strict=True)
+    )
+
+
+def _is_used(space: Workspace, owner: ClassInfo, name: str) -> bool:
+    """Whether a method reads a member; refuses where it is ``__init__`` that does."""
+    inside = {id(part) for part in ast.walk(owner.own_members[name].statement)}
     for info in space.analysis.context.classes.values():
         if owner.name not in (info.name, *info.bases):
             continue
-        for name, method in info.own_methods.items():
+        for method_name, method in info.own_methods.items():
             me = self_name(method)
-            current = owner.own_members[member.name].statement
-            inside = {id(part) for part in ast.walk(current)}
-            for node in ast.walk(method):
+            for node in walk(method):
                 if (
                     isinstance(node, ast.Attribute)
+                    and node.attr == name
                     and isinstance(node.value, ast.Name)
                     and node.value.id == me
-                    and node.attr == member.name
                     and id(node) not in inside
                 ):
-                    if name != "__init__":
-                        return
+                    if method_name != "__init__":
+                        return True
                     refuse(
-                        f"`self.{member.name}` is also used in line {node.lineno}; "
-                        "delete that line first."
+                        f"`self.{name}` is also used in line {node.lineno}; delete that line first."
                     )
-    statement = owner.own_members[member.name].statement
-    if isinstance(statement, ast.Assign):
-        target = statement.targets[0]
-        if len(statement.targets) > 1 or isinstance(target, ast.Tuple | ast.List):
-            refuse(f"Line {statement.lineno} makes several members at once; edit it in the code.")
-    space.edit([removed(space.text, statement, block_of(owner.node, statement))])
+    return False
