@@ -16,6 +16,7 @@ from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import OPERATIONS, WRITES
 from gradcore.random import Generator
+from gradcore.replay.finite import finite
 from gradcore.replay.program import Call, Gradient, Program, RefusalError, Returned, Value
 
 _LOOKS = {"item", "tolist", "numpy", "__bool__"}
@@ -171,6 +172,9 @@ class Recording:
             raise RefusalError(f"computes ({name}) after the optimizer's step")
         if self.program.late:
             raise RefusalError(f"computes ({name}) after clipping the gradients")
+        if name == "expect_finite":
+            self.program.calls.append(Call(finite, (self._of(inputs[0]),), self._new()))
+            return
         if name in _ALIASES:
             self._of(inputs[0])
         elif not inputs:
