@@ -10,6 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from operator import attrgetter, call, is_
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ _SAFE = {
     "NotImplementedError", "RuntimeError", "StopIteration", "TypeError", "ValueError",
 }  # fmt: skip
 _STILL = {"math", "typing", "collections", "functools", "itertools", "operator", "dataclasses"}
-_MISSING = object()
+_CELL = attrgetter("cell_contents")
 _LIMIT = 20_000
 
 
@@ -78,10 +79,12 @@ class Captured:
         self.hooks: list[Any] = []
         self.settings: list[Any] = []
         self._seen: dict[int, Any] = {}
-        self._fast: list[tuple[Callable[..., Any], tuple[Any, ...], Any]] = []
+        # What is read before each step: functions and their argument, and what they returned.
+        self._reads: tuple[list[Callable[[Any], Any]], list[Any]] = ([], [])
+        self._found: list[Any] = []
         self._edit = edits[0]
         self._lists: list[tuple[list[Any], list[Any]]] = []
-        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._dicts: list[tuple[dict[Any, Any], list[Any], list[Any]]] = []
         self._mentioned: set[str] = {"forward"}
         self._any = False
         self._waiting: dict[str, list[Any]] = {}
@@ -95,18 +98,26 @@ class Captured:
         """Tell, fast, that nothing can have changed; False means: walk again to see."""
         if edits[0] != self._edit:
             return False
-        for read, args, value in self._fast:
-            if read(*args) is not value:
+        try:
+            if not all(map(is_, map(call, *self._reads), self._found)):
                 return False
+        except ValueError:
+            # A cell has been emptied.
+            return False
         for items, was in self._lists:
-            if not _identical(items, was):
+            if len(items) != len(was) or not all(map(is_, items, was)):
                 return False
-        for entries, had in self._dicts:
-            if len(entries) != len(had) or any(
-                entries.get(key, _MISSING) is not value for key, value in had.items()
-            ):
+        for entries, keys, values in self._dicts:
+            if len(entries) != len(keys) or not all(map(is_, entries, keys)):
+                return False
+            if not all(map(is_, entries.values(), values)):
                 return False
         return True
+
+    def _read(self, read: Callable[[Any], Any], argument: Any, value: Any) -> None:
+        self._reads[0].append(read)
+        self._reads[1].append(argument)
+        self._found.append(value)
 
     # --- the walk
 
@@ -172,7 +183,7 @@ class Captured:
                 value = cell.cell_contents
             except ValueError:
                 continue
-            self._fast.append((getattr, (cell, "cell_contents"), value))
+            self._read(_CELL, cell, value)
             self._visit(value)
         for given in (function.__defaults__, function.__kwdefaults__):
             self._visit(given)
@@ -181,7 +192,7 @@ class Captured:
         for name in names:
             if name in space:
                 value = space[name]
-                self._fast.append((space.get, (name,), value))
+                self._read(space.get, name, value)
                 if isinstance(value, types.ModuleType):
                     self._visit_namespace(value, others)
                 else:
@@ -200,7 +211,7 @@ class Captured:
         for name in sorted(names):
             if name in vars(module):
                 value = vars(module)[name]
-                self._fast.append((vars(module).get, (name,), value))
+                self._read(vars(module).get, name, value)
                 if isinstance(value, types.ModuleType):
                     self._visit_namespace(value, names)
                 else:
@@ -236,7 +247,7 @@ class Captured:
                 for function in _functions(value):
                     self._await(name, function)
                 if not name.startswith("__") and isinstance(value, (*_PLAIN, tuple, list, dict)):
-                    self._fast.append((vars(base).get, (name,), value))
+                    self._read(vars(base).get, name, value)
                     self._visit(value)
 
     def _await(self, name: str, function: Any) -> None:
@@ -263,7 +274,7 @@ class Captured:
             self._visit(item)
 
     def _visit_dict(self, entries: dict[Any, Any]) -> None:
-        self._dicts.append((entries, dict(entries)))
+        self._dicts.append((entries, list(entries), list(entries.values())))
         self.facts.append(len(entries))
         for key, value in entries.items():
             self._visit(key)
@@ -313,12 +324,6 @@ def _functions(value: Any) -> Iterator[Any]:
         yield value.__func__
     elif isinstance(value, property):
         yield from (one for one in (value.fget, value.fset) if one is not None)
-
-
-def _identical(first: list[Any], second: list[Any]) -> bool:
-    if len(first) != len(second):
-        return False
-    return all(map(lambda a, b: a is b, first, second))
 
 
 def _equal(first: list[Any], second: list[Any]) -> bool:

@@ -7,6 +7,8 @@ calls replayed. Each replay is preceded by guards; whatever they do not recognis
 
 import functools
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from gradcore.nn.hooks import GLOBAL_HOOKS
 from gradcore.nn.module import Module
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
-from gradcore.replay.generate import generate
+from gradcore.replay.handing import HandOut
 from gradcore.replay.inline import inline
 from gradcore.replay.program import Program, RefusalError, Returned
 from gradcore.replay.recording import Recording
@@ -25,6 +27,8 @@ from gradcore.replay.recording import Recording
 ATTEMPTS = 4
 """So often in a row may the world have changed before a step is left to run as it is."""
 _PLAIN = (bool, int, float, str, type(None))
+_ARRAY, _TRAINED = attrgetter("_a"), attrgetter("_rg")
+_MORE, _GRAD = attrgetter("_more"), attrgetter("_grad")
 
 
 def compile(model: Any = None, **options: Any) -> Any:
@@ -214,12 +218,13 @@ class _Replay:
         self.program = program
         self.world = world
         self.is_checked = False
-        self._run = generate(program)
         self._results: tuple[list[Any], list[Any]] = ([], [])
+        self._hand_out = HandOut(program)
         self._expected: Any = None
         self._float = dtypes.default_float()
         known = {id(one.leaf): one for one in program.gradients}
-        self._tensors = [(t, t._a, t._rg) for t in world.tensors]
+        self._arrays = [t._a for t in world.tensors]
+        self._trained = [t._rg for t in world.tensors]
         self._empty = []
         for t in world.tensors:
             one = known.get(id(t))
@@ -230,10 +235,13 @@ class _Replay:
 
     def holds(self) -> bool:
         """Tell whether everything the recording relied on is as it was."""
-        for t, array, trained in self._tensors:
-            if t._a is not array or t._rg is not trained or t._more is not None:
-                return False
-        if self._empty and any(t._grad is not None for t in self._empty):
+        # Loops that run in C: this is done before every step.
+        tensors = self.world.tensors
+        if not all(map(is_, map(_ARRAY, tensors), self._arrays)) or any(map(_MORE, tensors)):
+            return False
+        if list(map(_TRAINED, tensors)) != self._trained:
+            return False
+        if self._empty and not all(map(is_, map(_GRAD, self._empty), repeat(None))):
             return False
         if self._added and any(t._grad is None for t in self._added):
             return False
@@ -258,7 +266,8 @@ class _Replay:
         kept = [t._a.copy() for t in self._writes]
         stream = _stream() if self.program.draws else None
         try:
-            self._results = self._run([x._a if isinstance(x, TensorBase) else x for x in inputs])
+            run = self._hand_out.ready()
+            self._results = run([x._a if isinstance(x, TensorBase) else x for x in inputs])
         except Exception:
             # Which error it is, and where, the step itself is to say.
             self._restore(kept, stream)
@@ -280,13 +289,7 @@ class _Replay:
             written(t, name, False)
         for t in program.cleared:
             t._grad = None
-        for one, g in zip(program.gradients, gradients, strict=True):
-            held = one.leaf._grad
-            if one.fresh:
-                one.leaf._grad = wrap(_own(g))
-            else:
-                np.add(held._a, g, out=held._a)
-                written(held, "backward", False)
+        self._hand_out.give(gradients)
         for function, args in program.late:
             function(*args)
         for one in program.gradients:
@@ -357,11 +360,6 @@ def _same_stream(first: Any, second: Any) -> bool:
 def _same(a: Any, b: Any) -> bool:
     """Tell whether two arrays hold the same bits."""
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
-
-
-def _own(g: Any) -> Any:
-    """Return ``g`` as an array that nothing else looks at."""
-    return g if g.base is None and g.flags.c_contiguous else np.array(g, order="C")
 
 
 def _rebuilt(item: Any, arrays: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase
-from gradcore.replay.program import Call, Program, Value
+from gradcore.replay.program import Call, Program, Value, members
 
 _METHODS = {
     "astype", "copy", "dot", "max", "mean", "min", "prod", "ravel", "repeat", "reshape", "squeeze",
@@ -193,6 +193,12 @@ class Inliner:
             for value, array in self.arrays.items()
             if type(array) is np.ndarray
         }
+        self.program.strides = {
+            value: array.strides
+            for value, array in self.arrays.items()
+            if type(array) is np.ndarray
+        }
+        self.program.roots = _roots(self.arrays)
         for one in self.program.gradients:
             one.value = self._aliases.get(one.value, one.value)
         self.program.rename(self._aliases)
@@ -234,8 +240,8 @@ class Inliner:
         count = self.program.count
         stands = {
             value: StandIn(trace, array, value)
-            for value, array in self.arrays.items()
-            if isinstance(array, (np.ndarray, np.generic))
+            for value in members(call.arguments)
+            if isinstance(array := self.arrays[value], (np.ndarray, np.generic))
         }
         try:
             result = call.function(*self._replace(call.arguments, stands), **call.options)
@@ -257,6 +263,23 @@ class Inliner:
             self._aliases[value] = new._value
         self.arrays.update(trace.made)
         return trace.calls
+
+
+def _roots(arrays: dict[Value, Any]) -> dict[Value, int]:
+    """Return a number for each array: the same where two share memory."""
+    spans = sorted(
+        (*np.lib.array_utils.byte_bounds(array), value.index)
+        for value, array in arrays.items()
+        if type(array) is np.ndarray
+    )
+    roots: dict[Value, int] = {}
+    number = end = 0
+    for low, high, index in spans:
+        if low >= end:
+            number += 1
+        end = max(end, high)
+        roots[Value(index)] = number
+    return roots
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -61,7 +61,8 @@ class Returned:
 class Program:
     """A step, ready to be run on other values of the same shapes.
 
-    ``layouts`` holds shape, dtype and whether it lies row by row of every array in it.
+    ``layouts`` holds shape, dtype and whether it lies row by row of every array in it, ``strides``
+    its strides; arrays with the same number in ``roots`` share memory.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -76,6 +77,8 @@ class Program:
     draws: bool = False
     count: int = 0
     layouts: dict[Value, tuple[tuple[int, ...], Any, bool]] = field(default_factory=dict)
+    strides: dict[Value, tuple[int, ...]] = field(default_factory=dict)
+    roots: dict[Value, int] = field(default_factory=dict)
 
     def rename(self, names: dict[Value, Value]) -> None:
         """Let what the step returns be other values."""

@@ -1,0 +1,207 @@
+"""Rewrites the NumPy calls of a program into ones that take less time and give the same bits.
+
+It works on calls as ``inline`` leaves them, for the function that ``generate`` writes: the program
+itself keeps its plain calls. What is rewritten either can be given a buffer for its result
+afterwards, or avoids a loop of NumPy's that is slow.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcore.replay.program import Call, Program, Value
+
+_MOST = 1 << 22
+_REDUCED = {
+    np.ndarray.sum: np.add, np.sum: np.add,
+    np.ndarray.max: np.maximum, np.amax: np.maximum, np.ndarray.min: np.minimum,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an array lies in memory; arrays of the same ``root`` share it."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    strides: tuple[int, ...]
+    root: int
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the values."""
+        return self.size * int(self.dtype.itemsize)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it lies row by row, without gaps."""
+        return self.strides == plain_strides(self.shape, self.dtype.itemsize)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it lies without gaps, in any order of its axes."""
+        if not self.size:
+            return False
+        order = sorted(range(len(self.shape)), key=lambda i: -self.strides[i])
+        step = self.dtype.itemsize
+        for i in reversed(order):
+            if self.shape[i] != 1 and self.strides[i] != step:
+                return False
+            step *= self.shape[i]
+        return True
+
+
+def plain_strides(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the strides of an array that lies row by row, as NumPy gives them."""
+    steps, step = [], itemsize
+    for size in reversed(shape):
+        steps.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(steps))
+
+
+class Peephole:
+    """The calls of a program rewritten one by one, and the layouts of all values."""
+
+    def __init__(self, program: Program) -> None:
+        self.calls: list[Call] = []
+        self._count = program.count
+        self._roots = max(program.roots.values(), default=0) + 1
+        self.layouts = {
+            value: Layout(shape, dtype, program.strides[value], program.roots[value])
+            for value, (shape, dtype, _) in program.layouts.items()
+        }
+        for call in program.calls:
+            self._rewrite(call)
+
+    def _new(self, shape: tuple[int, ...], dtype: Any, like: Value | None = None) -> Value:
+        """Return a value of its own memory, or (``like``) one that looks at another's."""
+        value = Value(self._count)
+        self._count += 1
+        dtype = np.dtype(dtype)
+        if like is None:
+            self._roots += 1
+            root, strides = self._roots, plain_strides(shape, dtype.itemsize)
+        else:
+            root, strides = self.layouts[like].root, self.layouts[like].strides
+        self.layouts[value] = Layout(shape, dtype, strides, root)
+        return value
+
+    def _add(
+        self, function: Any, arguments: tuple[Any, ...], result: Value, **options: Any
+    ) -> None:
+        self.calls.append(Call(function, arguments, result, None, options))
+
+    def _rewrite(self, call: Call) -> None:
+        result = call.results
+        known = isinstance(result, Value) and result in self.layouts and call.writes is None
+        if known and call.function is np.where and self._chosen(call):
+            return
+        if known and call.function in (np.ndarray.mean, np.mean) and self._mean(call):
+            return
+        if known and call.function in _REDUCED and self._reduced(call):
+            return
+        self.calls.append(call)
+
+    # --- np.where
+
+    def _chosen(self, call: Call) -> bool:
+        """Choose by masks of bits: NumPy's own loop branches at each value."""
+        if len(call.arguments) != 3 or call.options:
+            return False
+        mask, chosen, other = call.arguments
+        out = self.layouts[call.results]
+        if out.dtype.kind not in "fi" or out.dtype.itemsize not in (4, 8) or not out.is_plain:
+            return False
+        if not self._is_like(mask, out.shape, np.dtype(bool)):
+            return False
+        if not self._is_like(chosen, out.shape, out.dtype):
+            return False
+        zero = type(other) in (int, float) and other == 0 and math.copysign(1, other) > 0
+        if not zero and not self._is_like(other, out.shape, out.dtype):
+            return False
+        bits, shape = f"i{out.dtype.itemsize}", out.shape
+        signs, keep = self._new(shape, np.int8, mask), self._new(shape, np.int8)
+        self._add(np.ndarray.view, (mask, "i1"), signs)
+        self._add(np.negative, (signs,), keep)
+        first = self._as_bits(chosen, bits)
+        made = self._new(shape, bits)
+        if zero:
+            self._add(np.bitwise_and, (keep, first), made)
+        else:
+            second = self._as_bits(other, bits)
+            apart, part = self._new(shape, bits), self._new(shape, bits)
+            self._add(np.bitwise_xor, (first, second), apart)
+            self._add(np.bitwise_and, (keep, apart), part)
+            self._add(np.bitwise_xor, (part, second), made)
+        # The result stands in the memory of its bits from now on.
+        self._move(out.root, self.layouts[made].root)
+        self._add(np.ndarray.view, (made, out.dtype.str), call.results)
+        return True
+
+    def _is_like(self, item: Any, shape: tuple[int, ...], dtype: Any) -> bool:
+        layout = self.layouts.get(item) if isinstance(item, Value) else None
+        return (
+            layout is not None
+            and layout.shape == shape
+            and layout.dtype == dtype
+            and layout.is_plain
+        )
+
+    def _as_bits(self, value: Value, bits: str) -> Value:
+        view = self._new(self.layouts[value].shape, bits, value)
+        self._add(np.ndarray.view, (value, bits), view)
+        return view
+
+    def _move(self, root: int, to: int) -> None:
+        for value, layout in list(self.layouts.items()):
+            if layout.root == root:
+                self.layouts[value] = Layout(layout.shape, layout.dtype, layout.strides, to)
+
+    # --- sums and means
+
+    def _reduced(self, call: Call) -> bool:
+        """Call a reduction itself, not the Python function that leads to it."""
+        bound = _bound(call)
+        source = self.layouts.get(call.arguments[0])
+        if bound is None or source is None or not source.shape:
+            return False
+        if source.dtype.kind not in "fi" or source.dtype != self.layouts[call.results].dtype:
+            return False
+        axis, keepdims = bound
+        function = _REDUCED[call.function].reduce
+        self._add(function, (call.arguments[0],), call.results, axis=axis, keepdims=keepdims)
+        return True
+
+    def _mean(self, call: Call) -> bool:
+        """Divide a sum, as NumPy's mean does, without the way there through Python."""
+        bound = _bound(call)
+        source, out = self.layouts.get(call.arguments[0]), self.layouts[call.results]
+        if bound is None or source is None or not out.shape or out.dtype != source.dtype:
+            return False
+        count = source.size // max(1, out.size)
+        if source.dtype.char not in "fd" or not out.is_plain or not 0 < count <= _MOST:
+            return False
+        axis, keepdims = bound
+        total = self._new(out.shape, out.dtype)
+        self._add(np.add.reduce, (call.arguments[0],), total, axis=axis, keepdims=keepdims)
+        self._add(np.true_divide, (total, np.array(count, out.dtype)), call.results)
+        return True
+
+
+def _bound(call: Call) -> tuple[Any, bool] | None:
+    """Return axis and keepdims of a call of a reduction; None if it asks for more."""
+    given = call.arguments[1:]
+    if len(given) > 1 or set(call.options) - {"axis", "keepdims"}:
+        return None
+    if not isinstance(call.arguments[0], Value):
+        return None
+    axis = given[0] if given else call.options.get("axis")
+    return axis, bool(call.options.get("keepdims", False))
