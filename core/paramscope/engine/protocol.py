@@ -186,12 +186,16 @@ class Snapshot(Event, frozen=True):
 
     ``losses`` holds (step, loss) pairs since the last snapshot, metrics likewise by name.
     ``lr`` is that of the first group. ``optimizer`` is its class and group count, in words.
+    ``mode`` is how steps run that nobody watches: ``eager``, ``replay`` or ``native``, nothing on
+    an engine with one mode only; ``mode_reason`` says why it is ``eager``.
     """
 
     revision: int
     step: int
     phase: Phase
     steps_per_second: float = 0.0
+    mode: str = ""
+    mode_reason: str = ""
     losses: tuple[tuple[int, float], ...] = ()
     metrics: dict[str, tuple[tuple[int, float], ...]] = {}
     lr: float | None = None

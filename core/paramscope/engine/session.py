@@ -51,6 +51,7 @@ class Session:
         adapter: Adapter,
         clock: Callable[[], float] = time.perf_counter,
         observed: bool = True,
+        may_replay: bool = True,
     ) -> None:
         self.adapter = adapter
         self.revision = 0
@@ -58,6 +59,7 @@ class Session:
         self.failure: Failed | None = None
         self._clock = clock
         self._observed = observed
+        self._may_replay = may_replay
         self._runner = Runner(adapter)
         self._source = ""
         self._filename = ""
@@ -123,6 +125,16 @@ class Session:
         (first, start), (last, end) = self._marks[0], self._marks[-1]
         return (end - start) / (last - first) if last > first else 0.0
 
+    @property
+    def mode(self) -> str:
+        """How the last unwatched step ran; nothing on an engine with one mode only."""
+        return self._trainer.mode if self._trainer else ""
+
+    @property
+    def mode_reason(self) -> str:
+        """Why the last unwatched step was not replayed; nothing if it was."""
+        return self._trainer.reason if self._trainer else ""
+
     # What it does
 
     def load(
@@ -163,7 +175,7 @@ class Session:
         if kept is not None:
             kept.restore(self._observer.walk, program.optimizers, self._first_rates)
         if optimizer_error is None and not program.note:
-            self._trainer = Trainer(adapter, program, step)
+            self._trainer = Trainer(adapter, program, step, self._may_replay)
         self._start_over(is_same_run=kept is not None)
         if optimizer_error is not None:
             self._fail(optimizer_error, "optimizer")

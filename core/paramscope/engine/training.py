@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from paramscope.census.walk import Walk
-from paramscope.engine.adapters.base import Adapter, listening
+from paramscope.engine.adapters.base import Adapter, StepParts, listening
+from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
 from paramscope.engine.program import Program
 from paramscope.engine.protocol import OperationRecord, Phase
@@ -47,7 +48,9 @@ class _Stage:
 class Trainer:
     """Runs the steps of one program. It has no clock, no snapshots and no window."""
 
-    def __init__(self, adapter: Adapter, program: Program, step: int = 0) -> None:
+    def __init__(
+        self, adapter: Adapter, program: Program, step: int = 0, may_replay: bool = True
+    ) -> None:
         program.require_training()
         self.step_number = step
         self.phase = Phase.IDLE
@@ -62,6 +65,17 @@ class Trainer:
         self._guard = _Guard()
         self._waiting: list[_Stage] = []
         self.tracer: StepTracer | None = None
+        self._fast = adapter.fast_steps(self._parts()) if may_replay else None
+
+    @property
+    def mode(self) -> str:
+        """How the last unwatched step ran: as it is (``eager``), or as its recording."""
+        return self._fast.mode if self._fast is not None else ""
+
+    @property
+    def reason(self) -> str:
+        """Why that was no recording; nothing if it was one."""
+        return self._fast.reason if self._fast is not None else ""
 
     @property
     def is_within_step(self) -> bool:
@@ -70,6 +84,10 @@ class Trainer:
 
     def run_step(self) -> float:
         """Run one step as fast as the engine goes; return its loss."""
+        if self._fast is not None:
+            self.loss = self._fast.step(self.step_number + 1)
+            self.step_number += 1
+            return self.loss
         x, y = self._next_batch()
         if self._own_step is not None:
             self.loss = self._run_own_step(x, y)
@@ -153,15 +171,20 @@ class Trainer:
 
     # The parts of a step
 
+    def _parts(self) -> StepParts:
+        return StepParts(
+            model=self._model,
+            optimizers=self._optimizers,
+            optimizer_argument=self._program.optimizer_argument,
+            batch=self._batch,
+            loss=self._loss,
+            own_step=self._own_step,
+            filename=self._program.filename,
+        )
+
     def _next_batch(self) -> tuple[Any, Any]:
-        batch = self._batch()
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise TypeError(
-                f"`batch()` returned {_described(batch)}; it must return a pair (x, y).\n"
-                f"  It is defined in {self._program.filename}.\n"
-                "  Return the input and the target; several inputs go into x as a tuple."
-            )
-        return batch[0], batch[1]
+        x, y = require_pair(self._batch(), self._program.filename)
+        return x, y
 
     def _zero_grad(self) -> None:
         for optimizer in self._optimizers:
@@ -172,19 +195,7 @@ class Trainer:
     def _forward(self, x: Any, y: Any) -> Any:
         """Return the loss as a tensor; refuse what is none, and what is not finite."""
         value = self._loss(self._model, x, y)
-        if not self._adapter.is_tensor(value):
-            raise TypeError(
-                f"`loss()` returned {_described(value)}; it must return a tensor of one value.\n"
-                f"  It is defined in {self._program.filename}.\n"
-                "  Return the tensor itself, without `.item()`: backward() starts from it."
-            )
-        if value.numel() != 1:
-            raise ValueError(
-                f"`loss()` returned a tensor of shape {self._adapter.shape(value)}; "
-                "it must hold one value.\n"
-                f"  It is defined in {self._program.filename}.\n"
-                "  Reduce it, for example with `.mean()`."
-            )
+        require_loss(value, self._adapter.is_tensor(value), self._program.filename)
         self._adapter.mute()
         self.loss = float(value.item())
         self._adapter.unmute()
@@ -287,11 +298,3 @@ def _as_number(value: Any) -> float | None:
     if hasattr(value, "item") and getattr(value, "numel", lambda: 0)() == 1:
         return float(value.item())
     return None
-
-
-def _described(value: object) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, tuple | list):
-        return f"{len(value)} values"
-    return f"an object of type {type(value).__name__}"

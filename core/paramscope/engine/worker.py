@@ -285,6 +285,8 @@ class Worker:
                 step=session.step,
                 phase=session.phase,
                 steps_per_second=session.steps_per_second,
+                mode=session.mode,
+                mode_reason=session.mode_reason,
                 losses=tuple(news.losses),
                 metrics={name: tuple(pairs) for name, pairs in news.metrics.items()},
                 lr=session.learning_rate,

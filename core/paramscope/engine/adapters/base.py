@@ -4,9 +4,11 @@ Both are laid out like the ``torch`` package, so a namespace is all the shared p
 differs (recording, the meaning of ``import torch``) is in the two modules beside this one.
 """
 
+import functools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +43,34 @@ class BuildListener(Protocol):
     def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None: ...
 
     def group_added(self, optimizer: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """What a training step of a document is made of; ``own_step`` replaces all but the batch."""
+
+    model: Any
+    optimizers: list[Any]
+    optimizer_argument: Any
+    batch: Callable[[], Any]
+    loss: Callable[..., Any]
+    own_step: Callable[..., Any] | None
+    filename: str
+
+
+class UnwatchedSteps(Protocol):
+    """Steps of a document as fast as an engine can do them.
+
+    ``mode`` says how the last one ran, and ``reason`` why not faster.
+    """
+
+    @property
+    def mode(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    def step(self, number: int) -> float: ...
 
 
 class Adapter(EngineView, Protocol):
@@ -84,6 +114,10 @@ class Adapter(EngineView, Protocol):
         ...
 
     def watch_build(self, listener: BuildListener) -> AbstractContextManager[None]: ...
+
+    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
+        """Return a faster way to do unwatched steps, None where the engine has none."""
+        ...
 
     def mute(self) -> None:
         """Have operations go untold until `unmute`: they are not the model's."""
@@ -235,6 +269,8 @@ class SharedAdapter:
         listeners = self.backward_listeners
         original: Callable[..., Any] = self._tensor.backward  # type: ignore[attr-defined]  # any engine's
 
+        # Wrapped, it counts as the engine's own for whoever asks where it comes from.
+        @functools.wraps(original)
         def backward(loss: Any, *args: Any, **kwargs: Any) -> Any:
             if not listeners:
                 return original(loss, *args, **kwargs)
@@ -249,7 +285,6 @@ class SharedAdapter:
                 self.is_muted = was_muted
             return result
 
-        backward.__doc__ = original.__doc__
         self._tensor.backward = backward  # type: ignore[attr-defined]  # any engine's
         self._original_backward = original
 

@@ -16,9 +16,12 @@ from gradcore.tensor import Tensor
 from paramscope.engine.adapters.base import (
     OperationListener,
     SharedAdapter,
+    StepParts,
+    UnwatchedSteps,
     plain_name,
     tensors_in,
 )
+from paramscope.engine.adapters.fast_steps import FastSteps
 from paramscope.engine.operation_names import LOOKS
 
 # Where an operation of the library has another name than PyTorch's function that calls it.
@@ -45,6 +48,10 @@ class GradcoreAdapter(SharedAdapter):
         """Give the name ``torch`` back."""
         self.stop_spying()
         gradcore.compat.uninstall()
+
+    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
+        """Return steps that are recorded and replayed."""
+        return FastSteps(parts, self.backward_listeners)
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:

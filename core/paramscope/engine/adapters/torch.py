@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from paramscope.engine.adapters.base import (
     OperationListener,
     SharedAdapter,
+    StepParts,
+    UnwatchedSteps,
     plain_name,
     tensors_in,
 )
@@ -55,6 +57,10 @@ class TorchAdapter(SharedAdapter):
             return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
         except (RuntimeError, TypeError, NotImplementedError):
             return None
+
+    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
+        """Return nothing: PyTorch runs each step as it is."""
+        return None
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
