@@ -1,5 +1,6 @@
 """Rows of a table by number, and the sum of what comes back for each row."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def embedding_rows(
 ) -> Any:
     """Add up what belongs to each row."""
     flat = indices.reshape(-1)
-    values = g.reshape(flat.size, -1)
+    # Said in full: of no rows, -1 could be anything.
+    values = g.reshape(flat.size, math.prod(g.shape[indices.ndim :]))
     out = np.zeros((rows, values.shape[1]), g.dtype)
     if flat.size:
         order = np.argsort(flat, kind="stable")

@@ -1,0 +1,129 @@
+"""Matrix products inside of kernels, by the BLAS that NumPy brings along.
+
+Its functions are found in NumPy's own libraries and made known to LLVM under names of ours, so
+that compiled kernels can be kept on disk: they hold the name, not the address of one run.
+"""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+# With 64-bit sizes: in wheels for Linux and Windows; Apple's; in builds of distributions.
+_NAMES = ("scipy_cblas_{}64_", "cblas_{}$NEWLAPACK$ILP64", "cblas_{}64_")
+_FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
+_BY_ROWS, _AS_IS, _TURNED = 101, 111, 112
+_ENUM, _SIZE = ir.IntType(32), ir.IntType(64)
+
+
+@cache
+def is_available() -> bool:
+    """Make NumPy's BLAS known to kernels; False where it has none with 64-bit sizes.
+
+    A kernel that needs it must not be loaded before this has returned True.
+    """
+    for library in _libraries():
+        for pattern in _NAMES:
+            found = [getattr(library, pattern.format(name), None) for name in _FUNCTIONS]
+            if all(found):
+                for name, function in zip(_FUNCTIONS, found, strict=True):
+                    address = ctypes.cast(function, ctypes.c_void_p).value
+                    binding.add_symbol(f"gradcore_{name}", address)
+                return True
+    return False
+
+
+def _libraries() -> list[ctypes.CDLL]:
+    """Return the libraries that may hold the functions: NumPy's own, and what lies beside it."""
+    # A library's symbols include those of the libraries that it was linked with (not on Windows).
+    paths = [Path(np._core._multiarray_umath.__file__)]  # type: ignore[attr-defined]  # untyped
+    paths += sorted(Path(np.__file__).parents[1].glob("numpy.libs/*openblas*"))
+    found = []
+    for path in paths:
+        try:
+            found.append(ctypes.CDLL(str(path)))
+        except OSError:
+            continue
+    return found
+
+
+def _call(builder: Any, name: str, arguments: list[Any]) -> None:
+    name = f"gradcore_{name}"
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(ir.VoidType(), [item.type for item in arguments])
+        function = ir.Function(builder.module, kind, name)
+    builder.call(function, arguments)
+
+
+def _name(kind: Any, routine: str) -> str:
+    return ("s" if kind.dtype is types.float32 else "d") + routine
+
+
+def _transposition(builder: Any, is_turned: Any) -> Any:
+    truth = builder.icmp_signed("!=", is_turned, is_turned.type(0))
+    return builder.select(truth, _ENUM(_TURNED), _ENUM(_AS_IS))
+
+
+_INT = types.int64
+
+
+@intrinsic
+def gemm(
+    typing_context: Any,
+    turn_a: Any,
+    turn_b: Any,
+    m: Any,
+    n: Any,
+    k: Any,
+    alpha: Any,
+    a: Any,
+    a_row: Any,
+    b: Any,
+    b_row: Any,
+    beta: Any,
+    c: Any,
+    c_row: Any,
+) -> Any:
+    """Set ``c = alpha * a @ b + beta * c``; matrices lie by rows, ``..._row`` apart."""
+    real = a.dtype
+    kinds = (_INT, _INT, _INT, _INT, _INT, real, a, _INT, a, _INT, real, a, _INT)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        turns = [_transposition(builder, item) for item in args[:2]]
+        _call(builder, _name(a, "gemm"), [_ENUM(_BY_ROWS), *turns, *args[2:]])
+        return context.get_dummy_value()
+
+    return types.none(*kinds), generate
+
+
+@intrinsic
+def gemv(
+    typing_context: Any,
+    turn_a: Any,
+    m: Any,
+    n: Any,
+    alpha: Any,
+    a: Any,
+    a_row: Any,
+    x: Any,
+    x_step: Any,
+    beta: Any,
+    y: Any,
+    y_step: Any,
+) -> Any:
+    """Set ``y = alpha * a @ x + beta * y``; ``a`` has m rows and n columns before it is turned."""
+    real = a.dtype
+    kinds = (_INT, _INT, _INT, real, a, _INT, a, _INT, real, a, _INT)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        turn = _transposition(builder, args[0])
+        _call(builder, _name(a, "gemv"), [_ENUM(_BY_ROWS), turn, *args[1:]])
+        return context.get_dummy_value()
+
+    return types.none(*kinds), generate
