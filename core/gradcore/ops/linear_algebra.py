@@ -45,7 +45,7 @@ def _identity(a: Any) -> Any:
     return wrap(np.eye(a.shape[-1], dtype=a._a.dtype))
 
 
-def _numpy(name: str, function: Any, *arrays: Array) -> Any:
+def _numpy(name: str, function: Any, *arrays: Any) -> Any:
     try:
         return function(*arrays)
     except np.linalg.LinAlgError as error:
@@ -54,6 +54,14 @@ def _numpy(name: str, function: Any, *arrays: Array) -> Any:
             f"The input has shape {arrays[0].shape}.",
             "Add a small multiple of the identity, or use a least-squares solution.",
         ) from None
+
+
+def _svd(a: Array, full: bool) -> Any:
+    # LAPACK may search for singular values of infinities without end.
+    if not np.isfinite(a).all():
+        what = "The algorithm failed to converge because the input matrix contained non-finite"
+        raise LinAlgError(f"linalg.svd: {what} values.", "", "Look for what made the first one.")
+    return _numpy("linalg.svd", np.linalg.svd, a, full)
 
 
 def _enter(name: str, *others: str) -> Callable[[Any], Any]:
@@ -318,7 +326,7 @@ def _svd_back(g: Any, U: Any, S: Any, Vh: Any) -> Any:
 )
 def svd_of(input: Array) -> Any:
     """Return U, the singular values and V transposed, with ``(U * S) @ Vh = input``."""
-    return _numpy("linalg.svd", lambda a: np.linalg.svd(a, full_matrices=False), input)
+    return _svd(input, False)
 
 
 @_enter("svd")
@@ -326,7 +334,7 @@ def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
     """Return U, the singular values and V transposed."""
     if full_matrices and A.shape[-1] != A.shape[-2]:
         pack = svd_of.operation.pack
-        return pack(*[wrap(x) for x in np.linalg.svd(A.detach()._a)])
+        return pack(*[wrap(x) for x in _svd(A.detach()._a, True)])
     return svd_of(A)
 
 

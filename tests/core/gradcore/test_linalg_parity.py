@@ -73,3 +73,12 @@ def test_singular_matrix_is_refused_with_its_shape():
 def test_matrix_that_is_not_positive_definite_is_refused():
     with pytest.raises(RuntimeError, match="not positive-definite"):
         linalg.cholesky(-gradcore.eye(2))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_singular_values_of_what_is_not_finite_are_refused(value):
+    matrix = gradcore.eye(3)
+    matrix[1, 1] = value
+    for refused in (lambda: linalg.svd(matrix), lambda: linalg.svdvals(matrix)):
+        with pytest.raises(RuntimeError, match="contained non-finite values"):
+            refused()
