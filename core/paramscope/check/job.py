@@ -31,7 +31,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """What one run has shown. ``failure`` is set where the file's own code raised or never ended.
 
     ``note`` says what the file lacks to be trained; ``has_model`` that it left a model to judge.
-    ``output`` is the end of what the code printed.
+    ``output`` is the end of what the code printed. ``losses`` are those of the steps, in their
+    order, and empty where the loss is made up.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -42,6 +43,7 @@ class Verdict(msgspec.Struct, frozen=True):
     steps: int = 0
     seconds: float = 0.0
     output: str = ""
+    losses: tuple[float, ...] = ()
 
 
 class Ready(msgspec.Struct, frozen=True):
