@@ -32,7 +32,7 @@ def is_available() -> bool:
             found = [getattr(library, pattern.format(name), None) for name in _FUNCTIONS]
             if all(found):
                 for name, function in zip(_FUNCTIONS, found, strict=True):
-                    address = ctypes.cast(function, ctypes.c_void_p).value
+                    address = ctypes.cast(function or 0, ctypes.c_void_p).value
                     binding.add_symbol(f"gradcore_{name}", address)
                 return True
     return False
