@@ -112,6 +112,10 @@ class Hello(Event, frozen=True):
     engine: str
 
 
+class Alive(Event, frozen=True):
+    """The worker's process runs; told every second, whatever the user's code does."""
+
+
 class StateChanged(Event, frozen=True):
     """The worker went into ``state``; ``revision`` is the source it holds."""
 
@@ -213,4 +217,4 @@ class ProtocolError(ValueError):
 AnyRequest = (
     Load | Play | Pause | Step | StepPhase | Reset | SetLearningRate | Watch | Interrupt | Shutdown
 )
-AnyEvent = Hello | StateChanged | Failed | Output | Snapshot
+AnyEvent = Hello | Alive | StateChanged | Failed | Output | Snapshot

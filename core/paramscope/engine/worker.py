@@ -22,6 +22,7 @@ from paramscope.engine.failures import describe_failure
 from paramscope.engine.output import Capture, flush_python_streams, rewire_python_streams
 from paramscope.engine.process import become_polite, end_with_children
 from paramscope.engine.protocol import (
+    Alive,
     Event,
     Failed,
     Hello,
@@ -52,11 +53,15 @@ OUTPUT_DELAY = 0.02  # seconds in which prints are gathered into one event
 STEP_PATIENCE = 2.0  # seconds a step may still run when the document is loaded anew
 STOP_PATIENCE = 0.1  # the same for a Stop
 POLL = 0.01  # seconds between two looks whether the main thread has come back
+HEARTBEAT = 1.0  # seconds after which a worker with nothing to tell says that it lives
 MAX_WAITING_FRAMES = 64  # beyond these, the window is not reading: snapshots are left out
 
 
 class Sender:
-    """Writes frames from a thread of its own, with what was printed in between."""
+    """Writes frames from a thread of its own, with what was printed in between.
+
+    When there is nothing to write it says now and then that the process runs.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -90,7 +95,7 @@ class Sender:
     def _run(self) -> None:
         try:
             while True:
-                frame = self._queue.get()
+                frame = self._next()
                 if frame:
                     self._stream.write(frame)
                 elif frame is None:
@@ -102,6 +107,12 @@ class Sender:
         except (OSError, ValueError):
             end_with_children()  # nobody reads any more
         self._done.set()
+
+    def _next(self) -> bytes | None:
+        try:
+            return self._queue.get(timeout=HEARTBEAT)
+        except queue.Empty:
+            return frame_of(Alive())
 
     def _write_output(self) -> None:
         for capture in self._captures:
@@ -391,6 +402,7 @@ def main(arguments: list[str] | None = None) -> None:
     sender.capture_output()
     point_warnings_at_the_user()
     sender.send(Hello(os.getpid(), f"{adapter.name} {adapter.version}"))
+    sender.send(Alive())
     sender.send(StateChanged(RunState.EMPTY, 0))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = Worker(session, sender, mailbox)

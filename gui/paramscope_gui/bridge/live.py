@@ -5,17 +5,18 @@ the window at most 30 times a second, so that no rate of snapshots can make the 
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QElapsedTimer, QObject, Qt, QTimer, Signal
 
 from paramscope.census.rows import TensorRow
+from paramscope.check.judgement import judged, placed
 from paramscope.engine.protocol import (
+    Alive,
     Event,
     Failed,
     Hello,
@@ -37,10 +38,13 @@ from paramscope.engine.protocol import (
     Watch,
 )
 from paramscope.rules.finding import Finding
+from paramscope_gui.bridge.curve import Curve, Marker
 from paramscope_gui.bridge.workspace import Workspace
 
 FRAME_MILLISECONDS = 33
 EDIT_MILLISECONDS = 150
+PULSE_MILLISECONDS = 1000
+SILENCE = 4.0  # seconds without a sign of life after which a worker does not answer
 BUSY = frozenset({RunState.STARTING, RunState.LOADING, RunState.RUNNING})
 
 
@@ -53,64 +57,11 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-class Marker(NamedTuple):
-    """An intervention on the curve: the step at which it was made, and what it was."""
-
-    step: int
-    text: str
-
-
-class Curve:
-    """A growing series of (step, value) in NumPy buffers that double when they are full."""
-
-    def __init__(self) -> None:
-        self._steps: NDArray[Any] = np.empty(1024, dtype=np.float64)
-        self._values: NDArray[Any] = np.empty(1024, dtype=np.float64)
-        self._count = 0
-        self.generation = 0  # counts how often points were taken away
-
-    def __len__(self) -> int:
-        return self._count
-
-    @property
-    def steps(self) -> NDArray[Any]:
-        """The steps, as a view."""
-        return self._steps[: self._count]
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """The values, as a view."""
-        return self._values[: self._count]
-
-    def extend(self, points: tuple[tuple[int, float], ...]) -> None:
-        """Append points; one that lies before the end takes back what came after it."""
-        if not points:
-            return
-        first = points[0][0]
-        if self._count and self._steps[self._count - 1] >= first:
-            self._count = int(np.searchsorted(self._steps[: self._count], first))
-            self.generation += 1
-        needed = self._count + len(points)
-        if needed > len(self._steps):
-            size = max(needed, 2 * len(self._steps))
-            self._steps = np.resize(self._steps, size)
-            self._values = np.resize(self._values, size)
-        block = np.asarray(points, dtype=np.float64)
-        self._steps[self._count : needed] = block[:, 0]
-        self._values[self._count : needed] = block[:, 1]
-        self._count = needed
-
-    def clear(self) -> None:
-        """Take all points away."""
-        self._count = 0
-        self.generation += 1
-
-
 class Live(QObject):
     """The run that belongs to the workspace's document.
 
-    ``connect_worker`` starts a client that calls back from its own thread. Nothing of the
-    user's runs before `is_trusted`; `trust_needed` is emitted instead.
+    ``connect_worker`` starts a client on an engine; it calls back from its own thread. Nothing
+    of the user's runs before `is_trusted`; `trust_needed` is emitted instead.
     """
 
     state_changed = Signal()
@@ -123,22 +74,30 @@ class Live(QObject):
     def __init__(
         self,
         workspace: Workspace,
-        connect_worker: Callable[[Callable[[Event], None]], Client],
+        connect_worker: Callable[[Callable[[Event], None], str], Client],
         parent: QObject | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(parent)
+        self._clock = clock
         self._workspace = workspace
         self._connect_worker = connect_worker
         self._client: Client | None = None
+        self._engine = ""  # that of the client
         self._lock = threading.Lock()
         self._inbox: deque[Event] = deque()
         self._is_woken = False
         self._is_trusted = True
+        self._entrance = object()
+        self._watched_paths: tuple[str, ...] = ()
         self._loaded_source: str | None = None
         self._wants_play = False
+        self._has_made_up_training = False
         self._clear_run()
         self.state = RunState.EMPTY
         self.engine_name = ""
+        self.is_silent = False
+        self._heard: float | None = None  # when it last gave a sign of life, if it gives any
         self.worker_pid: int | None = None
         self._since_drain = QElapsedTimer()
         self._drain_timer = QTimer(self)
@@ -149,6 +108,9 @@ class Live(QObject):
         self._edit_timer.setSingleShot(True)
         self._edit_timer.setInterval(EDIT_MILLISECONDS)
         self._edit_timer.timeout.connect(self._load_edit)
+        self._pulse_timer = QTimer(self)
+        self._pulse_timer.setInterval(PULSE_MILLISECONDS)
+        self._pulse_timer.timeout.connect(self.feel_pulse)
         self._woken.connect(self._on_woken, Qt.ConnectionType.QueuedConnection)
         workspace.opened.connect(self._on_workspace_opened)
         workspace.document_changed.connect(self._on_workspace_document_changed)
@@ -166,6 +128,8 @@ class Live(QObject):
         self.lr: float | None = None
         self.optimizer = ""
         self.steps_per_second = 0.0
+        self.mode = ""
+        self.mode_reason = ""
         self.failure: Failed | None = None
         self._failed_source: str | None = None
         self.watched: Mapping[str, TensorValues] = MappingProxyType({})
@@ -190,7 +154,7 @@ class Live(QObject):
     @property
     def failed_here(self) -> Failed | None:
         """The failure, as long as the source is the one that failed: its lines still hold."""
-        same = self._workspace.document.source == self._failed_source
+        same = self._source() == self._failed_source
         return self.failure if same else None
 
     @property
@@ -205,9 +169,39 @@ class Live(QObject):
         self._is_trusted = trusted
 
     def start_worker(self) -> None:
-        """Start the worker before it is needed, so that the first Play finds it ready."""
+        """Start the worker before it is needed, so that the first Play finds it ready.
+
+        One of another engine than the document's is put in its place.
+        """
+        engine = self._workspace.run_settings.engine
+        if self._client is not None and self._engine != engine:
+            self._leave_worker()
         if self._client is None:
-            self._client = self._connect_worker(self.receive)
+            self._engine = engine
+            self._client = self._connect_worker(self._receiver(), engine)
+            if self._watched_paths:
+                self._client.send(Watch(self._watched_paths))
+
+    def _receiver(self) -> Callable[[Event], None]:
+        """Return the way in for one client, which is closed when that client is left."""
+        self._entrance = entrance = object()
+
+        def receive(event: Event) -> None:
+            if self._entrance is entrance:
+                self.receive(event)
+
+        return receive
+
+    def _leave_worker(self) -> None:
+        """End the worker beside what the window does; what it still says is not heard."""
+        client, self._client = self._client, None
+        self._entrance = object()
+        with self._lock:
+            self._inbox.clear()
+        self.engine_name, self.worker_pid = "", None
+        if client is not None:
+            threading.Thread(target=client.close, name="leaving", daemon=True).start()
+            self._pulse_timer.start()
 
     def run_document(self) -> None:
         """Allow the present document's code to run, and load it."""
@@ -268,6 +262,7 @@ class Live(QObject):
     def watch(self, paths: tuple[str, ...]) -> None:
         """Have the full values of these tensors sent with each snapshot."""
         self.watched = MappingProxyType({})
+        self._watched_paths = paths
         if self._client is not None:
             self.send(Watch(paths))
 
@@ -294,6 +289,7 @@ class Live(QObject):
         """End the worker and every timer; nothing arrives afterwards."""
         self._edit_timer.stop()
         self._drain_timer.stop()
+        self._pulse_timer.stop()
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -305,11 +301,32 @@ class Live(QObject):
     def receive(self, event: Event) -> None:
         """Take an event from any thread; it reaches the window's thread with the next frame."""
         with self._lock:
+            self._note_life(event)
+            if isinstance(event, Alive):
+                return
             self._inbox.append(event)
             if self._is_woken:
                 return
             self._is_woken = True
         self._woken.emit()
+
+    def feel_pulse(self) -> None:
+        """See whether the worker still gives signs of life, and tell if that has changed."""
+        with self._lock:
+            heard = self._heard
+        is_silent = heard is not None and self._clock() - heard > SILENCE
+        if is_silent != self.is_silent:
+            self.is_silent = is_silent
+            self.state_changed.emit()
+
+    def _note_life(self, event: Event) -> None:
+        """Take any event as a sign of life, from a worker that gives them regularly."""
+        if isinstance(event, Hello) or (
+            isinstance(event, StateChanged) and event.state is RunState.STOPPED
+        ):
+            self._heard = None
+        elif self._heard is not None or isinstance(event, Alive):
+            self._heard = self._clock()
 
     def _on_woken(self) -> None:
         elapsed = self._since_drain.elapsed() if self._since_drain.isValid() else FRAME_MILLISECONDS
@@ -372,6 +389,7 @@ class Live(QObject):
     def _take_snapshot(self, snapshot: Snapshot) -> None:
         self.step_count, self.phase = snapshot.step, snapshot.phase
         self.steps_per_second = snapshot.steps_per_second
+        self.mode, self.mode_reason = snapshot.mode, snapshot.mode_reason
         self.losses.extend(snapshot.losses)
         for name, points in snapshot.metrics.items():
             self.metrics.setdefault(name, Curve()).extend(points)
@@ -379,11 +397,16 @@ class Live(QObject):
             self.lr = snapshot.lr
         self.optimizer = snapshot.optimizer or self.optimizer
         if snapshot.tensors:
-            self._rows = MappingProxyType({row.path: row for row in snapshot.tensors})
+            rows = placed(snapshot.tensors, self._workspace.document.source)
+            self._rows = MappingProxyType({row.path: row for row in rows})
         if snapshot.operations:
             self.operations = snapshot.operations
         if snapshot.findings is not None:
-            self.findings = snapshot.findings
+            self.findings = judged(
+                snapshot.findings,
+                self._workspace.document.source,
+                is_made_up=self._has_made_up_training,
+            )
         if snapshot.watched:
             self.watched = MappingProxyType({item.path: item for item in snapshot.watched})
 
@@ -407,11 +430,12 @@ class Live(QObject):
         if not keep_weights:
             self._clear_run()
         self.failure = None
-        self._loaded_source = workspace.document.source
+        self._loaded_source = source = self._source()
+        self._has_made_up_training = workspace.has_made_up_training
         self.send(
             Load(
                 revision=workspace.revision,
-                source=workspace.document.source,
+                source=source,
                 filename=workspace.filename,
                 keep_weights=keep_weights,
             )
@@ -422,11 +446,17 @@ class Live(QObject):
 
     def _load_edit(self) -> None:
         self._edit_timer.stop()
-        if self._workspace.document.source != self._loaded_source:
-            if self._loaded_source is not None and self.step_count:
+        is_other_engine = self._workspace.run_settings.engine != self._engine
+        if self._source() != self._loaded_source or is_other_engine:
+            keeps = self._loaded_source is not None and not is_other_engine
+            if keeps and self.step_count:
                 self.mark(self._workspace.last_label)
                 self._awaited = (self._workspace.revision, self.markers[-1])
-            self._load(keep_weights=self._loaded_source is not None)
+            self._load(keep_weights=keeps)
+
+    def _source(self) -> str:
+        """Return what is run: the document's source, and what it lacks behind it."""
+        return self._workspace.document.source + self._workspace.harness
 
     def _on_workspace_opened(self) -> None:
         was_loaded = self._loaded_source is not None
@@ -444,5 +474,6 @@ class Live(QObject):
         workspace = self._workspace
         if self._loaded_source is None or workspace.source_error is not None:
             return
-        if workspace.document.source != self._loaded_source:
+        is_other_engine = workspace.run_settings.engine != self._engine
+        if self._source() != self._loaded_source or is_other_engine:
             self._edit_timer.start()

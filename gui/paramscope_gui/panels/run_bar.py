@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from paramscope.engine.protocol import Phase, RunState
 from paramscope_gui.bridge.live import Live
+from paramscope_gui.panels.pace import PaceFigure
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import FigureLabel, GlyphLabel, ThemedLabel, number
 
@@ -36,6 +37,10 @@ STATE_WORDS = {
     RunState.FAILED: ("triangle", "vermilion", "Failed"),
     RunState.STOPPED: ("stop", "grey", "Stopped"),
 }
+DEAF = (
+    "The worker gives no sign of life: it is stopped, or deep in one long call. Stop ends it;"
+    " document and curves stay."
+)
 
 
 class RunBar(QWidget):
@@ -62,7 +67,8 @@ class RunBar(QWidget):
         self._add_state(row)
         row.addStretch(1)
         self._step = self._add_number(row, "step", "step", "9,999,999")
-        self._rate = self._add_number(row, "rate", "steps/s", "99,999")
+        self.pace = PaceFigure(themes)
+        row.addWidget(self.pace)
         self._loss = self._add_number(row, "loss", "loss", "0.00000")
         row.addSpacing(GRID)
         self._add_learning_rate(row)
@@ -87,14 +93,18 @@ class RunBar(QWidget):
         """Show the numbers of the last snapshot."""
         live = self._live
         sign, role, word = STATE_WORDS[live.state]
-        if live.phase is not Phase.IDLE and live.state is not RunState.RUNNING:
+        self._word.setToolTip(DEAF if live.is_silent else "")
+        if live.is_silent:
+            sign, role, word = "triangle", "amber", "No answer"
+        elif live.phase is not Phase.IDLE and live.state is not RunState.RUNNING:
             word = f"{word}: {live.phase}"
         self._glyph.show_glyph(sign, role)
         self._word.setText(word)
         self._word.set_role(role)
         self._step.setText(f"{live.step_count:,}")
         running = live.state is RunState.RUNNING
-        self._rate.setText(f"{live.steps_per_second:,.0f}" if running else "–")
+        speed = f"{live.steps_per_second:,.0f}" if running else "–"
+        self.pace.show_pace(speed, live.mode, live.mode_reason)
         self._loss.setText("–" if live.loss is None else number(live.loss))
         bad = live.loss is not None and not math.isfinite(live.loss)
         self._loss.set_role("purple" if bad else "text")
@@ -162,13 +172,13 @@ class RunBar(QWidget):
 
     def _fit(self) -> None:
         """Leave out what matters least where the window is too narrow for everything."""
-        spare = (self._engine, self._rate, self.slider)
+        spare = (self._engine.parentWidget() or self._engine, self.pace, self.slider)
         for one in spare:
-            (one if one is self.slider else one.parentWidget() or one).show()
+            one.show()
         for one in spare:
             if self.minimumSizeHint().width() <= self.width():
                 return
-            (one if one is self.slider else one.parentWidget() or one).hide()
+            one.hide()
 
     def _dress(self) -> None:
         theme = self._themes.theme

@@ -241,7 +241,7 @@ def test_the_bar_says_state_step_and_loss(qtbot: QtBot, themes: ThemeModel, live
     shown = {
         name: bar.findChild(object, f"run_{name}_value").text() for name in ("step", "rate", "loss")
     }
-    assert shown == {"step": "1,240", "rate": "2,310", "loss": "0.1830"}
+    assert shown == {"step": "1,240", "rate": "2,310 steps/s", "loss": "0.1830"}
     assert bar.findChild(object, "run_state").text() == "Training"
 
 

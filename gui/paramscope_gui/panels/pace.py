@@ -1,0 +1,170 @@
+"""Steps per second and the mode they run in; a press says what that is, why, and what would help.
+
+The run bar holds it. A mode that could be faster has a sign beside its word.
+"""
+
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QVBoxLayout, QWidget
+
+from paramscope.engine.modes import Explanation, explain_mode
+from paramscope_gui.theme import GRID, ThemeModel, glyph
+from paramscope_gui.widgets import ThemedLabel, WrappedLabel, with_code
+
+CAPTION = "steps/s"
+WIDEST = ("steps/s · native", "9,999,999")
+SIGN = 12
+CARD_WIDTH = 44 * GRID
+
+
+class PaceFigure(QAbstractButton):
+    """The speed under a caption that names the mode."""
+
+    def __init__(self, themes: ThemeModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._themes = themes
+        self._figure, self._mode = "–", ""
+        self._told: tuple[str, str, str] = ("", "", "")
+        self._explanation: Explanation | None = None
+        self._card: ModeCard | None = None
+        self.setObjectName("run_rate_value")
+        self.setAccessibleName("Steps per second")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(self.explain)
+        themes.changed.connect(self._dress)
+
+    def text(self) -> str:
+        """Return what is to be read: the speed and the mode."""
+        return f"{self._figure} {self._caption()}"
+
+    @property
+    def explanation(self) -> str:
+        """What a press says, nothing where there is one mode only."""
+        return self._explanation.text if self._explanation is not None else ""
+
+    def show_pace(self, figure: str, mode: str, reason: str) -> None:
+        """Show a speed, and the mode with the reason for it."""
+        told = (figure, mode, reason)
+        if told == self._told:
+            return
+        if told[1:] != self._told[1:]:
+            self._mode = mode
+            self._explanation = explain_mode(mode, reason)
+            self.setToolTip(with_code(self.explanation))
+            self.setAccessibleDescription(f"{mode}. {self.explanation}" if mode else "")
+            self.setCursor(
+                Qt.CursorShape.PointingHandCursor if mode else Qt.CursorShape.ArrowCursor
+            )
+        self._told, self._figure = told, figure
+        self.update()
+
+    def explain(self) -> None:
+        """Open the card that explains the mode, or close it."""
+        if self._card is not None:
+            self._card.close()
+        elif self._explanation is not None:
+            self._card = ModeCard(self._themes, self._mode, self._explanation, self.window())
+            self._card.destroyed.connect(self._on_card_destroyed)
+            self._card.open_below(self)
+
+    def _on_card_destroyed(self) -> None:
+        self._card = None
+
+    def _caption(self) -> str:
+        return f"{CAPTION} · {self._mode}" if self._mode else CAPTION
+
+    @property
+    def _has_sign(self) -> bool:
+        return self._explanation is not None and bool(self._explanation.why)
+
+    def _dress(self) -> None:
+        self.updateGeometry()
+        self.update()
+
+    # Overrides of Qt methods
+
+    def sizeHint(self) -> QSize:
+        theme = self._themes.theme
+        small, bold = QFontMetrics(theme.font("small")), QFontMetrics(theme.font("body", bold=True))
+        caption, figure = WIDEST
+        width = max(small.horizontalAdvance(caption) + SIGN + 4, bold.horizontalAdvance(figure))
+        return QSize(width + GRID, small.height() + bold.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        theme = self._themes.theme
+        painter = QPainter(self)
+        small, bold = theme.font("small"), theme.font("body", bold=True)
+        height = QFontMetrics(small).height()
+        painter.setFont(small)
+        painter.setPen(theme.quiet)
+        painter.drawText(0, QFontMetrics(small).ascent(), self._caption())
+        if self._has_sign:
+            left = QFontMetrics(small).horizontalAdvance(self._caption()) + 4
+            sign = glyph("info", theme.glyphs["blue"], SIGN, self.devicePixelRatioF())
+            painter.drawPixmap(QPoint(left, (height - SIGN) // 2), sign)
+        painter.setFont(bold)
+        painter.setPen(theme.text)
+        painter.drawText(0, height + QFontMetrics(bold).ascent(), self._figure)
+        if self.hasFocus():
+            painter.setPen(theme.accent)
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+
+class ModeCard(QFrame):
+    """A card over the window: the mode, what it means, why, and what would help.
+
+    It goes with Esc, or when anything else gets the focus.
+    """
+
+    def __init__(
+        self, themes: ThemeModel, mode: str, explanation: Explanation, window: QWidget
+    ) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setObjectName("mode_card")
+        self.setProperty("role", "popup")
+        self.setAccessibleName(f"Mode of the training: {mode}")
+        self.setAccessibleDescription(explanation.text)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID * 2, GRID, GRID * 2, GRID)
+        column.setSpacing(GRID // 2)
+        column.addWidget(ThemedLabel(themes, mode.capitalize(), bold=True))
+        parts = ((explanation.meaning, "text"), (explanation.why, "text"))
+        for text, role in (*parts, (explanation.help, "quiet")):
+            if text:
+                label = WrappedLabel(themes, text, role)
+                label.setFixedWidth(CARD_WIDTH)
+                column.addWidget(label)
+
+    def open_below(self, figure: QWidget) -> None:
+        """Show the card under ``figure``, inside of its window."""
+        self.adjustSize()
+        window = figure.window()
+        corner = figure.mapTo(window, QPoint(0, figure.height() + GRID // 2))
+        self.move(max(0, min(corner.x(), window.width() - self.width() - GRID)), corner.y())
+        self.show()
+        self.raise_()
+        self.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    # Overrides of Qt methods
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Space):
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.close()

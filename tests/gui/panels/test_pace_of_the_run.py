@@ -1,0 +1,196 @@
+"""The run bar tells how fast and in which mode the run goes, why, and when nobody answers."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from pytestqt.qtbot import QtBot
+
+from paramscope.engine.protocol import (
+    Alive,
+    Event,
+    Hello,
+    Phase,
+    Request,
+    RunState,
+    Snapshot,
+    StateChanged,
+)
+from paramscope_gui.bridge.live import SILENCE, Live
+from paramscope_gui.bridge.workspace import Workspace
+from paramscope_gui.panels.pace import ModeCard, PaceFigure
+from paramscope_gui.panels.run_bar import RunBar
+from paramscope_gui.theme import ThemeModel
+
+PRINTS = "`loss` calls `print`, which may do anything"
+
+
+def make_bar(qtbot: QtBot, themes: ThemeModel, live: Live) -> RunBar:
+    action = QAction("&Play")
+    action.setObjectName("play")
+    bar = RunBar(themes, live, [action])
+    qtbot.addWidget(bar)
+    bar.resize(1200, 48)
+    bar.show()
+    action.setParent(bar)
+    return bar
+
+
+def tell(qtbot: QtBot, live: Live, mode: str, reason: str = "") -> None:
+    with qtbot.waitSignal(live.state_changed):
+        live.receive(
+            Snapshot(1, 10, Phase.IDLE, steps_per_second=1240.4, mode=mode, mode_reason=reason)
+        )
+        live.receive(StateChanged(RunState.RUNNING, 1, 10))
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    [
+        ("native", "1,240 steps/s · native"),
+        ("replay", "1,240 steps/s · replay"),
+        ("eager", "1,240 steps/s · eager"),
+        ("", "1,240 steps/s"),
+    ],
+)
+def test_speed_and_mode_stand_together(
+    qtbot: QtBot, themes: ThemeModel, live: Live, mode: str, text: str
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, mode)
+    assert bar.pace.text() == text
+
+
+def test_a_slow_mode_says_why_and_what_would_change_it(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", PRINTS)
+    assert bar.pace.explanation == (
+        "Each step runs line by line, as it is written.\n"
+        "`loss` calls `print`, which may do anything.\n"
+        "Take `print` out of the step: what it shows stands in the window."
+    )
+    assert bar.pace.explanation in bar.pace.accessibleDescription()
+    assert "Take" in bar.pace.toolTip()
+
+
+def test_a_press_or_enter_opens_the_card_and_escape_closes_it(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", PRINTS)
+    for opens in (
+        lambda: qtbot.mouseClick(bar.pace, Qt.MouseButton.LeftButton),
+        lambda: qtbot.keyClick(bar.pace, Qt.Key.Key_Return),
+    ):
+        opens()
+        card = bar.findChild(ModeCard)
+        assert card is not None
+        assert "print" in card.accessibleDescription()
+        with qtbot.waitSignal(card.destroyed):
+            qtbot.keyClick(card, Qt.Key.Key_Escape)
+        assert bar.findChild(ModeCard) is None
+
+
+def test_without_modes_there_is_nothing_to_explain(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "")
+    qtbot.mouseClick(bar.pace, Qt.MouseButton.LeftButton)
+    assert bar.findChild(ModeCard) is None
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_the_longest_pace_is_not_clipped(qtbot: QtBot, themes: ThemeModel, scale: float) -> None:
+    themes.set_scale(scale)
+    figure = PaceFigure(themes)
+    qtbot.addWidget(figure)
+    figure.show_pace("9,999,999", "native", "")
+    figure.resize(figure.sizeHint())
+    figure.show()
+    image = figure.grab().toImage()
+    edge = image.width() - 1
+    assert len({image.pixel(edge, y) for y in range(image.height())}) == 1
+
+
+class _Silent:
+    """A worker that takes everything and says nothing."""
+
+    def __init__(self, _receive: object) -> None:
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def kill(self) -> None:
+        """Nothing runs."""
+
+    def restart(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> _Clock:
+    return _Clock()
+
+
+@pytest.fixture
+def timed(workspace: Workspace, clock: _Clock) -> Iterator[Live]:
+    """A run whose clock the test sets."""
+    model = Live(workspace, _Silent, clock=clock)
+    yield model
+    model.close()
+
+
+def say(qtbot: QtBot, live: Live, *events: Event) -> None:
+    for event in events:
+        live.receive(event)
+    qtbot.waitUntil(lambda: live.state is RunState.RUNNING)
+
+
+def test_a_worker_that_gives_no_sign_of_life_is_told(
+    qtbot: QtBot, themes: ThemeModel, timed: Live, clock: _Clock
+) -> None:
+    bar = make_bar(qtbot, themes, timed)
+    say(qtbot, timed, Hello(1, "gradcore"), Alive(), StateChanged(RunState.RUNNING, 1))
+    clock.now += SILENCE - 0.1
+    timed.feel_pulse()
+    assert not timed.is_silent
+    clock.now += 0.2
+    timed.feel_pulse()
+    word = bar.findChild(type(bar._word), "run_state")
+    assert word is not None
+    assert word.text() == "No answer"
+    assert "Stop ends it" in word.toolTip()
+    timed.receive(Alive())
+    timed.feel_pulse()
+    assert word.text() == "Training"
+    assert word.toolTip() == ""
+
+
+def test_silence_is_none_before_the_first_sign_of_life_and_after_the_end(
+    qtbot: QtBot, timed: Live, clock: _Clock
+) -> None:
+    say(qtbot, timed, StateChanged(RunState.RUNNING, 1))
+    clock.now += 100
+    timed.feel_pulse()
+    assert not timed.is_silent
+    timed.receive(Alive())
+    timed.receive(StateChanged(RunState.STOPPED, 1))
+    clock.now += 100
+    timed.feel_pulse()
+    assert not timed.is_silent
