@@ -50,8 +50,8 @@ def loss(model, x, y):
 class RecordedClient:
     """The far end of the wire, in the worker's place: keeps the requests, says what it is told."""
 
-    def __init__(self, receive: Callable[[Event], None]) -> None:
-        self.receive = receive
+    def __init__(self, receive: Callable[[Event], None], engine: str) -> None:
+        self.receive, self.engine = receive, engine
         self.requests: list[Request] = []
         self.is_closed = False
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from paramscope.check.target import Target, harness_of, is_made_up
 from paramscope.code.graph import Program
 from paramscope.code.parse import SourceError, parse
 from paramscope.document.document import Command, CommandRefused, Document, Layout
 from paramscope.document.files import FileError, Stamp, changed_outside, open_file, save_file
 from paramscope.document.history import History
 from paramscope.document.layout_store import LayoutStore
+from paramscope.document.run_settings import RunSettings, run_settings
 
 UNTITLED = "untitled.py"
 
@@ -79,6 +81,23 @@ class Workspace(QObject):
     def filename(self) -> str:
         """The name that tracebacks give the source."""
         return str(self._path) if self._path else self._name
+
+    @property
+    def run_settings(self) -> RunSettings:
+        """What of the document is run, and on which engine."""
+        return run_settings(self.document.layout)
+
+    @property
+    def harness(self) -> str:
+        """The lines that are run behind the source where it lacks what a document has."""
+        chosen = self.run_settings
+        target = Target(self.name, Path(self.filename), chosen.model, chosen.input)
+        return harness_of(target, self.document.source)
+
+    @property
+    def has_made_up_training(self) -> bool:
+        """Whether loss or optimizer are not the document's own, and say nothing about it."""
+        return is_made_up(self.harness)
 
     @property
     def is_dirty(self) -> bool:

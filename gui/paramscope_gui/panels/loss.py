@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from paramscope_gui.bridge.live import Curve, Live
+from paramscope_gui.bridge.curve import Curve
+from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
 from paramscope_gui.panels.flow import FlowLayout
 from paramscope_gui.panels.markers import Markers

@@ -11,7 +11,7 @@ import pyqtgraph
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 
-from paramscope_gui.bridge.live import Marker
+from paramscope_gui.bridge.curve import Marker
 from paramscope_gui.theme import GRID, ThemeModel
 
 MOST_MARKERS = 30

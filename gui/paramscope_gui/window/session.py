@@ -13,9 +13,9 @@ from paramscope_gui.window.furnishing import furnish
 from paramscope_gui.window.main import MainWindow
 
 
-def connect_worker(on_event: Callable[[Event], None]) -> Client:
-    """Start a worker process with gradcore."""
-    client = Client(on_event)
+def connect_worker(on_event: Callable[[Event], None], engine: str) -> Client:
+    """Start a worker process with an engine."""
+    client = Client(on_event, engine)
     client.start()
     return client
 

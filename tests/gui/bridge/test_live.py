@@ -7,7 +7,8 @@ from pytestqt.qtbot import QtBot
 
 from paramscope.code.commands import ReplaceText
 from paramscope.engine.protocol import Output, Phase, RunState, Snapshot, StateChanged
-from paramscope_gui.bridge.live import Curve, Live, Marker
+from paramscope_gui.bridge.curve import Curve, Marker
+from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.workspace import Workspace
 
 
