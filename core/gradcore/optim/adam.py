@@ -1,5 +1,6 @@
 """Adam and its relatives: steps scaled by running means of the gradient and its square."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,6 @@ import numpy as np
 
 from gradcore.graph import wrap
 from gradcore.modes import no_grad
-from gradcore.optim.blocks import Block, Step, may_share
 from gradcore.optim.optimizer import Group, Optimizer, check_range
 from gradcore.tensor import Tensor
 
@@ -17,6 +17,55 @@ def check_betas(betas: tuple[float, float]) -> None:
     for place, beta in enumerate(betas):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {place}: {beta}")
+
+
+_NAMES = ("exp_avg", "exp_avg_sq")
+
+
+class Step:
+    """The numbers of one step, the same for all tensors of a group, as arrays of their dtype."""
+
+    __slots__ = ("_decay", "_maximize", "_numbers", "_shrink")
+
+    def __init__(self, group: Group, count: float, kind: Any) -> None:
+        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
+        decoupled = group["decoupled_weight_decay"]
+        self._maximize = group["maximize"]
+        self._decay = 0.0 if decoupled else decay
+        self._shrink = 1 - lr * decay if decoupled and decay else 1.0
+        # m / (sqrt(v) / root + eps) is root * m / (sqrt(v) + eps * root): one pass less.
+        root = math.sqrt(1 - beta2**count)
+        factor = lr / (1 - beta1**count) * root
+        numbers = np.array((1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor), kind)
+        self._numbers = tuple([numbers[i : i + 1].reshape(()) for i in range(5)])
+
+    def move(self, values: Any, g: Any, mean: Any, square: Any, *rest: Any) -> None:
+        """Move values by their gradient; the last argument is room for as many.
+
+        Before it stands the largest square so far, where that is asked for.
+        """
+        out = rest[-1]
+        rest1, beta2, rest2, eps, factor = self._numbers
+        if self._maximize:
+            g = -g
+        if self._decay:
+            g = g + self._decay * values
+        if self._shrink != 1:
+            values *= self._shrink
+        np.subtract(g, mean, out)
+        np.multiply(out, rest1, out)
+        np.add(mean, out, mean)
+        np.multiply(square, beta2, square)
+        np.multiply(g, g, out)
+        np.multiply(out, rest2, out)
+        np.add(square, out, square)
+        if len(rest) > 1:
+            square = np.maximum(rest[0], square, out=rest[0])
+        np.sqrt(square, out)
+        np.add(out, eps, out)
+        np.divide(mean, out, out)
+        np.multiply(out, factor, out)
+        np.subtract(values, out, values)
 
 
 class Adam(Optimizer):
@@ -77,32 +126,20 @@ class Adam(Optimizer):
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         amsgrad = group["amsgrad"]
         states = [self._state_of(p, amsgrad) for p in params]
-        block = None if amsgrad else self._block(group, params, states)
+        names = (*_NAMES, "max_exp_avg_sq") if amsgrad else _NAMES
+        block = self._flat().find(group, params, states, names, counted=True)
         if block is not None:
             count = block.count()
             if count is not None:
-                block.move(grads, Step(group, count))
+                block.move(grads, self.known_gradients, Step(group, count, block.kind).move)
                 return
         for p, g, state in zip(params, grads, states, strict=True):
             if block is None:
                 state["step"]._a += 1
-            largest = state["max_exp_avg_sq"]._a if amsgrad else None
+            largest = (state["max_exp_avg_sq"]._a,) if amsgrad else ()
             mean, square = state["exp_avg"]._a, state["exp_avg_sq"]._a
-            step = Step(group, float(state["step"]._a))
-            step.move(p._a, g, mean, square, largest, np.empty_like(p._a))
-
-    def _block(
-        self, group: Group, params: list[Tensor], states: list[dict[str, Any]]
-    ) -> Block | None:
-        """Return the block that holds the state of these tensors, made anew if it changed."""
-        blocks: dict[int, Block] = self.__dict__.setdefault("_blocks", {})
-        found = blocks.get(id(group))
-        if found is not None and found.fits(params, states):
-            return found
-        if not may_share(params):
-            return None
-        made = blocks[id(group)] = Block(params, states)
-        return made
+            step = Step(group, float(state["step"]._a), p._a.dtype)
+            step.move(p._a, g, mean, square, *largest, np.empty_like(p._a))
 
 
 class AdamW(Adam):

@@ -1,175 +1,243 @@
-"""Adam's state in one flat block per group, stepped a stretch at a time.
+"""Values and state of a group's tensors in flat blocks, stepped a stretch at a time.
 
-Small tensors are gathered until they fill a stretch, large ones are gone through stretch by
-stretch, so that NumPy is called for some 16,000 values at once and finds them in the cache.
+NumPy is called for some 16,000 values at once and finds them in the cache, however many tensors
+they belong to. Where nobody else holds the memory of the parameters, it is moved into one block as
+well; otherwise small ones are gathered and put back.
 """
 
-import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
+from gradcore.graph import wrap
 from gradcore.tensor import Tensor
+from gradcore.tensor.storage import new_block
 
-Group = dict[str, Any]
 _STRETCH = 1 << 14
 """How many values are moved at once: five arrays of this length fit a cache of 512 KiB."""
+_MOVES = 16
+"""So often are values moved into one block; who needs more is better off without."""
+_SMALL = 1 << 12
+"""Up to this size, gathering tensors costs less than calling NumPy for each."""
+_ARRAY, _SHAPE, _DTYPE = attrgetter("_a"), attrgetter("_a.shape"), attrgetter("_a.dtype")
+
+Group = dict[str, Any]
+Move = Callable[..., None]
 
 
-class Step:
-    """The numbers of one step, the same for all tensors of a group."""
+class FlatGradients:
+    """Gradients of these tensors, in these arrays, which stand one after the other in ``flat``."""
 
-    __slots__ = ("beta2", "decay", "eps", "factor", "maximize", "rest1", "rest2", "shrink")
+    __slots__ = ("arrays", "flat", "params")
 
-    def __init__(self, group: Group, count: float) -> None:
-        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
-        decoupled = group["decoupled_weight_decay"]
-        self.maximize = group["maximize"]
-        self.decay = 0.0 if decoupled else decay
-        self.shrink = 1 - lr * decay if decoupled and decay else 1.0
-        self.beta2, self.rest1, self.rest2 = beta2, 1 - beta1, 1 - beta2
-        # m / (sqrt(v) / root + eps) is root * m / (sqrt(v) + eps * root): one pass less.
-        root = math.sqrt(1 - beta2**count)
-        self.eps = group["eps"] * root
-        self.factor = lr / (1 - beta1**count) * root
+    def __init__(self, params: list[Any], arrays: list[Any], flat: Any) -> None:
+        self.params = params
+        self.arrays = arrays
+        self.flat = flat
 
-    def advance(self, g: Any, mean: Any, square: Any, largest: Any, out: Any) -> None:
-        """Update the running means, and write by how much the values go down into ``out``."""
-        np.subtract(g, mean, out=out)
-        out *= self.rest1
-        mean += out
-        square *= self.beta2
-        np.multiply(g, g, out=out)
-        out *= self.rest2
-        square += out
-        if largest is not None:
-            np.maximum(largest, square, out=largest)
-            square = largest
-        np.sqrt(square, out=out)
-        out += self.eps
-        np.divide(mean, out, out=out)
-        out *= self.factor
+    def match(self, params: Sequence[Any], grads: Sequence[Any]) -> bool:
+        """Tell whether these are exactly the gradients of these tensors."""
+        return (
+            len(params) == len(self.params)
+            and all(map(is_, params, self.params))
+            and all(map(is_, grads, self.arrays))
+        )
 
-    def move(self, values: Any, g: Any, mean: Any, square: Any, largest: Any, out: Any) -> None:
-        """Move values by their gradient; ``out`` is room for as many."""
-        if self.maximize:
-            g = -g
-        if self.decay:
-            g = g + self.decay * values
-        if self.shrink != 1:
-            values *= self.shrink
-        self.advance(g, mean, square, largest, out)
-        values -= out
+
+def _holders(p: Any) -> int:
+    return getrefcount(p._a)
+
+
+_ALONE = _holders(wrap(np.zeros(1)))
+
+
+class Values:
+    """The values of tensors, moved into one block; ``flat`` is None where that cannot be.
+
+    It cannot where somebody else may look at the memory of one of them.
+    """
+
+    def __init__(self, params: list[Tensor], may_move: bool) -> None:
+        self.params = list(params)
+        self.kind = params[0]._a.dtype
+        self.flat: Any = None
+        if may_move and all(map(_is_alone, params)):
+            self._move()
+        self.arrays = list(map(_ARRAY, params))
+        self._shapes = list(map(_SHAPE, params))
+
+    def _move(self) -> None:
+        memory = new_block(sum(p._a.nbytes for p in self.params))
+        self.flat = np.frombuffer(memory, self.kind, sum(p._a.size for p in self.params))
+        start = 0
+        for p in self.params:
+            made: Any = np.ndarray(p._a.shape, self.kind, memory, start)
+            np.copyto(made, p._a)
+            start += made.nbytes
+            p._a = made
+
+    def fit(self, params: Sequence[Tensor]) -> bool:
+        """Tell whether these are still the same tensors, with memory as it was."""
+        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
+            return False
+        if self.flat is not None:
+            return all(map(is_, map(_ARRAY, params), self.arrays))
+        return list(map(_SHAPE, params)) == self._shapes and set(map(_DTYPE, params)) == {self.kind}
+
+
+def _is_alone(p: Tensor) -> bool:
+    """Tell whether nobody but the tensor can look at its memory."""
+    a = p._a
+    # The local name counts as one.
+    if _holders(p) != _ALONE + 1 or p._view is not None:
+        return False
+    if isinstance(a.base, np.ndarray) and not _is_only_view(a):
+        return False
+    return a.flags.c_contiguous and a.flags.writeable
+
+
+def _base_holders(a: Any) -> int:
+    return getrefcount(a.base)
+
+
+_ONLY = _base_holders(np.zeros(2)[1:])
+
+
+def _is_only_view(a: Any) -> bool:
+    """Tell whether an array is the only one that looks at the memory of another."""
+    return a.base.base is None and _base_holders(a) == _ONLY
 
 
 class Block:
-    """The running means of all tensors of a group, each kind in one array.
+    """The state of all tensors of a group, each kind (by its name) in one array.
 
-    The tensors of the state are views of it. Values and gradients stay where they are, so that
-    nobody else has to know of it.
+    The tensors of the state are views of it. ``counted``: each has a count of steps, too.
     """
 
-    def __init__(self, params: list[Tensor], states: list[dict[str, Any]]) -> None:
-        self.params = list(params)
-        sizes = [p._a.size for p in params]
-        self.mean = np.concatenate([state["exp_avg"]._a.ravel() for state in states])
-        self.square = np.concatenate([state["exp_avg_sq"]._a.ravel() for state in states])
-        self.steps = np.array([float(state["step"]._a) for state in states], np.float32)
-        self.views = []
+    def __init__(
+        self, values: Values, states: list[dict[str, Any]], names: Sequence[str], counted: bool
+    ) -> None:
+        self.values, self.params, self.states = values, values.params, list(states)
+        self.kind = values.kind
+        self.sizes = [p._a.size for p in self.params]
+        self.kinds: list[Any] = []
+        named = (*names, "step") if counted else tuple(names)
+        # Of one name, the getter would return the bare item: ask for it twice.
+        named = named * 2 if len(named) == 1 else named
+        self._read = itemgetter(*named) if named else None
+        for name in names:
+            self.kinds.append(self._gather(name, self.kind))
+        if counted:
+            self._steps = self._gather("step", np.float32)
+        self._tensors = self._found(states)
+        self._views = list(map(_ARRAY, self._tensors))
+        self._divide()
+
+    def _found(self, states: list[dict[str, Any]]) -> list[Any]:
+        return [] if self._read is None else list(chain.from_iterable(map(self._read, states)))
+
+    def _gather(self, name: str, kind: Any) -> Any:
+        """Let the tensors of this name stand in one array; return it."""
+        tensors = [state[name] for state in self.states]
+        flat = np.concatenate([t._a.ravel() for t in tensors]).astype(kind, copy=False)
         end = 0
-        for i, (p, state) in enumerate(zip(params, states, strict=True)):
-            part, end = slice(end, end + sizes[i]), end + sizes[i]
-            mean = state["exp_avg"]._a = self.mean[part].reshape(p._a.shape)
-            square = state["exp_avg_sq"]._a = self.square[part].reshape(p._a.shape)
-            step = state["step"]._a = self.steps[i : i + 1].reshape(())
-            self.views.append((state, mean, square, step))
-        self._divide(sizes)
-
-    def _divide(self, sizes: list[int]) -> None:
-        """Note which tensors are moved together, and where each has its part of the stretch."""
-        room = min(_STRETCH, sum(sizes))
-        kind = self.mean.dtype
-        self.gradient, self.out = np.empty(room, kind), np.empty(room, kind)
-        self.runs: list[tuple[int, int, slice, list[Any]]] = []
-        first = start = end = 0
-        places: list[Any] = []
-        for i, size in enumerate(sizes):
-            if i > first and end - start + size > _STRETCH:
-                self.runs.append((first, i, slice(start, end), places))
-                first, start, places = i, end, []
-            if size <= _STRETCH:
-                shape = self.params[i]._a.shape
-                places.append(self.out[end - start : end - start + size].reshape(shape))
-            end += size
-        self.runs.append((first, len(sizes), slice(start, end), places))
-
-    def fits(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
-        """Tell whether these are still the same tensors with the same state."""
-        if len(params) != len(self.params):
-            return False
-        kind = self.mean.dtype
-        for p, own, state, (kept, mean, square, step) in zip(
-            params, self.params, states, self.views, strict=True
-        ):
-            if (
-                p is not own
-                or state is not kept
-                or state["exp_avg"]._a is not mean
-                or state["exp_avg_sq"]._a is not square
-                or state["step"]._a is not step
-                or p._a.shape != mean.shape
-                or p._a.dtype is not kind
-            ):
-                return False
-        return True
+        for t in tensors:
+            start, end = end, end + t._a.size
+            t._a = flat[start:end].reshape(t._a.shape)
+        return flat
 
     def count(self) -> float | None:
         """Count one step more; return the number if it is the same for all tensors."""
-        steps = self.steps
+        steps = self._steps
         steps += 1
         first = steps[0]
         return None if (steps != first).any() else float(first)
 
-    def move(self, grads: list[Any], step: Step) -> None:
-        """Move all tensors by their gradients."""
-        for first, last, part, places in self.runs:
-            if last - first == 1:
-                self._move_one(self.params[first], grads[first], part, step)
-            else:
-                self._move_run(self.params[first:last], grads[first:last], part, places, step)
+    def _divide(self) -> None:
+        """Note the stretches: over the whole block, and so that each gathers whole tensors."""
+        total = sum(self.sizes)
+        room = min(_STRETCH, total)
+        self._rooms = [np.empty(room, self.kind) for _ in range(3)]
+        self.stretches = [
+            (slice(start, min(start + _STRETCH, total))) for start in range(0, total, _STRETCH)
+        ]
+        self._runs: list[tuple[int, int, slice]] = []
+        first = start = end = 0
+        for i, size in enumerate(self.sizes):
+            large = size > _SMALL or (i and self.sizes[i - 1] > _SMALL)
+            if i > first and (large or end - start + size > _STRETCH):
+                self._runs.append((first, i, slice(start, end)))
+                first, start = i, end
+            end += size
+        self._runs.append((first, len(self.sizes), slice(start, end)))
 
-    def _move_one(self, p: Tensor, g: Any, part: slice, step: Step) -> None:
-        mean, square, values = self.mean[part], self.square[part], p._a
-        if not values.flags.c_contiguous:
-            shape = values.shape
-            out = np.empty(shape, values.dtype)
-            step.move(values, g, mean.reshape(shape), square.reshape(shape), None, out)
+    def fits(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
+        """Tell whether these are still the same tensors with the same state."""
+        if not self.values.fit(params) or not all(map(is_, states, self.states)):
+            return False
+        try:
+            found = self._found(states)
+        except KeyError:
+            return False
+        return all(map(is_, found, self._tensors)) and all(
+            map(is_, map(_ARRAY, found), self._views)
+        )
+
+    def move(self, grads: list[Any], known: Sequence[FlatGradients], move: Move) -> None:
+        """Call ``move(values, gradient, *state, room)`` for all values, a stretch at a time."""
+        flat = self.values.flat
+        if flat is not None:
+            for gradients in known:
+                if gradients.match(self.params, grads):
+                    self._move_flat(flat, gradients.flat, move)
+                    return
+        for values, gradient, at in self._parts(grads):
+            room = self._rooms[0][: at.stop - at.start]
+            move(values, gradient, *[kind[at] for kind in self.kinds], room)
+
+    def _move_flat(self, values: Any, gradients: Any, move: Move) -> None:
+        if len(self.stretches) == 1:
+            move(values, gradients, *self.kinds, self._rooms[0])
             return
-        values, g = values.reshape(-1), g.reshape(-1)
+        for at in self.stretches:
+            room = self._rooms[0][: at.stop - at.start]
+            move(values[at], gradients[at], *[kind[at] for kind in self.kinds], room)
+
+    def _parts(self, grads: list[Any]) -> Iterator[tuple[Any, Any, slice]]:
+        """Yield (values, gradients, where in the block); values are put back where needed."""
+        for first, last, part in self._runs:
+            if last - first == 1:
+                yield from self._parts_of_one(first, grads[first], part)
+                continue
+            count = part.stop - part.start
+            gradient = self._rooms[1][:count]
+            np.concatenate([g.ravel() for g in grads[first:last]], out=gradient)
+            if self.values.flat is not None:
+                yield self.values.flat[part], gradient, part
+                continue
+            values, params = self._rooms[2][:count], self.params[first:last]
+            np.concatenate([p._a.ravel() for p in params], out=values)
+            yield values, gradient, part
+            end = 0
+            for p in params:
+                start, end = end, end + p._a.size
+                np.copyto(p._a, values[start:end].reshape(p._a.shape))
+
+    def _parts_of_one(self, i: int, g: Any, part: slice) -> Iterator[tuple[Any, Any, slice]]:
+        own = self.params[i]._a
+        plain = own.flags.c_contiguous
+        values, g = own.reshape(-1) if plain else own.ravel(), g.reshape(-1)
         for start in range(0, values.size, _STRETCH):
             at = slice(start, start + _STRETCH)
             near = values[at]
-            step.move(near, g[at], mean[at], square[at], None, self.out[: near.size])
-
-    def _move_run(
-        self, params: list[Tensor], grads: list[Any], part: slice, places: list[Any], step: Step
-    ) -> None:
-        mean = self.mean[part]
-        gradient, out = self.gradient[: mean.size], self.out[: mean.size]
-        np.concatenate([g.ravel() for g in grads], out=gradient)
-        if step.maximize:
-            np.negative(gradient, out=gradient)
-        if step.decay:
-            np.concatenate([p._a.ravel() for p in params], out=out)
-            out *= step.decay
-            gradient += out
-        step.advance(gradient, mean, self.square[part], None, out)
-        shrink = step.shrink
-        for p, down in zip(params, places, strict=True):
-            values = p._a
-            if shrink != 1:
-                values *= shrink
-            values -= down
+            begin = part.start + start
+            yield near, g[at], slice(begin, begin + near.size)
+        if not plain:
+            np.copyto(own, values.reshape(own.shape))
 
 
 def may_share(params: list[Tensor]) -> bool:
@@ -180,3 +248,42 @@ def may_share(params: list[Tensor]) -> bool:
         and all(p._a.dtype is kind for p in params)
         and len({id(p) for p in params}) == len(params)
     )
+
+
+class Blocks:
+    """The blocks of an optimizer's groups, made anew where a group's tensors change."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, Values] = {}
+        self._moves = 0
+        self._blocks: dict[int, Block] = {}
+
+    def values(self, group: Group, params: list[Tensor]) -> Values | None:
+        """Return the values of these tensors of a group, in one block where that can be."""
+        found = self._values.get(id(group))
+        if found is not None and found.fit(params):
+            return found
+        if not params or not may_share(params):
+            return None
+        # Two optimizers of one parameter would else move it to and fro.
+        self._moves += 1
+        made = self._values[id(group)] = Values(params, self._moves <= _MOVES)
+        return made
+
+    def find(
+        self,
+        group: Group,
+        params: list[Tensor],
+        states: list[dict[str, Any]],
+        names: Sequence[str],
+        counted: bool = False,
+    ) -> Block | None:
+        """Return the block that holds the state of these tensors; None where none can."""
+        found = self._blocks.get(id(group))
+        if found is not None and found.fits(params, states):
+            return found
+        values = self.values(group, params)
+        if values is None:
+            return None
+        made = self._blocks[id(group)] = Block(values, states, names, counted)
+        return made

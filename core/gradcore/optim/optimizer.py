@@ -7,15 +7,16 @@ arrays, so that later they may as well be one flat block.
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from itertools import chain
 from typing import Any
 
 from gradcore import graph
-from gradcore.graph import RemovableHandle, written
+from gradcore.graph import INFERENCE, Counter, RemovableHandle, tick, user_line
 from gradcore.modes import enable_grad
 from gradcore.nn.names import typename
+from gradcore.optim.blocks import Blocks, FlatGradients
 from gradcore.tensor import Tensor
 
 Group = dict[str, Any]
@@ -61,6 +62,10 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 
 class Optimizer:
     """Base class of all optimizers: `params` are tensors, named tensors or groups of them."""
+
+    known_gradients: Sequence[FlatGradients] = ()
+    """What a replayed step knows of the gradients: that they stand one after the other."""
+    _blocks: Blocks | None = None
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -186,13 +191,26 @@ class Optimizer:
             if not members:
                 continue
             self._update(group, members, [p._grad._a for p in members])
-            for parameter in members:
-                written(parameter, "step", False)
+            _note_step(members)
             if graph.recorder is not None:
                 for parameter in members:
                     name = type(self).__name__.lower() + "_step"
                     graph.tell(name, (parameter, parameter._grad), {}, (parameter,))
         return loss
+
+    def _flat(self) -> Blocks:
+        """Return the blocks in which values and state of the groups stand."""
+        if self._blocks is None:
+            self._blocks = Blocks()
+        return self._blocks
+
+    def gather(self) -> None:
+        """Move the values of each group into one block now, while nobody looks at them.
+
+        The first step would do so, too; a recording of that step would be in its way.
+        """
+        for group in self.param_groups:
+            self._flat().values(group, [p for p in group["params"] if p._rg])
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         """Move the arrays of `params` by their gradients; every optimizer's own part."""
@@ -283,6 +301,19 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
         return RemovableHandle(self._optimizer_load_state_dict_post_hooks, hook)
+
+
+def _note_step(members: list[Tensor]) -> None:
+    """Note that these tensors were written in place, all at one time."""
+    now, where = tick(), user_line() if graph.state.grad else ""
+    for p in members:
+        vc = p._vc
+        if vc is None:
+            vc = p._vc = Counter()
+        elif vc is INFERENCE:
+            continue
+        vc.count += 1
+        vc.stamp, vc.what, vc.where = now, "step", where
 
 
 def _settle_params(group: Group) -> None:

@@ -124,6 +124,8 @@ class Compiled:
         except RefusalError as refusal:
             self._steps[key] = str(refusal)
             return self._as_it_is(str(refusal), args, kwargs)
+        for optimizer in world.optimizers:
+            optimizer.gather()
         recording = Recording(list(inputs), world.tensors)
         settings = [dict(one) for one in world.settings]
         graph.journal = recording
@@ -290,8 +292,12 @@ class _Replay:
         for t in program.cleared:
             t._grad = None
         self._hand_out.give(gradients)
-        for function, args in program.late:
-            function(*args)
+        self._hand_out.know(True)
+        try:
+            for function, args in program.late:
+                function(*args)
+        finally:
+            self._hand_out.know(False)
         for one in program.gradients:
             if not one.kept:
                 one.leaf._grad = None

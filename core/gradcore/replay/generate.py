@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
-from gradcore.replay.memory import Plan, block, place
+from gradcore.replay.memory import Plan, place
 from gradcore.replay.peephole import Layout, Peephole, plain_strides
 from gradcore.replay.program import Call, Program, Returned, Value, members
+from gradcore.tensor.storage import new_block
 
 Run = Callable[[list[Any]], tuple[list[Any], list[Any]]]
 
@@ -36,13 +38,12 @@ class Generated:
     """A function that runs a program, and the arrays in which it leaves the gradients.
 
     ``gradients`` has None for a gradient that the function returns as a new array each time.
-    ``blocks`` are the (dtype, memory) of gradients that stand one after the other.
+    Those of an optimizer's group stand one after the other where they can.
     """
 
-    def __init__(self, run: Run, gradients: list[Any], blocks: dict[Any, Any]) -> None:
+    def __init__(self, run: Run, gradients: list[Any]) -> None:
         self.run = run
         self.gradients = gradients
-        self.blocks = blocks
 
 
 class _Writer:
@@ -59,7 +60,6 @@ class _Writer:
         for value, t in program.captured.items():
             self.still[value] = t._a
         self.gradients: list[Any] = [None] * len(program.gradients)
-        self.blocks: dict[Any, Any] = {}
         self._places: dict[Value, Any] = {}
         self._late: list[tuple[int, Value]] = []
         designated = self._place_gradients() if share else set()
@@ -85,12 +85,12 @@ class _Writer:
             leaf = self.program.gradients[number].leaf._a
             starts[number] = sizes.get(leaf.dtype, 0)
             sizes[leaf.dtype] = starts[number] + leaf.nbytes
-        self.blocks = {dtype: block(size) for dtype, size in sizes.items()}
+        blocks = {dtype: new_block(size) for dtype, size in sizes.items()}
         made = self._makers()
         for number in shared:
             one = self.program.gradients[number]
             leaf = one.leaf._a
-            memory, layout = self.blocks[leaf.dtype], self.layouts.get(one.value)
+            memory, layout = blocks[leaf.dtype], self.layouts.get(one.value)
             plain = Layout(leaf.shape, leaf.dtype, plain_strides(leaf.shape, leaf.itemsize), -1)
             self.gradients[number] = place(memory, starts[number], plain)
             root = layout.root if layout is not None else -1
@@ -140,7 +140,7 @@ class _Writer:
         )
         kept |= {self.layouts[value].root for value in ends if value in self.layouts}
         plan = Plan(self.calls, self.layouts, lambda c: _takes_buffer(c, self.layouts), kept)
-        memory = block(plan.size)
+        memory = new_block(plan.size)
         if plan.size:
             # What is read before it is written shows when the recording is checked.
             np.frombuffer(memory, np.uint8).fill(0xFF)
@@ -281,7 +281,7 @@ class _Writer:
         self.lines.append(f"return [{', '.join(parts)}], [{returned}]")
         source = "def run(inputs):\n" + "\n".join("    " + line for line in self.lines)
         exec(compile(source, "<replay>", "exec"), self.space)
-        return Generated(self.space["run"], self.gradients, self.blocks)
+        return Generated(self.space["run"], self.gradients)
 
     def _gone(self, kept: set[Value]) -> dict[int, list[Value]]:
         """Return for each call the values, made by calls, that nobody needs after it."""
@@ -300,12 +300,28 @@ class _Writer:
 
 
 def _shareable(program: Program) -> list[int]:
-    """Return the numbers of the gradients that a step hands out as arrays of its own."""
-    return [
+    """Return the numbers of the gradients that a step hands out as arrays of its own.
+
+    They come in the order in which the optimizers step them.
+    """
+    members = [
+        p for optimizer in stepped(program) for group in optimizer.param_groups
+        for p in group["params"]
+    ]  # fmt: skip
+    order = {id(p): number for number, p in enumerate(members)}
+    shared = [
         number
         for number, one in enumerate(program.gradients)
         if one.fresh and one.kept and one.leaf._a.size and one.leaf._a.ndim
     ]
+    leaves = [one.leaf for one in program.gradients]
+    return sorted(shared, key=lambda number: order.get(id(leaves[number]), len(order)))
+
+
+def stepped(program: Program) -> list[Optimizer]:
+    """Return the optimizers that step at the end of a program."""
+    owners = [getattr(function, "__self__", None) for function, _ in program.late]
+    return [owner for owner in owners if isinstance(owner, Optimizer)]
 
 
 def _is_reduction(function: Any) -> bool:

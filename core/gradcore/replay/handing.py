@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import wrap, written
-from gradcore.replay.generate import Run, generate
+from gradcore.optim.blocks import FlatGradients
+from gradcore.optim.optimizer import Optimizer
+from gradcore.replay.generate import Run, generate, stepped
 from gradcore.replay.program import Program
 
 
@@ -25,7 +27,6 @@ class HandOut:
     def _make(self, share: bool) -> None:
         generated = generate(self.program, share)
         self._run: Run = generated.run
-        self.blocks = generated.blocks
         leaves = [one.leaf for one in self.program.gradients]
         pairs = zip(leaves, generated.gradients, strict=True)
         self._shared = [(leaf, wrap(a), a) for leaf, a in pairs if a is not None]
@@ -36,6 +37,13 @@ class HandOut:
             (one, number)
             for number, one in enumerate(self.program.gradients)
             if generated.gradients[number] is None
+        ]
+        self._known = [
+            (
+                optimizer,
+                _known(optimizer, dict(zip(map(id, self._leaves), self._shared, strict=True))),
+            )
+            for optimizer in stepped(self.program)
         ]
         del generated, pairs
         # How often each is referred to while nobody but this object knows of it.
@@ -59,6 +67,11 @@ class HandOut:
                 return False
         return True
 
+    def know(self, now: bool) -> None:
+        """Tell the optimizers, or let them forget, that the gradients stand in a block."""
+        for optimizer, known in self._known:
+            optimizer.known_gradients = known if now else ()
+
     def give(self, gradients: list[Any]) -> None:
         """Store what arrived at each leaf, or add it to what is there."""
         for leaf, t, a in self._shared:
@@ -73,3 +86,30 @@ class HandOut:
             else:
                 np.add(held._a, g, out=held._a)
                 written(held, "backward", False)
+
+
+def _known(optimizer: Optimizer, shared: dict[int, Any]) -> list[FlatGradients]:
+    """Return which gradients of an optimizer's groups stand one after the other."""
+    known = []
+    for group in optimizer.param_groups:
+        members = [p for p in group["params"] if id(p) in shared]
+        arrays = [shared[id(p)][2] for p in members]
+        flat = _joined(arrays)
+        if flat is not None:
+            known.append(FlatGradients(members, arrays, flat))
+    return known
+
+
+def _joined(arrays: list[Any]) -> Any:
+    """Return one array over all these, if they stand one after the other in one memory."""
+    if not arrays or any(a.base is not arrays[0].base for a in arrays):
+        return None
+    first = end = np.lib.array_utils.byte_bounds(arrays[0])[0]
+    for a in arrays:
+        low, high = np.lib.array_utils.byte_bounds(a)
+        if low != end or a.dtype != arrays[0].dtype:
+            return None
+        end = high
+    memory = np.frombuffer(arrays[0].base, np.uint8)
+    start = first - np.lib.array_utils.byte_bounds(memory)[0]
+    return memory[start : start + end - first].view(arrays[0].dtype)

@@ -21,16 +21,6 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def block(size: int) -> memoryview:
-    """Return new memory that begins at a cache line.
-
-    It is no array: arrays made on it count as owners of their part.
-    """
-    room = np.empty(max(1, size) + ALIGNMENT, np.uint8)
-    start = -room.__array_interface__["data"][0] % ALIGNMENT
-    return room.data[start : start + max(1, size)]
-
-
 def place(memory: memoryview, offset: int, layout: Layout) -> Any:
     """Return an array of this layout at a place of a block."""
     return np.ndarray(layout.shape, layout.dtype, memory, offset, layout.strides)

@@ -32,6 +32,16 @@ def memory(a: Array) -> Array:
     return a
 
 
+def new_block(nbytes: int) -> memoryview:
+    """Return new memory that begins at a cache line.
+
+    It is no array: arrays made on it count as owners of their part, as those of any tensor do.
+    """
+    room = np.empty(max(1, nbytes) + 64, np.uint8)
+    start = -room.__array_interface__["data"][0] % 64
+    return room.data[start : start + max(1, nbytes)]
+
+
 def row_strides(sizes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the steps of a tensor that lies row by row."""
     steps = []
