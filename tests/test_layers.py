@@ -42,7 +42,8 @@ LAYERS = (
     # ---- the application line: nothing below knows of the application
     ("gradcore.__main__",),
     ("gradcore",),
-    ("gradcore.backends", "gradcore.cuda", "gradcore.settings", "gradcore.types"),
+    ("gradcore.amp", "gradcore.backends", "gradcore.cuda", "gradcore.serialization"),
+    ("gradcore.settings", "gradcore.types"),
     ("gradcore.compat",),
     ("gradcore.utils",),
     ("gradcore.replay",),

@@ -3,6 +3,7 @@
 The operations come from the tables of ``gradcore.ops``; what stands here by name is the rest.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from gradcore import autograd, dtypes, linalg, nn, optim
@@ -140,7 +141,9 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """Say of a name that is not here whether PyTorch has it and gradcore has not."""
+        """Load what few scripts ask for; say of other names whether PyTorch has them."""
+        if name in _LATER:
+            return _loaded(name)
         if name in _ABSENT:
             raise AttributeError(
                 f"gradcore has no `torch.{name}`\n  {_ABSENT[name]}", name=name, obj=None
@@ -148,14 +151,25 @@ else:
         raise AttributeError(f"module 'torch' has no attribute {name!r}", name=name)
 
 
+_LATER = {
+    "amp": "",
+    "load": "serialization",
+    "save": "serialization",
+    "serialization": "",
+}
+"""Parts that are imported when they are first asked for; for a name in a part, which part."""
+
+
+def _loaded(name: str) -> Any:
+    part = importlib.import_module(f"gradcore.{_LATER[name] or name}")
+    return getattr(part, name) if _LATER[name] else part
+
+
 _ABSENT = {
     "bfloat16": "NumPy has no such dtype. Use torch.float32 or torch.float16.",
     "jit": "There is nothing to compile. Call the model as it is.",
     "distributed": "gradcore computes in one process. Run this file on PyTorch.",
-    "fft": "Use numpy.fft on tensor.detach().numpy(), or run this file on PyTorch.",
     "sparse": "Tensors are dense here. Use to_dense() where it was made.",
-    "load": "It would run code from the file. Read weights as safetensors or NPZ.",
-    "save": "It would write a pickle. Write weights as safetensors or NPZ.",
 }
 
 __all__ = [

@@ -26,4 +26,6 @@ cuda = SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False), is_available=is
 mps = SimpleNamespace(is_available=is_available, is_built=is_available)
 mkl = SimpleNamespace(is_available=is_available)
 
+# Its parts are found by `compat`, which only needs to be asked.
+__path__: list[str] = []
 give_name(globals(), "torch.backends")

@@ -8,29 +8,34 @@ about it.
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
 PARTS = {
     "torch": "gradcore",
+    "torch.amp": "gradcore.amp",
     "torch.autograd": "gradcore.autograd",
-    #    "torch.autograd.functional": "gradcore.autograd.functional",
+    "torch.autograd.functional": "gradcore.autograd.functional",
+    "torch.autograd.variable": "gradcore.autograd",
     "torch.autograd.function": "gradcore.autograd",
     "torch.backends": "gradcore.backends",
     "torch.backends.cudnn": "gradcore.backends",
     "torch.backends.cuda": "gradcore.backends",
     "torch.backends.mps": "gradcore.backends",
     "torch.cuda": "gradcore.cuda",
+    "torch.cuda.amp": "gradcore.amp",
     "torch.linalg": "gradcore.linalg",
     "torch.nn": "gradcore.nn",
     "torch.nn.functional": "gradcore.nn.functional",
     "torch.nn.init": "gradcore.nn.init",
     "torch.nn.parameter": "gradcore.nn.parameter",
     "torch.nn.utils": "gradcore.nn.utils",
-    "torch.nn.utils.clip_grad": "gradcore.nn.utils",
-    "torch.nn.modules": "gradcore.nn",
+    "torch.nn.utils.clip_grad": "gradcore.nn.utils.clip",
+    "torch.nn.utils.convert_parameters": "gradcore.nn.utils.clip",
+    "torch.nn.utils.rnn": "gradcore.nn.utils.rnn",
+    "torch.nn.modules": "gradcore.nn.modules",
     "torch.nn.modules.padding": "gradcore.nn.vision",
     "torch.nn.modules.upsampling": "gradcore.nn.vision",
     "torch.nn.modules.activation": "gradcore.nn.activation",
@@ -53,6 +58,7 @@ PARTS = {
     "torch.optim.optimizer": "gradcore.optim.optimizer",
     "torch.optim.sgd": "gradcore.optim.sgd",
     "torch.random": "gradcore.random",
+    "torch.serialization": "gradcore.serialization",
     "torch.types": "gradcore.types",
     "torch.utils": "gradcore.utils",
     "torch.utils.data": "gradcore.utils.data",
@@ -65,16 +71,11 @@ PARTS = {
 _CURES = {
     "bfloat16": "Use torch.float32: gradcore computes with NumPy, which has no bfloat16.",
     "distributed": "Leave it out: gradcore trains in one process.",
-    "distributions": "Draw with torch.randn, torch.bernoulli or torch.multinomial instead.",
-    "fft": "Run the script with PyTorch for this part.",
     "hub": "Load the model's own code and its weights yourself.",
     "jit": "Leave it out: the model runs as it is.",
-    "load": "Keep weights in memory with state_dict(), or run this script with PyTorch.",
     "multiprocessing": "Leave it out: gradcore trains in one process.",
     "onnx": "Run the script with PyTorch to export it.",
-    "save": "Keep weights in memory with state_dict(): gradcore writes no pickles.",
     "sparse": "Use dense tensors.",
-    "vmap": "Write the batch axis out, or loop over it.",
 }
 _OTHER_CURE = "Do it by other operations, or run the script with PyTorch."
 
@@ -89,7 +90,9 @@ def install() -> None:
     for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
         _REPLACED[name] = sys.modules.pop(name)
     for name, own in PARTS.items():
-        sys.modules[name] = importlib.import_module(own)
+        # The others are imported when the script does: few scripts do.
+        if own in sys.modules:
+            sys.modules[name] = sys.modules[own]
     finder = _Finder()
     _FINDER.append(finder)
     sys.meta_path.insert(0, finder)
@@ -111,12 +114,24 @@ def is_installed() -> bool:
     return bool(_FINDER)
 
 
+class _Loader(Loader):
+    """Puts gradcore's own module in the place of one of PyTorch's."""
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module(PARTS[module.__name__])
+
+
 class _Finder(MetaPathFinder):
-    """Answers for every part of torch that gradcore has no module for."""
+    """Answers for every part of torch: gradcore's own module, or why there is none."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname in PARTS:
+            return ModuleSpec(fullname, _Loader())
         if not fullname.startswith("torch."):
             return None
         part = fullname.split(".")[1]

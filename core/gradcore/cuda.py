@@ -51,4 +51,6 @@ def max_memory_allocated(device: Any = None) -> int:
     return 0
 
 
+# Its parts are found by `compat`, which only needs to be asked.
+__path__: list[str] = []
 give_name(globals(), "torch.cuda")

@@ -1,5 +1,8 @@
 """Modules: layers, losses, containers and what they are made of, under PyTorch's names."""
 
+import importlib
+from typing import Any
+
 from gradcore.nn import functional, init, parameter, utils
 from gradcore.nn.activation import (
     CELU,
@@ -56,6 +59,20 @@ from gradcore.nn.distance import (
     TripletMarginLoss,
 )
 from gradcore.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d
+from gradcore.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+)
 from gradcore.nn.linear import (
     Bilinear,
     Flatten,
@@ -93,7 +110,12 @@ from gradcore.nn.normalization import (
     LocalResponseNorm,
     RMSNorm,
 )
-from gradcore.nn.parameter import Buffer, Parameter, UninitializedParameter
+from gradcore.nn.parameter import (
+    Buffer,
+    Parameter,
+    UninitializedBuffer,
+    UninitializedParameter,
+)
 from gradcore.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -151,6 +173,13 @@ from gradcore.nn.vision import (
     ZeroPad2d,
     ZeroPad3d,
 )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "modules":
+        return importlib.import_module("gradcore.nn.modules")
+    raise AttributeError(f"module 'torch.nn' has no attribute {name!r}")
+
 
 __all__ = [
     "AdaptiveAvgPool1d",
@@ -214,6 +243,18 @@ __all__ = [
     "LSTM",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
     "LazyLinear",
     "LeakyReLU",
     "Linear",
@@ -277,6 +318,7 @@ __all__ = [
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
+    "UninitializedBuffer",
     "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",

@@ -57,19 +57,15 @@ class Buffer(Tensor):
         """Take what `__new__` has used already."""
 
 
-class UninitializedParameter(Parameter):
-    """A Parameter whose shape a lazy Module learns from its first input.
+class _Uninitialized:
+    """What lazy Parameters and buffers share: they have neither shape nor values yet.
 
-    Until then it has no values, and whatever asks for them is refused, as by PyTorch.
+    Whatever asks for them is refused, as by PyTorch.
     """
 
     __slots__ = ()
-
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        return cls._make_subclass(empty(0, dtype=dtype), requires_grad)
-
-    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        """Take what `__new__` has used already."""
+    _becomes: Any = Tensor
+    _a: Any
 
     @property
     def shape(self) -> Any:
@@ -81,20 +77,43 @@ class UninitializedParameter(Parameter):
         )
 
     def materialize(self, shape: Sequence[int], device: Any = None, dtype: Any = None) -> None:
-        """Become an ordinary Parameter of this shape, with values still to be set."""
+        """Become an ordinary tensor of this shape, with values still to be set."""
         kind = self._a.dtype if dtype is None else dtype.numpy
         self._a = np.empty(tuple(shape), kind)
-        self.__class__ = Parameter  # type: ignore[assignment]  # it is an ordinary one now
+        self.__class__ = self._becomes
 
-    def __repr__(  # type: ignore[override]  # mypy loses the keyword of a special method
-        self, *, tensor_contents: str | None = None
-    ) -> str:
-        return "<UninitializedParameter>"
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]  # its __repr__
+    """A Parameter whose shape a lazy Module learns from its first input."""
+
+    __slots__ = ()
+    _becomes = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
+        return cls._make_subclass(empty(0, dtype=dtype), requires_grad)
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        """Take what `__new__` has used already."""
+
+
+class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]  # its __repr__
+    """A buffer whose shape a lazy Module learns from its first input."""
+
+    __slots__ = ()
+
+    def __new__(cls, requires_grad: bool = False, device: Any = None, dtype: Any = None) -> Any:
+        return cls._make_subclass(empty(0, dtype=dtype), requires_grad)
+
+    def __init__(self, requires_grad: bool = False, device: Any = None, dtype: Any = None) -> None:
+        """Take what `__new__` has used already."""
 
 
 def is_lazy(tensor: Any) -> bool:
     """Tell whether a tensor still waits for its shape."""
-    return isinstance(tensor, UninitializedParameter)
+    return isinstance(tensor, _Uninitialized)
 
 
 # What needs neither shape nor values, or sets them.
@@ -128,6 +147,7 @@ def _refuse_all() -> None:
         is_method = callable(getattr(Tensor, name)) and not name.startswith("_")
         if (is_method and name not in allowed) or name in operators:
             setattr(UninitializedParameter, name, _refusing(name))
+            setattr(UninitializedBuffer, name, _refusing(name))
 
 
 _refuse_all()

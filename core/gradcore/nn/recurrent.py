@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 from typing import Any
 
 from gradcore.creation import empty, zeros
@@ -10,7 +11,9 @@ from gradcore.nn import functional as F
 from gradcore.nn import init
 from gradcore.nn.catalog import module, sample
 from gradcore.nn.module import Module
+from gradcore.nn.packed import through_packed
 from gradcore.nn.parameter import Parameter
+from gradcore.nn.utils.rnn import PackedSequence
 from gradcore.ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
@@ -205,6 +208,45 @@ class RNNBase(Module):
             return x.squeeze(1), [state.squeeze(1) for state in stacked]
         return (x.transpose(0, 1) if self.batch_first else x), stacked
 
+    def _run_packed(
+        self, packed: PackedSequence, states: tuple[Tensor | None, ...]
+    ) -> tuple[PackedSequence, list[Tensor]]:
+        """Run all layers on packed sequences; outputs are packed likewise."""
+        sizes = packed.batch_sizes._a.tolist()
+        rows = packed.data[: sizes[0]].unsqueeze(0)
+        starts = [self._start(state, rows, True) for state in states]
+        if packed.sorted_indices is not None:
+            starts = [start.index_select(1, packed.sorted_indices) for start in starts]
+        x = packed.data
+        last: list[list[Tensor]] = [[] for _ in states]
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction, suffix in enumerate(self._suffixes(layer)):
+                place = len(last[0])
+                bias = getattr(self, f"bias_ih_{suffix}") if self.bias else None
+                gates = F.linear(x, getattr(self, f"weight_ih_{suffix}"), bias)
+                begin = tuple(start[place] for start in starts)
+                step = partial(self._step_through, suffix=suffix, reverse=direction == 1)
+                found = through_packed(step, gates, begin, sizes, direction == 1)
+                outputs.append(found[0])
+                for kind, state in zip(last, found[1], strict=True):
+                    kind.append(state)
+            x = outputs[0] if len(outputs) == 1 else FUNCTIONS["cat"](outputs, -1)
+            if self.dropout and self.training and layer < self.num_layers - 1:
+                x = F.dropout(x, self.dropout)
+        stacked = [FUNCTIONS["stack"](kind, 0) for kind in last]
+        if packed.unsorted_indices is not None:
+            stacked = [state.index_select(1, packed.unsorted_indices) for state in stacked]
+        return packed.with_data(x), stacked
+
+    def _pass(self, input: Any, states: tuple[Tensor | None, ...]) -> tuple[Any, list[Tensor]]:
+        """Check the input and run it, packed or not."""
+        if isinstance(input, PackedSequence):
+            self._checked(input.data, None)
+            return self._run_packed(input, states)
+        self._checked(input, states[0])
+        return self._run(input, states)
+
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
         if self.num_layers != 1:
@@ -292,9 +334,8 @@ class RNN(RNNBase):
         )
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        self._checked(input, hx)
-        output, (last,) = self._run(input, (hx,))
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        output, (last,) = self._pass(input, (hx,))
         return output, last
 
 
@@ -333,9 +374,8 @@ class GRU(RNNBase):
             dtype=dtype,
         )
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        self._checked(input, hx)
-        output, (last,) = self._run(input, (hx,))
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        output, (last,) = self._pass(input, (hx,))
         return output, last
 
 
@@ -377,9 +417,8 @@ class LSTM(RNNBase):
         )
 
     def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self, input: Any, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
         hidden, cell = (None, None) if hx is None else hx
-        self._checked(input, hidden)
-        output, (last, last_cell) = self._run(input, (hidden, cell))
+        output, (last, last_cell) = self._pass(input, (hidden, cell))
         return output, (last, last_cell)

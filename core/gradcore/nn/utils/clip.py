@@ -75,13 +75,26 @@ def clip_grad_norm_(
         parameters = _told(clip_grad_norm_, parameters, (max_norm, norm_type, error_if_nonfinite))
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
-    factor = float(max_norm) / (float(total._a) + 1e-6)
+    _scale_to(gradients, float(max_norm), total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Scale all gradients by what brings `total_norm` down to `max_norm`."""
+    if graph.journal is not None:
+        parameters = _told(clip_grads_with_norm_, parameters, (max_norm, total_norm))
+    _scale_to(_gradients(parameters), float(max_norm), total_norm)
+
+
+def _scale_to(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
+    factor = max_norm / (float(total._a) + 1e-6)
     # "not >=" lets nan spread to every gradient, as torch.
     if not factor >= 1.0:
         for gradient in gradients:
             gradient._a *= gradient._a.dtype.type(factor)
             written(gradient, "clip_grad_norm_", False)
-    return total
 
 
 def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
