@@ -67,7 +67,7 @@ def measure(x: Any, n: int, row: Any, f: Any) -> None:
     exact = np.float64(squares)
     # Squares of what is tiny or huge in single precision say zero or infinity.
     if is_single(f) and (exact < 1e-28 or exact > 1e30) and zeros < n:
-        exact = 0.0
+        exact = np.float64(0.0)
         for i in range(n):
             exact += np.float64(x[i]) * np.float64(x[i])
     row[_SQUARES] += exact
