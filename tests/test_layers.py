@@ -46,6 +46,7 @@ LAYERS = (
     ("gradcore.settings", "gradcore.types"),
     ("gradcore.compat",),
     ("gradcore.utils",),
+    ("gradcore.native",),
     ("gradcore.replay",),
     ("gradcore.optim",),
     ("gradcore.nn",),
@@ -55,7 +56,7 @@ LAYERS = (
     ("gradcore.differentiate", "gradcore.printing"),
     ("gradcore.engine",),
     ("gradcore.ops",),
-    ("gradcore.modes",),
+    ("gradcore.modes", "gradcore.statistics"),
     ("gradcore.graph",),
     ("gradcore.dtypes", "gradcore.device", "gradcore.size"),
     ("gradcore.errors",),
@@ -66,6 +67,10 @@ HEAVY = {"torch", "onnx", "onnxruntime"}
 # (module, what it loads from above) -> why.
 UPWARD_STEPS = {
     ("paramscope.cli", "paramscope_gui.app"): "the command line starts the window",
+    (
+        "gradcore.replay.compiled",
+        "gradcore.native",
+    ): "replay loads native mode when a step asks for it; nobody else does",
     (
         "gradcore.ops.recurrent",
         "gradcore.differentiate",
