@@ -161,6 +161,12 @@ def rnn_sequence(
 # --- LSTM
 
 
+def _per_gate(values: tuple[float, ...], hidden: Array) -> Array:
+    """Return an array over batch and gates with one value for each gate."""
+    row = np.repeat(np.array(values, hidden.dtype), hidden.shape[-1])
+    return np.ascontiguousarray(np.broadcast_to(row, (*hidden.shape[:-1], row.size)))
+
+
 def _lstm_gradient(
     g: Any,
     needs: Any,
@@ -179,26 +185,34 @@ def _lstm_gradient(
         return _through_plain(_lstm_step, inputs, g[:3], needs, reverse)
     size = hidden.shape[-1]
     into_h, into_c = _zeros_or(g[1], hidden), _zeros_or(g[2], cell)
-    squashed = np.tanh(cells)
     before = _previous(cells, cell, reverse)
     into = np.empty_like(gates)
-    # The slope of each gate's squashing, for all times at once.
-    slope = active * (1 - active)
-    new = active[..., 2 * size : 3 * size]
-    slope[..., 2 * size : 3 * size] = 1 - new * new
-    from_leave = active[..., 3 * size :] * (1 - squashed * squashed)
+    is_squashed = _per_gate((1, 1, 0, 1), hidden)
+    is_new = _per_gate((0, 0, 1, 0), hidden)
+    square, slope = np.empty_like(is_new), np.empty_like(is_new)
+    squashed, change = np.empty_like(cell), np.empty_like(cell)
     for time in reversed(_order(len(gates), reverse)):
         if g[0] is not None:
             into_h += g[0][time]
         now, step = into[time], active[time]
-        np.multiply(into_h, squashed[time], out=now[:, 3 * size :])
-        into_c += into_h * from_leave[time]
+        np.tanh(cells[time], out=squashed)
+        np.multiply(squashed, squashed, out=change)
+        np.subtract(1, change, out=change)
+        change *= step[:, 3 * size :]
+        change *= into_h
+        into_c += change
+        np.multiply(into_h, squashed, out=now[:, 3 * size :])
         np.multiply(into_c, step[:, 2 * size : 3 * size], out=now[:, :size])
         np.multiply(into_c, before[time], out=now[:, size : 2 * size])
         np.multiply(into_c, step[:, :size], out=now[:, 2 * size : 3 * size])
-        now *= slope[time]
+        # The slope of a sigmoid is s (1 - s), that of tanh 1 - t t: one form for all four gates.
+        np.multiply(step, step, out=square)
+        np.multiply(step, is_squashed, out=slope)
+        slope += is_new
+        slope -= square
+        now *= slope
         into_c *= step[:, size : 2 * size]
-        into_h = now @ weight
+        np.matmul(now, weight, out=into_h)
     into_weight, into_bias = _weight_gradients(into, _previous(y, hidden, reverse), needs[3:])
     return [into, into_h, into_c, into_weight, into_bias]
 
@@ -224,21 +238,23 @@ def lstm_sequence(
     size = hidden.shape[-1]
     outputs = np.empty((*gates.shape[:2], size), gates.dtype)
     cells = np.empty_like(outputs)
-    active = gates + bias if bias is not None else gates.copy()
-    turned = np.ascontiguousarray(weight.T)
+    # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2: one tanh serves all four gates.
+    half, shift = _per_gate((0.5, 0.5, 1, 0.5), hidden), _per_gate((0.5, 0.5, 0, 0.5), hidden)
+    scale = np.repeat(np.array((0.5, 0.5, 1, 0.5), gates.dtype), size)
+    active = gates * scale if bias is None else gates + bias
+    if bias is not None:
+        active *= scale
+    turned = np.multiply(weight.T, scale, order="C")
+    room, part = np.empty_like(half), np.empty_like(cell)
     h, c = hidden, cell
     for time in _order(len(gates), reverse):
         now = active[time]
-        now += h @ turned
-        # sigmoid(x) is (1 + tanh(x / 2)) / 2: one tanh serves all four gates.
-        now[:, : 2 * size] *= 0.5
-        now[:, 3 * size :] *= 0.5
+        now += np.matmul(h, turned, out=room)
         np.tanh(now, out=now)
-        for part in (now[:, : 2 * size], now[:, 3 * size :]):
-            part += 1
-            part *= 0.5
+        now *= half
+        now += shift
         fresh = np.multiply(now[:, size : 2 * size], c, out=cells[time])
-        fresh += now[:, :size] * now[:, 2 * size : 3 * size]
+        fresh += np.multiply(now[:, :size], now[:, 2 * size : 3 * size], out=part)
         c = fresh
         h = np.tanh(c, out=outputs[time])
         h *= now[:, 3 * size :]
