@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import engine
 from gradcore.engine import Pass
-from gradcore.errors import AutogradError, ShapeError
+from gradcore.errors import AutogradError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, state, wrap
 from gradcore.ops.tape import current_node, leads_to
 
@@ -120,6 +120,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -130,6 +131,8 @@ def grad(
     with ``materialize_grads``.
     """
     roots, targets = _as_list(outputs), _as_list(inputs)
+    if not targets:
+        raise ValueRangeError("grad requires non-empty inputs.")
     for t in targets:
         if leads_to(t) is None:
             raise AutogradError(
@@ -140,7 +143,7 @@ def grad(
     gradients = [None] * len(roots) if grad_outputs is None else _as_list(grad_outputs)
     retain = create_graph if retain_graph is None else retain_graph
     run, capture = _run(roots, gradients, retain, create_graph, targets)
-    results = []
+    results: list[Any] = []
     for t in targets:
         node = current_node(t)
         g = run.grads.get(-id(t)) if node is None else capture[node.seq][t._port]
@@ -152,8 +155,8 @@ def grad(
                 g = np.zeros_like(t._a)
             elif not allow_unused:
                 raise AutogradError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. "
-                    "Set allow_unused=True if this is the desired behavior.",
+                    f"The differentiated Tensor at index {len(results)} appears to not have been "
+                    "used in the graph. Set allow_unused=True if this is the desired behavior.",
                     f"It has shape {t._a.shape}.",
                 )
         if g is not None and not isinstance(g, TensorBase):

@@ -119,6 +119,15 @@ class Function:
 
     _operation: _FunctionOperation | None = None
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: a Function is called by its class."""
+        raise AutogradError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method.",
+            f"`{type(self).__name__}` was made and called as an object.",
+            f"Call {type(self).__name__}.apply(...) instead.",
+        )
+
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; to be written by the subclass."""

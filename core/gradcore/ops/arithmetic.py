@@ -10,6 +10,7 @@ from gradcore import dtypes
 from gradcore.errors import AutogradError, DtypeError
 from gradcore.graph import TensorBase
 from gradcore.ops.elementwise import PAIRS, binary, conj, log, promoted_float
+from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, OPERATIONS, T, composite
 
 # --- arithmetic
@@ -27,7 +28,31 @@ def _subtract(x: Any, y: Any) -> Any:
     return np.subtract(x, y)
 
 
-sub = binary("sub", _subtract, lambda g: g, lambda g: -g, "Return ``input - other``.")
+def _meet_in_difference(x: Any, y: Any) -> tuple[Any, Any]:
+    """Refuse a bool tensor in a difference, as torch; two of them, the kernel refuses."""
+    for one, other in ((x, y), (y, x)):
+        if _is_bool(one) and not _is_bool(other):
+            raise DtypeError(
+                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+                "trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+                "",
+                "Convert it first, for instance with .float().",
+            )
+    return promoted(x, y)
+
+
+def _is_bool(x: Any) -> bool:
+    return isinstance(x, bool) or (isinstance(x, np.ndarray) and x.dtype.kind == "b")
+
+
+sub = binary(
+    "sub",
+    _subtract,
+    lambda g: g,
+    lambda g: -g,
+    "Return ``input - other``.",
+    adapt=_meet_in_difference,
+)
 mul = binary(
     "mul",
     np.multiply,
@@ -66,6 +91,7 @@ rsub = binary(
     lambda g: g,
     "Return ``other - input``.",
     PAIRS,
+    adapt=_meet_in_difference,
     methods=False,
     inplace=False,
     grad_name="Rsub#1",

@@ -24,7 +24,7 @@ from gradcore.graph import (
     written,
 )
 from gradcore.ops.entry import Operation
-from gradcore.ops.numbers import broadcast_failed, promoted
+from gradcore.ops.numbers import broadcast_failed, dtype_refused, promoted
 from gradcore.ops.tape import apply, current_node
 
 ndarray = np.ndarray
@@ -185,7 +185,10 @@ def make_unary(op: Operation) -> Callable[..., Any]:
         a = input._a
         if adapt is not None and a.dtype.kind in "iub":
             (a,) = adapt(a)
-        t = wrap(kernel(a))
+        try:
+            t = wrap(kernel(a))
+        except TypeError as error:
+            raise dtype_refused(op.name, (a,), error) from None
         recorded = False
         if differentiable and state.grad:
             edge: Any = input._node if input._view is None else current_node(input)
@@ -214,6 +217,8 @@ def make_binary(op: Operation) -> Callable[..., Any]:
     """Return the public function of an element-wise or matrix operation on two tensors."""
     kernel = op.kernel
     meet = op.adapt or promoted
+    # Two integers may still become floats, as in a division.
+    adapts = op.adapt is not None and op.adapt is not promoted
     name = op.name
     differentiable = op.differentiable
     failed = op.failed or broadcast_failed
@@ -228,7 +233,7 @@ def make_binary(op: Operation) -> Callable[..., Any]:
             x = input._a
             if right:
                 y = other._a
-                if x.dtype is not y.dtype:
+                if x.dtype is not y.dtype or (adapts and x.dtype.kind in "iub"):
                     x, y = meet(x, y)
             elif type(other) is float and x.dtype.kind == "f":
                 y = other
@@ -244,6 +249,8 @@ def make_binary(op: Operation) -> Callable[..., Any]:
             a = kernel(x, y)
         except ValueError as error:
             raise failed(name, (x, y), error) from None
+        except TypeError as error:
+            raise dtype_refused(name, (x, y), error) from None
         if type(a) is not ndarray:
             a = np.asarray(a)
         t = new(graph.TENSOR)

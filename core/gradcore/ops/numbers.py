@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, DtypeError, ShapeError
+from gradcore.errors import ArgumentError, DtypeError, ShapeError, UnsupportedDtypeError
 
 ndarray = np.ndarray
 
@@ -126,3 +126,17 @@ _LONG_NAMES = {
 def long_name(x: Array) -> str:
     """Return the name torch's messages give a dtype, such as ``Float``."""
     return _LONG_NAMES.get(str(x.dtype), str(x.dtype))
+
+
+def dtype_refused(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
+    """Return the error to raise where NumPy has no form of an operation for a dtype."""
+    given = [item for item in arrays if isinstance(item, ndarray)]
+    if not given or "not supported for the input types" not in str(error):
+        return error
+    kind = dtypes.common(given[0], given[-1])
+    return UnsupportedDtypeError(
+        f'"{name}_cpu" not implemented for \'{_LONG_NAMES.get(str(kind), str(kind))}\'',
+        f"The inputs have {', '.join(str(dtypes.of(item)) for item in given)}.",
+        "Convert them first.",
+        dtypes=tuple(dtypes.of(item) for item in given),
+    )

@@ -7,9 +7,10 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import UnsupportedDtypeError
+from gradcore.errors import DtypeError, UnsupportedDtypeError
 from gradcore.ops.blocked import blocked_softmax, blocked_softmax_slope, worth_blocks
 from gradcore.ops.comparison import sgn
+from gradcore.ops.elementwise import to_float
 from gradcore.ops.reduction import (
     _ADD,
     _MAXIMUM,
@@ -122,6 +123,7 @@ log_softmax = _soft("log_softmax", log_softmax_of)
 )
 def logsumexp(input: Array, dim: Any, keepdim: bool = False) -> Any:
     """Return ``log(sum(exp(input)))`` without overflow."""
+    (input,) = to_float(input)
     where = along(dim, input.ndim)
     top = _MAXIMUM.reduce(input, axis=where, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(input.dtype)
@@ -154,6 +156,12 @@ def _var_back(g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> A
 @operation("var", gradient={"input": _var_back}, functions=False, parity=None)
 def var_of(input: Array, dim: Any, correction: Any, keepdim: bool) -> Any:
     """Return the variance; divided by the count less ``correction``."""
+    if input.dtype.kind not in "fc":
+        raise DtypeError(
+            "std and var only support floating point and complex dtypes",
+            f"The input has dtype {dtypes.of(input)}.",
+            "Convert it first, for instance with .float().",
+        )
     where = along(dim, input.ndim)
     n = count(input.shape, dim)
     middle = _ADD.reduce(input, axis=where, keepdims=True) / max(n, 1)

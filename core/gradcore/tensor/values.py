@@ -120,9 +120,6 @@ class Values(History):
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         return printing.tensor_text(self)
 
-    def __str__(self) -> str:
-        return printing.tensor_text(self)
-
     def __format__(self, spec: str) -> str:
         if self._a.ndim == 0:
             return format(self.item(), spec) if spec else str(self.item())

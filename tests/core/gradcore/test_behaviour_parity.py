@@ -47,6 +47,12 @@ t.ones(2).item()
 3 in t.arange(5)
 9 in t.arange(5)
 t.tensor([1, 2]) / 2
+t.tensor([1, 2]) / t.tensor([3, 4])
+t.tensor([1, 2]) / t.tensor([3, 4], dtype=t.int32)
+t.tensor(3) / t.tensor(4)
+t.tensor([True]) / t.tensor([True])
+t.tensor([1, 2]).div(t.tensor([3, 4]))
+t.atan2(t.tensor([1, 2]), t.tensor([3, 4]))
 t.tensor([1, 2]) // 2
 t.tensor([-7, 7]) // 2
 t.tensor([-7, 7]) % 3
@@ -57,6 +63,16 @@ t.tensor([True, False]) + True
 t.tensor([True, False]) + 1
 t.tensor([True, False]) * 2.0
 t.tensor([True]) - t.tensor([True])
+t.tensor([True]) - 1.0
+1 - t.tensor([True])
+t.tensor([True]) - t.tensor([1])
+t.tensor([1.0]) - t.tensor([True])
+t.tensor([1.0]) & t.tensor([1.0])
+t.tensor([1, 2]).var()
+t.tensor([1, 2]).std()
+t.tensor([1, 2]).logsumexp(0)
+str(t.nn.Parameter(t.ones(2)))
+t.autograd.grad((t.ones(1, requires_grad=True) * 2).sum(), [], only_inputs=True)
 t.tensor([1, 2], dtype=t.int32) + t.tensor([1., 2.])
 t.tensor([1, 2], dtype=t.int32) + t.tensor(1, dtype=t.int64)
 t.tensor([1, 2], dtype=t.int32) + t.tensor([1, 2])
