@@ -91,6 +91,9 @@ class Builder(Protocol):
     def view(self, x: Operand, shape: tuple[int, ...], offset: int = 0) -> Operand:
         """Return values of a contiguous ``x`` from the ``offset``-th on, in another shape."""
 
+    def expect(self, flag: Operand) -> None:
+        """Leave the step here if ``flag``, one int64, is not zero: it is then run as it is."""
+
     def call(self, kernel: Kernel, *words: Any, reals: Sequence[float] = (), dtype: Any) -> None:
         """Let ``kernel`` run here: ``words`` are operands and integers, ``dtype`` its own."""
 

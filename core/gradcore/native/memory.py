@@ -8,7 +8,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[misc]  # numba is untyped
+@intrinsic
 def pointer(typing_context: Any, address: Any, like: Any) -> Any:
     """Return ``address`` as a pointer to the same kind of values as ``like`` points to."""
 
@@ -35,7 +35,7 @@ floats32_at = _pointer_to(types.float32)
 floats64_at = _pointer_to(types.float64)
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def width_of(typing_context: Any, like: Any) -> Any:
     """Return how many bytes one value has that ``like`` points to."""
 
@@ -46,7 +46,7 @@ def width_of(typing_context: Any, like: Any) -> Any:
     return types.int64(like), generate
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def call_kernel(typing_context: Any, function: Any, words: Any, reals: Any) -> Any:
     """Call the kernel at the address ``function``."""
 

@@ -1,0 +1,106 @@
+"""Compiles kernels and runs tables of them: the only place that knows how numba is used.
+
+Each kernel is compiled for one dtype when a program first needs it, and kept on disk: beside this
+file, or in the user's cache folder where that may not be written. The name under which it is kept
+holds a digest of every file here, since numba itself looks at one file only.
+"""
+
+import hashlib
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from gradcore.native.entry import Kernel
+from gradcore.native.memory import call_kernel, integers_at
+
+Dtype = np.dtype[Any]
+ROW = 3
+"""How many words a row of a program has: kernel, words, numbers."""
+_REALS = {"float32": types.float32, "float64": types.float64}
+_FLAGS = {"reassoc", "nsz", "contract", "arcp"}
+"""What the compiler may do to sums and products; NaN and infinity it has to respect."""
+_lock = threading.Lock()
+
+
+def _drive(code: Any, count: Any) -> Any:
+    """Run rows of a program; return how many were passed before a check failed, or all.
+
+    A row without a kernel is a check: it stops the program if what its word points to is not zero.
+    """
+    rows = integers_at(code)
+    for i in range(count):
+        function = rows[3 * i]
+        if function:
+            call_kernel(function, rows[3 * i + 1], rows[3 * i + 2])
+        elif integers_at(integers_at(rows[3 * i + 1])[0])[0]:
+            return i
+    return count
+
+
+@cache
+def _digest() -> str:
+    """Return what tells one state of the files in this folder from another."""
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _marked(function: Any) -> Any:
+    """Give a function the digest as a part of its name, by which numba's cache finds it."""
+    mark = f"_{_digest()}"
+    if not function.__qualname__.endswith(mark):
+        function.__qualname__ += mark
+    return function
+
+
+def _compiled(decorate: Any, function: Any) -> Any:
+    """Return the compiled function, kept on disk where there is a place for it."""
+    try:
+        return decorate(cache=True)(_marked(function))
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        return decorate(cache=False)(function)
+
+
+@cache
+def driver() -> Any:
+    """Return ``drive(code, count)``, which runs without the interpreter's lock."""
+    signature = types.int64(types.int64, types.int64)
+
+    def decorate(cache: bool) -> Any:
+        return numba.njit(signature, nogil=True, error_model="numpy", cache=cache)
+
+    with _lock:
+        return _compiled(decorate, _drive)
+
+
+def address(kernel: Kernel, dtype: Dtype) -> int:
+    """Return where the machine code of ``kernel`` for ``dtype`` is."""
+    found = kernel.addresses.get(dtype.name)
+    if found is not None:
+        return found
+    real = _REALS[dtype.name]
+    signature = types.void(types.CPointer(types.int64), types.CPointer(real))
+
+    def decorate(cache: bool) -> Any:
+        return numba.cfunc(
+            signature, nopython=True, error_model="numpy", fastmath=_FLAGS, cache=cache
+        )
+
+    with _lock:
+        made = kernel.addresses.get(dtype.name)
+        if made is None:
+            code = _compiled(decorate, kernel.function)
+            _KEPT.append(code)
+            made = kernel.addresses[dtype.name] = int(code.address)
+    return made
+
+
+_KEPT: list[Any] = []

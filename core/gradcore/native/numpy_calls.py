@@ -1,0 +1,431 @@
+"""How calls of NumPy are said in kernels: one lowering for each function that programs are made of.
+
+A lowering gets the table, the arguments and options of the call with operands in place of arrays,
+and ``like``: what NumPy itself gave, for its shape and dtype.
+"""
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gradcore.native import basic, steps
+from gradcore.native.builder import BOOL, DOUBLE, INTEGER, SINGLE, Table, UnsupportedError
+from gradcore.native.entry import Operand
+from gradcore.native.layout import viewed, whole
+from gradcore.native.products import matmul
+from gradcore.replay.inline import expect
+
+Call = Callable[..., Any]
+CALLS: dict[Any, Call] = {}
+"""The lowering of each function of NumPy that has one."""
+_FLOATS = (SINGLE, DOUBLE)
+
+
+def _lowers(*functions: Any) -> Callable[[Call], Call]:
+    def enter(lowering: Call) -> Call:
+        for function in functions:
+            CALLS[function] = lowering
+        return lowering
+
+    return enter
+
+
+def number_of(x: Any) -> float | None:
+    """Return a Python or NumPy number as float; None for anything else."""
+    if isinstance(x, (bool, int, float, np.generic)) or (
+        isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "fiub"
+    ):
+        return float(x)
+    return None
+
+
+def _sources(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for x in arguments:
+        value = x if isinstance(x, Operand) else number_of(x)
+        if value is None:
+            raise UnsupportedError
+        found.append(value)
+    return tuple(found)
+
+
+def _working_dtype(sources: tuple[Any, ...], result: Any) -> Any:
+    """Return the float dtype to work in: that of the result or, for truth values, the inputs'."""
+    if result in _FLOATS:
+        return result
+    kinds = {x.dtype for x in sources if isinstance(x, Operand)}
+    if result != BOOL or not kinds <= {SINGLE, DOUBLE, BOOL}:
+        raise UnsupportedError
+    return DOUBLE if DOUBLE in kinds else SINGLE
+
+
+def _into(table: Table, options: dict[str, Any], like: Any) -> Operand:
+    """Return where a result goes: the ``out`` of the call, or a new array."""
+    out = options.pop("out", None)
+    if any(value is not None for value in options.values()):
+        raise UnsupportedError
+    if isinstance(out, tuple):
+        out = out[0]
+    return table.empty(like.shape, like.dtype) if out is None else out
+
+
+def stored(table: Table, what: int, target: Operand, sources: tuple[Any, ...]) -> Operand:
+    """Work out an element-wise step into any layout."""
+    dtype = _working_dtype(sources, target.dtype)
+    if target.is_contiguous:
+        return table.element(what, target, *sources, dtype=dtype)
+    made = table.element(what, table.empty(target.shape, target.dtype), *sources, dtype=dtype)
+    table.copy(target, made)
+    return target
+
+
+_ELEMENTWISE = {
+    np.add: steps.ADD, np.subtract: steps.SUBTRACT, np.multiply: steps.MULTIPLY,
+    np.divide: steps.DIVIDE, np.maximum: steps.MAXIMUM, np.minimum: steps.MINIMUM,
+    np.less: steps.LESS, np.less_equal: steps.LESS_EQUAL, np.greater: steps.GREATER,
+    np.greater_equal: steps.GREATER_EQUAL, np.equal: steps.EQUAL, np.not_equal: steps.NOT_EQUAL,
+    np.logical_and: steps.AND, np.logical_or: steps.OR, np.logical_xor: steps.XOR,
+    np.negative: steps.NEGATIVE, np.absolute: steps.ABS, np.fabs: steps.ABS,
+    np.square: steps.SQUARE, np.sqrt: steps.SQRT, np.reciprocal: steps.RECIPROCAL,
+    np.sign: steps.SIGN, np.logical_not: steps.NOT, np.exp: steps.EXP, np.expm1: steps.EXPM1,
+    np.log: steps.LOG, np.log1p: steps.LOG1P, np.tanh: steps.TANH, np.sin: steps.SIN,
+    np.cos: steps.COS, np.arctan: steps.ATAN, np.floor: steps.FLOOR, np.ceil: steps.CEIL,
+    np.trunc: steps.TRUNC, np.rint: steps.RINT, np.positive: steps.COPY,
+    np.conjugate: steps.COPY,
+}  # fmt: skip
+_ON_TRUTH = {
+    np.bitwise_and: steps.AND, np.bitwise_or: steps.OR, np.bitwise_xor: steps.XOR,
+    np.invert: steps.NOT,
+}  # fmt: skip
+
+
+def elementwise(
+    table: Table, function: Any, arguments: tuple[Any, ...], options: dict[str, Any], like: Any
+) -> Operand:
+    """Lower a ufunc."""
+    sources = _sources(arguments[: function.nin])
+    options = dict(options)
+    if len(arguments) > function.nin:
+        options["out"] = arguments[function.nin]
+    target = _into(table, options, like)
+    if function is np.power:
+        return _power(table, target, sources)
+    if function is np.isnan:
+        return stored(table, steps.NOT_EQUAL, target, (sources[0], sources[0]))
+    what = _ELEMENTWISE.get(function)
+    if what is None and all(x.dtype == BOOL for x in (target, *sources) if isinstance(x, Operand)):
+        what = _ON_TRUTH.get(function)
+    if what is None:
+        raise UnsupportedError
+    return stored(table, what, target, sources)
+
+
+def _power(table: Table, target: Operand, sources: tuple[Any, ...]) -> Operand:
+    exponent = sources[1]
+    if exponent == 2.0:
+        return stored(table, steps.SQUARE, target, sources[:1])
+    if exponent == 0.5:
+        return stored(table, steps.SQRT, target, sources[:1])
+    return stored(table, steps.POWER, target, sources)
+
+
+def is_elementwise(function: Any) -> bool:
+    """Tell whether a function is a ufunc that chains may know."""
+    known = function in _ELEMENTWISE or function in _ON_TRUTH
+    return known or function in (np.power, np.isnan)
+
+
+@_lowers(np.where)
+def _where(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    mask, *rest = _sources(arguments)
+    if len(rest) != 2 or options or not isinstance(mask, Operand) or mask.dtype != BOOL:
+        raise UnsupportedError
+    if like.dtype not in _FLOATS:
+        raise UnsupportedError
+    return stored(table, steps.WHERE, table.empty(like.shape, like.dtype), (mask, *rest))
+
+
+@_lowers(np.clip)
+def _clip(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    low, high = (*arguments[1:], None, None)[:2]
+    low, high = options.pop("min", low), options.pop("max", high)
+    (x,) = _sources(arguments[:1])
+    target = _into(table, options, like)
+    if like.dtype not in _FLOATS:
+        raise UnsupportedError
+    for what, limit in ((steps.MAXIMUM, low), (steps.MINIMUM, high)):
+        if limit is not None:
+            made = table.empty(like.shape, like.dtype)
+            x = stored(table, what, made, (x, *_sources((limit,))))
+    return stored(table, steps.COPY, target, (x,))
+
+
+@_lowers(np.ndarray.astype, np.copy, np.ndarray.copy, np.array, np.ascontiguousarray)
+def _copied(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    x = arguments[0]
+    target = table.empty(like.shape, like.dtype)
+    return _assigned(table, target, x)
+
+
+def _assigned(table: Table, target: Operand, x: Any) -> Operand:
+    """Write an operand or a number into a target."""
+    if isinstance(x, Operand) and x.dtype == target.dtype:
+        table.copy(target, x)
+        return target
+    (source,) = _sources((x,))
+    dtype = target.dtype if target.dtype in _FLOATS else None
+    if dtype is None and isinstance(source, Operand) and source.dtype in _FLOATS:
+        dtype = source.dtype
+    if dtype is None or (target.dtype == INTEGER and isinstance(source, Operand)):
+        raise UnsupportedError
+    if target.is_contiguous:
+        return table.element(steps.COPY, target, source, dtype=dtype)
+    made = table.element(steps.COPY, table.empty(target.shape, target.dtype), source, dtype=dtype)
+    table.copy(target, made)
+    return target
+
+
+@_lowers(np.copyto)
+def _written(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    target, source = arguments
+    options.pop("casting", None)
+    if options:
+        raise UnsupportedError
+    return _assigned(table, target, source)
+
+
+@_lowers(operator.setitem)
+def _set(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    target, key, source = arguments
+    part = _part(target, key)
+    _assigned(table, part, source)
+    return part
+
+
+def _part(x: Operand, key: Any) -> Operand:
+    """Return a view by numbers and slices."""
+    keys = key if isinstance(key, tuple) else (key,)
+    if not all(item is None or item is Ellipsis or type(item) in (int, slice) for item in keys):
+        raise UnsupportedError
+    if Ellipsis not in keys:
+        keys = (*keys, Ellipsis)
+    view = viewed(x, operator.getitem, keys)
+    if view is None:
+        raise UnsupportedError
+    return view  # type: ignore[no-any-return]  # one view, not several
+
+
+@_lowers(operator.getitem)
+def _got(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    return _part(arguments[0], arguments[1])
+
+
+_MOVES = {
+    np.ndarray.transpose, np.ndarray.swapaxes, np.ndarray.squeeze, np.transpose, np.swapaxes,
+    np.moveaxis, np.squeeze, np.expand_dims, np.broadcast_to, np.flip,
+}  # fmt: skip
+
+
+def is_view(function: Any) -> bool:
+    """Tell whether a function only looks at its argument in another way."""
+    return function in _MOVES
+
+
+def view(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> Operand:
+    """Lower one of these functions."""
+    if not isinstance(arguments[0], Operand):
+        raise UnsupportedError
+    made = viewed(arguments[0], function, *arguments[1:], **options)
+    if not isinstance(made, Operand):
+        raise UnsupportedError
+    return made
+
+
+@_lowers(np.ndarray.reshape, np.reshape, np.ndarray.ravel, np.ravel, np.atleast_1d)
+def _reshaped(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    x = arguments[0]
+    if options.get("order", "C") != "C":
+        raise UnsupportedError
+    return table.view(table.contiguous(x), like.shape)
+
+
+@_lowers(np.ndarray.view)
+def _bits(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    x = arguments[0]
+    if like.dtype != x.dtype:
+        raise UnsupportedError
+    return Operand(x.shape, x.dtype, x.strides, x.place)
+
+
+@_lowers(np.split)
+def _split(table: Table, arguments: Any, options: Any, like: Any) -> Any:
+    made = viewed(arguments[0], np.split, *arguments[1:], **options)
+    if any(one is None for one in made):
+        raise UnsupportedError
+    return made
+
+
+@_lowers(np.concatenate)
+def _concatenated(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    axis = arguments[1] if len(arguments) > 1 else options.get("axis", 0)
+    parts = list(arguments[0])
+    if axis is None or set(options) - {"axis"} or not all(isinstance(x, Operand) for x in parts):
+        raise UnsupportedError
+    return _joined(table, parts, axis % like.ndim, like, False)
+
+
+@_lowers(np.stack)
+def _stacked(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    axis = arguments[1] if len(arguments) > 1 else options.get("axis", 0)
+    parts = list(arguments[0])
+    if set(options) - {"axis"} or not all(isinstance(x, Operand) for x in parts):
+        raise UnsupportedError
+    return _joined(table, parts, axis % like.ndim, like, True)
+
+
+def _joined(table: Table, parts: list[Any], axis: int, like: Any, is_stack: bool) -> Operand:
+    target = table.empty(like.shape, like.dtype)
+    start = 0
+    for x in parts:
+        length = 1 if is_stack else x.shape[axis]
+        place = start if is_stack else slice(start, start + length)
+        _assigned(table, _part(target, (*[slice(None)] * axis, place)), x)
+        start += length
+    return target
+
+
+@_lowers(np.zeros_like, np.ones_like, np.full_like, np.empty_like)
+def _filled(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    raise UnsupportedError
+
+
+# --- reductions
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(item % ndim for item in given)) if ndim else ()
+
+
+def _reduced(table: Table, kernel: Any, given: Any, axis: Any, last: tuple[int, ...]) -> Operand:
+    """Reduce over axes, one run of neighbours after the other, from the last."""
+    if not isinstance(given, Operand) or given.dtype not in _FLOATS:
+        raise UnsupportedError
+    axes = list(_axes(axis, len(given.shape)))
+    x: Operand = table.contiguous(given)
+    shape = list(x.shape)
+    while axes:
+        end = axes[-1] + 1
+        start = end
+        while axes and axes[-1] == start - 1:
+            start = axes.pop()
+        outer, middle, inner = (
+            math.prod(shape[:start]), math.prod(shape[start:end]), math.prod(shape[end:])
+        )  # fmt: skip
+        shape[start:end] = [1] * (end - start)
+        made = table.empty(shape, x.dtype)
+        if middle == 0 and last:
+            raise UnsupportedError
+        table.call(kernel, made, x, outer, middle, inner, *last, dtype=x.dtype)
+        x = made
+    return x
+
+
+def _reduction(kernel: Any, last: tuple[int, ...] = (), is_mean: bool = False) -> Call:
+    def lower(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+        x = arguments[0]
+        axis = arguments[1] if len(arguments) > 1 else options.pop("axis", _default(options))
+        options.pop("keepdims", None)
+        if options.pop("initial", None) is not None and not last:
+            raise UnsupportedError
+        if len(arguments) > 2 or like.dtype != x.dtype:
+            raise UnsupportedError
+        kind = options.pop("dtype", None)
+        out = options.pop("out", None)
+        if out is not None or options or (kind is not None and kind != x.dtype):
+            raise UnsupportedError
+        made = table.view(_reduced(table, kernel, x, axis, last), like.shape)
+        if is_mean:
+            count = x.size // max(made.size, 1)
+            target = table.empty(like.shape, like.dtype)
+            return table.element(steps.DIVIDE, target, made, float(count))
+        return made
+
+    return lower
+
+
+def _default(options: dict[str, Any]) -> Any:
+    """Return the axis of a reduction that names none: a ufunc's takes the first, others all."""
+    return options.pop("_axis", None)
+
+
+def _over_first(lowering: Call) -> Call:
+    def lower(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+        made: Operand = lowering(table, arguments, {"_axis": 0, **options}, like)
+        return made
+
+    return lower
+
+
+_sum, _mean = _reduction(basic.sums), _reduction(basic.sums, is_mean=True)
+_largest, _smallest = _reduction(basic.extremes, (1,)), _reduction(basic.extremes, (0,))
+_lowers(np.ndarray.sum, np.sum)(_sum)
+_lowers(np.ndarray.mean, np.mean)(_mean)
+_lowers(np.ndarray.max, np.max, np.amax)(_largest)
+_lowers(np.ndarray.min, np.min, np.amin)(_smallest)
+REDUCTIONS: tuple[tuple[Any, Call], ...] = (
+    (np.add, _over_first(_sum)),
+    (np.maximum, _over_first(_largest)),
+    (np.minimum, _over_first(_smallest)),
+)
+
+
+# --- products
+
+
+@_lowers(np.matmul, np.dot, np.ndarray.dot)
+def _product(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    x, y = arguments[:2]
+    target = _into(table, dict(options), like)
+    if isinstance(x, np.ndarray) and x.ndim == 1 and isinstance(y, Operand) and (x == 1).all():
+        # A sum over rows, as `column_sum` writes it.
+        return _summed_rows(table, y, target)
+    x, y = (table.constant(one) if isinstance(one, np.ndarray) else one for one in (x, y))
+    if not (isinstance(x, Operand) and isinstance(y, Operand)):
+        raise UnsupportedError
+    return matmul(table, x, y, target)
+
+
+def _summed_rows(table: Table, y: Operand, target: Operand) -> Operand:
+    if len(y.shape) != 2 or not target.is_contiguous or y.dtype not in _FLOATS:
+        raise UnsupportedError
+    rows, columns = y.shape
+    table.call(basic.sums, target, table.contiguous(y), 1, rows, columns, dtype=y.dtype)
+    return target
+
+
+# --- branches
+
+
+@_lowers(expect)
+def _expected(table: Table, arguments: Any, options: Any, like: Any) -> None:
+    value, found = arguments
+    if not isinstance(value, Operand) or value.size != 1:
+        raise UnsupportedError
+    dtype = value.dtype if value.dtype in _FLOATS else SINGLE
+    if value.dtype not in (*_FLOATS, BOOL):
+        raise UnsupportedError
+    flag = table.empty((), INTEGER)
+    truth = table.element(steps.NOT_EQUAL, table.empty((), dtype), whole_of(value), 0.0)
+    table.element(steps.NOT_EQUAL, flag, truth, float(found), dtype=dtype)
+    table.expect(flag)
+
+
+def whole_of(x: Operand) -> Operand:
+    """Return the only value of an operand as a scalar."""
+    return whole((), x.dtype, *x.place)

@@ -1,0 +1,165 @@
+"""Optimizers inside of a native program: their rows, and whether their state is still theirs."""
+
+from collections.abc import Iterable
+from itertools import repeat
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import Counter, TensorBase, counter, tick
+from gradcore.native.builder import DOUBLE, SINGLE, Launch, UnsupportedError
+from gradcore.native.entry import Operand
+from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
+from gradcore.native.layout import Storage, address_of, whole
+from gradcore.optim.optimizer import Optimizer
+
+_ARRAY = attrgetter("_a")
+_GRAD = attrgetter("_grad")
+STATISTICS = 16
+"""How many numbers are told of each tensor when statistics are asked for."""
+
+
+def stepper_of(optimizer: Any) -> Stepper | None:
+    """Return the native form of an optimizer, if it has one."""
+    kind = type(optimizer)
+    if kind.__module__.partition(".")[0] != "gradcore":
+        return None
+    return OPTIMIZERS.get(kind.__name__)
+
+
+class NativeGroup:
+    """One group of an optimizer: the words of its kernel, and what must stay as it is."""
+
+    def __init__(
+        self, optimizer: Optimizer, group: dict[str, Any], gradients: dict[int, Operand]
+    ) -> None:
+        stepper = stepper_of(optimizer)
+        if stepper is None:
+            raise UnsupportedError
+        self.optimizer = optimizer
+        self.group = group
+        self.stepper = stepper
+        self.moved: list[TensorBase] = [p for p in group["params"] if id(p) in gradients]
+        self._absent = [p for p in group["params"] if id(p) not in gradients]
+        self._params = list(group["params"])
+        self._values = list(group.values())
+        numbers = self._numbers()
+        if numbers is None:
+            raise UnsupportedError
+        self.settings = np.array(numbers, np.float64)
+        self.statistics = np.zeros((max(len(self.moved), 1), STATISTICS), np.float64)
+        self._states = optimizer.state
+        self._owners: list[Any] = []
+        self._names: list[str] = []
+        self._tensors: list[Any] = []
+        self._present: list[TensorBase] = []
+        self._arrays: list[Any] = []
+        self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
+        self._counters: list[Counter] = [counter(p) for p in self.moved]
+
+    def _numbers(self) -> list[float] | None:
+        if any(isinstance(value, TensorBase) for value in self._values):
+            return None
+        return self.stepper.settings(self.group)
+
+    def _row(self, p: TensorBase, gradient: Operand) -> list[Any]:
+        state = self.optimizer.state.get(p)
+        kind = p._a.dtype
+        if not state or kind not in (SINGLE, DOUBLE) or not p._a.flags.c_contiguous:
+            raise UnsupportedError
+        row: list[Any] = [address_of(p._a), gradient]
+        names = ("step", *self.stepper.state) if self.stepper.counts else self.stepper.state
+        row += [] if self.stepper.counts else [0]
+        for name in names:
+            row.append(self._held(state, name, p))
+        return [*row, p._a.size]
+
+    def _held(self, state: dict[str, Any], name: str, p: TensorBase) -> int:
+        t = state.get(name)
+        self._owners.append(state)
+        self._names.append(name)
+        self._tensors.append(t)
+        if t is None:
+            return 0
+        if not isinstance(t, TensorBase) or not t._a.flags.c_contiguous:
+            raise UnsupportedError
+        if t._a.ndim and (t._a.shape != p._a.shape or t._a.dtype != p._a.dtype):
+            raise UnsupportedError
+        if not t._a.ndim and t._a.dtype != SINGLE:
+            raise UnsupportedError
+        self._present.append(t)
+        self._arrays.append(t._a)
+        return address_of(t._a)
+
+    def launches(self, measured: bool) -> Iterable[Launch]:
+        """Yield the kernels that move the group, one for each dtype in it."""
+        settings = whole(self.settings.shape, DOUBLE, Storage(0, self.settings))
+        for kind in (SINGLE, DOUBLE):
+            rows = [
+                row for p, row in zip(self.moved, self._rows, strict=True) if p._a.dtype == kind
+            ]
+            if not rows:
+                continue
+            start = next(i for i, p in enumerate(self.moved) if p._a.dtype == kind)
+            if measured and any(p._a.dtype != kind for p in self.moved):
+                raise UnsupportedError
+            statistics = address_of(self.statistics) + start * 8 if measured else 0
+            words = [len(rows), settings, statistics, *[word for row in rows for word in row]]
+            yield Launch(self.stepper.kernel, tuple(words), (), kind)
+
+    def holds(self) -> bool:
+        """Tell whether tensors and state are as they were; take over settings that changed."""
+        optimizer, group = self.optimizer, self.group
+        if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
+            return False
+        if optimizer.state is not self._states or optimizer._inside:
+            return False
+        if not all(map(is_, map(dict.get, self._owners, self._names), self._tensors)):
+            return False
+        if not all(map(is_, map(_ARRAY, self._present), self._arrays)):
+            return False
+        if self._absent and not all(map(is_, map(_GRAD, self._absent), repeat(None))):
+            return False
+        params = group["params"]
+        if len(params) != len(self._params) or not all(map(is_, params, self._params)):
+            return False
+        if len(group) != len(self._values) or not all(map(is_, group.values(), self._values)):
+            self._values = list(group.values())
+            numbers = self._numbers()
+            if numbers is None:
+                return False
+            self.settings[:] = numbers
+        return True
+
+    def stepped(self) -> None:
+        """Note that the kernel has moved the group."""
+        stamp = tick()
+        for one in self._counters:
+            one.count += 1
+            one.stamp = stamp
+            one.what = "step"
+            one.where = ""
+        self.optimizer._opt_called = True
+
+    def arrays(self) -> list[Any]:
+        """Return everything that the kernel writes."""
+        return [*[p._a for p in self.moved], *self._arrays]
+
+
+def groups_of(late: list[Any], gradients: dict[int, Operand]) -> list[NativeGroup] | None:
+    """Return the groups of all optimizers that a step ends with; None: they stay with Python."""
+    groups = []
+    for function, args in late:
+        optimizer = getattr(function, "__self__", None)
+        if args or not isinstance(optimizer, Optimizer):
+            return None
+        try:
+            groups += [
+                NativeGroup(optimizer, group, gradients)
+                for group in optimizer.param_groups
+                if any(id(p) in gradients for p in group["params"])
+            ]
+        except UnsupportedError:
+            return None
+    return groups

@@ -1,0 +1,340 @@
+"""A native program with its tensors: run, handed out, and rehearsed before it is trusted."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter, is_
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import wrap, written
+from gradcore.native.builder import PythonCall, operands_of
+from gradcore.native.entry import Operand
+from gradcore.native.fusing import fused, storages, touched, without_dead
+from gradcore.native.layout import Storage, address_of
+from gradcore.native.lowering import Lowered
+from gradcore.native.machine import address, driver
+from gradcore.native.optimizing import NativeGroup, groups_of
+from gradcore.native.table import Layout, array_of
+from gradcore.random import default_generator
+from gradcore.replay.program import Program, RefusalError, Returned
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
+"""How far native results may be from those of the step itself, as a share of the largest one."""
+_GRAD = attrgetter("_grad")
+_COUNTER = attrgetter("_vc")
+
+
+class NativeStep:
+    """A program in native form, for one set of tensors."""
+
+    def __init__(self, program: Program, inputs: Sequence[Any]) -> None:
+        self.program = program
+        lowered = Lowered(program, inputs)
+        self._returned = [
+            lowered.settled(lowered.operand(value)) for value in _values(program.returned)
+        ]
+        known = {
+            id(one.leaf): x
+            for one, x in zip(program.gradients, lowered.gradients, strict=True)
+            if one.fresh
+        }
+        is_plain = len(known) == len(program.gradients)
+        found = groups_of(program.late, known) if is_plain else None
+        self.groups: list[NativeGroup] = found or []
+        self._late = [] if found is not None else list(program.late)
+        self._copied = _apart(lowered)
+        instructions = without_dead(lowered.table.instructions, lowered.outputs)
+        instructions = fused(lowered.table, instructions, lowered.outputs)
+        for group in self.groups:
+            instructions += group.launches(False)
+        self._instructions = instructions
+        self._gradients = lowered.gradients
+        self._inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
+        self._writes = [t for t, _ in program.written]
+        self.python_calls = sum(isinstance(one, PythonCall) for one in instructions)
+
+    @property
+    def kernels(self) -> int:
+        """How many instructions run as machine code."""
+        return len(self._instructions) - self.python_calls
+
+    def compile(self) -> None:
+        """Compile every kernel that it needs; may be done in any thread."""
+        driver()
+        for one in self._instructions:
+            if hasattr(one, "kernel"):
+                address(one.kernel, one.dtype)
+
+    def place(self) -> None:
+        """Give it its memory; the kernels are compiled now, if they are not yet."""
+        self._layout = layout = Layout(self._instructions)
+        self._drive: Callable[[int, int], int] = driver()
+        self._parts = [
+            (address_of(layout.rows) + part.start * layout.rows.strides[0], part.count)
+            for part in layout.segments
+        ]
+        self._calls = [
+            _Call(part.call, layout.arena) for part in layout.segments if part.call is not None
+        ]
+        self._handed = [array_of(x, layout.arena) for x in self._returned]
+        self._seen: list[Any] = [None] * len(self._inputs)
+        self._make_gradients()
+
+    def _make_gradients(self) -> None:
+        """Make new memory and tensors for the gradients."""
+        arrays = _side_by_side(self._gradients)
+        for x, a in zip(self._gradients, arrays, strict=True):
+            self._layout.move(x.place[0].slot, address_of(a))
+        self._tensors = [wrap(a) for a in arrays]
+        self._arrays = arrays
+        self._leaves = [one.leaf for one in self.program.gradients]
+        del a, x, arrays
+        self._array_counts = list(map(getrefcount, self._arrays))
+        self._tensor_counts = list(map(getrefcount, self._tensors))
+
+    def _are_free(self) -> bool:
+        """Tell whether nobody but leaves and this object holds the gradients handed out last."""
+        if list(map(getrefcount, self._arrays)) != self._array_counts:
+            return False
+        counts = list(map(getrefcount, self._tensors))
+        if counts == self._tensor_counts:
+            return True
+        return all(
+            count == alone + (leaf._grad is t)
+            for count, alone, leaf, t in zip(
+                counts, self._tensor_counts, self._leaves, self._tensors, strict=True
+            )
+        )
+
+    # --- a step
+
+    def holds(self) -> bool:
+        """Tell whether the optimizers are as they were."""
+        return all(group.holds() for group in self.groups)
+
+    def run(self, inputs: Sequence[Any]) -> bool:
+        """Do the step; False, with nothing changed, if it leads another way than recorded."""
+        if not self._are_free():
+            self._make_gradients()
+        self._point(inputs)
+        if not self._calls and not self._writes:
+            start, count = self._parts[0]
+            return self._drive(start, count) == count
+        kept = [t._a.copy() for t in self._writes]
+        stream = _stream() if self.program.draws else None
+        if self._passed():
+            return True
+        for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
+            np.copyto(t._a, values)
+        if stream is not None:
+            _wind_back(stream)
+        return False
+
+    def _point(self, inputs: Sequence[Any]) -> None:
+        """Tell the program where its arguments are."""
+        for i, (slot, number) in enumerate(self._inputs):
+            a = inputs[number]._a
+            if a is not self._seen[i]:
+                self._seen[i] = a
+                self._layout.move(slot, address_of(a))
+        for number, array in self._copied:
+            np.copyto(array, inputs[number]._a)
+
+    def _passed(self) -> bool:
+        """Run all parts; False where a check fails or Python raises an error."""
+        for (start, count), call in zip(self._parts, [*self._calls, None], strict=True):
+            if self._drive(start, count) != count:
+                return False
+            if call is not None and not call():
+                return False
+        return True
+
+    def finish(self) -> list[Any]:
+        """Hand out gradients and steps; returns the arrays of what the step returns."""
+        program = self.program
+        for t, name in program.written:
+            written(t, name, False)
+        for t in program.cleared:
+            t._grad = None
+        if not all(map(is_, map(_GRAD, self._leaves), self._tensors)) or any(
+            map(_COUNTER, self._tensors)
+        ):
+            self._give()
+        for group in self.groups:
+            group.stepped()
+        for function, args in self._late:
+            function(*args)
+        for one in program.gradients:
+            if not one.kept:
+                one.leaf._grad = None
+        return self._handed
+
+    def _give(self) -> None:
+        """Store what arrived at each leaf, or add it to what is there."""
+        for one, t, a in zip(self.program.gradients, self._tensors, self._arrays, strict=True):
+            leaf = one.leaf
+            if one.fresh:
+                t._a = a
+                t._vc = t._more = t._node = t._view = None
+                t._rg = False
+                leaf._grad = t
+            else:
+                np.add(leaf._grad._a, a, out=leaf._grad._a)
+                written(leaf._grad, "backward", False)
+
+    # --- before it is trusted
+
+    def _all_written(self) -> list[Any]:
+        arrays = [t._a for t in self._writes]
+        return arrays + [a for group in self.groups for a in group.arrays()]
+
+    def rehearse(self, inputs: Sequence[Any]) -> str:
+        """Do the step and take it back; returns what went wrong, if anything."""
+        arrays = self._all_written()
+        before = [a.copy() for a in arrays]
+        stream = _stream() if self.program.draws else None
+        if not self.run(inputs):
+            return "the native form leads another way"
+        self._expected = (
+            [a.copy() for a in self._arrays],
+            [np.array(a) for a in self._handed],
+            [a.copy() for a in arrays],
+            before,
+        )
+        for a, values in zip(arrays, before, strict=True):
+            np.copyto(a, values)
+        if stream is not None:
+            _wind_back(stream)
+        return ""
+
+    def compare(self, gradients: list[Any], handed: list[Any]) -> str:
+        """Return how the rehearsed step differs from the one that was done since, if it does.
+
+        ``gradients`` are those that the step worked out, ``handed`` the arrays it returned.
+        """
+        ours, returned, after, before = self._expected
+        largest = max((_largest(g) for g in gradients), default=0.0)
+        for a, b in zip(ours, gradients, strict=True):
+            if not close(a, b, 1e-3 * largest):
+                return "the native form gives other gradients"
+        if not all(close(a, b) for a, b in zip(returned, handed, strict=True)):
+            return "the native form returns other values"
+        arrays = self._all_written()
+        count = len(self._writes)
+        if not all(close(a, b) for a, b in zip(after[:count], arrays[:count], strict=True)):
+            return "the native form gives other running values"
+        del before
+        return ""
+
+
+def _values(item: Any) -> list[Any]:
+    """Return the values that a step hands out, in order."""
+    if isinstance(item, Returned):
+        return [item.value]
+    if isinstance(item, (tuple, list)):
+        return [value for part in item for value in _values(part)]
+    if isinstance(item, dict):
+        return [value for part in item.values() for value in _values(part)]
+    if hasattr(item, "value"):
+        return [item.value]
+    return []
+
+
+def _apart(lowered: Lowered) -> list[tuple[int, Any]]:
+    """Let arguments that calls of Python look at be copied to a place that never moves."""
+    used: set[Storage] = set()
+    for one in lowered.table.instructions:
+        if isinstance(one, PythonCall):
+            used |= storages(touched(one))
+    copied = []
+    for operand in lowered.inputs:
+        storage = operand.place[0]
+        if storage in used:
+            array = np.empty(operand.shape, operand.dtype)
+            if array.strides != operand.strides:
+                raise RefusalError("is given an array that does not lie row by row")
+            lowered.slots[storage.slot], number = -1, lowered.slots[storage.slot]
+            storage.slot, storage.array, storage.address = -1, array, address_of(array)
+            copied.append((number, array))
+    return copied
+
+
+def _side_by_side(operands: list[Operand]) -> list[Any]:
+    """Return new arrays for operands, in one block for each dtype."""
+    sizes: dict[Any, int] = {}
+    for x in operands:
+        sizes[x.dtype] = sizes.get(x.dtype, 0) + x.size
+    blocks = {dtype: np.empty(size, dtype) for dtype, size in sizes.items()}
+    ends = dict.fromkeys(blocks, 0)
+    arrays = []
+    for x in operands:
+        start = ends[x.dtype]
+        ends[x.dtype] = start + x.size
+        arrays.append(blocks[x.dtype][start : start + x.size].reshape(x.shape))
+    return arrays
+
+
+class _Call:
+    """A call of Python between kernels, on arrays that never move."""
+
+    def __init__(self, call: PythonCall, arena: Any) -> None:
+        self.function = call.function
+        self.arguments = _resolved(call.arguments, arena)
+        self.options = _resolved(call.options, arena)
+        self.results = [None if x is None else array_of(x, arena) for x in call.results]
+        self.is_single = call.is_single
+        for x in operands_of((call.arguments, call.options)):
+            if x.place[0].slot >= 0:
+                raise RefusalError("looks in Python at memory that moves")
+
+    def __call__(self) -> bool:
+        """Do the call; False if it raises an error, which the step itself is to raise."""
+        try:
+            made = self.function(*self.arguments, **self.options)
+        except Exception:
+            return False
+        if self.results:
+            for array, value in zip(self.results, [made] if self.is_single else made, strict=True):
+                if array is not None:
+                    np.copyto(array, value)
+        return True
+
+
+def _resolved(item: Any, arena: Any) -> Any:
+    if isinstance(item, Operand):
+        return array_of(item, arena)
+    if type(item) in (tuple, list):
+        return type(item)([_resolved(part, arena) for part in item])
+    if type(item) is dict:
+        return {key: _resolved(part, arena) for key, part in item.items()}
+    if type(item) is slice:
+        return slice(*[_resolved(part, arena) for part in (item.start, item.stop, item.step)])
+    return item
+
+
+def _stream() -> Any:
+    return default_generator.bits().state, default_generator._spare
+
+
+def _wind_back(stream: Any) -> None:
+    default_generator.bits().state, default_generator._spare = stream
+
+
+def _largest(a: Any) -> float:
+    """Return the largest magnitude among finite values."""
+    finite = np.abs(a[np.isfinite(a)]) if a.ndim else np.abs(a)
+    return float(finite.max()) if finite.size and np.isfinite(finite).all() else 0.0
+
+
+def close(a: Any, b: Any, floor: float = 0.0) -> bool:
+    """Tell whether two arrays agree; NaN and infinity must stand in the same places."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind != "f":
+        return bool((a == b).all())
+    rest = ~np.isfinite(b)
+    if not np.array_equal(a[rest], b[rest], equal_nan=True) or not np.isfinite(a[~rest]).all():
+        return False
+    scale = max(_largest(b), floor, float(np.finfo(a.dtype).tiny))
+    return bool((np.abs(a[~rest] - b[~rest]) <= TOLERANCE[a.dtype.name] * scale).all())

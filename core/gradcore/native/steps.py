@@ -1,0 +1,63 @@
+"""The steps of a chain of element-wise operations, by number: what ``chains`` knows how to do."""
+
+HEADER = 5
+"""How many words stand before the operands of a chain."""
+STEP = 6
+"""How many words a step has."""
+
+ADD = 0
+SUBTRACT = 1
+MULTIPLY = 2
+DIVIDE = 3
+MAXIMUM = 4
+MINIMUM = 5
+POWER = 6
+REMAINDER = 7
+BINARY = 8  # the end of those of two values
+LESS = 8
+LESS_EQUAL = 9
+GREATER = 10
+GREATER_EQUAL = 11
+EQUAL = 12
+NOT_EQUAL = 13
+AND = 14
+OR = 15
+XOR = 16
+COMPARED = 17  # the end of those that give 1 or 0
+NEGATIVE = 17
+ABS = 18
+SQUARE = 19
+SQRT = 20
+RECIPROCAL = 21
+SIGN = 22
+NOT = 23
+COPY = 24
+UNARY = 25
+LOAD_BYTE = 25
+STORE_BYTE = 26
+LOAD_SINGLE = 27
+STORE_SINGLE = 28
+LOAD_DOUBLE = 29
+STORE_DOUBLE = 30
+LOAD_INTEGER = 31
+STORE_INTEGER = 32
+MOVED = 33  # the end of those that change the dtype
+WHERE = 33
+FILL = 34
+SPREAD = 35
+EXP = 36
+EXPM1 = 37
+LOG = 38
+LOG1P = 39
+TANH = 40
+SIGMOID = 41
+SOFTPLUS = 42
+ERF = 43
+CUMULATIVE = 44
+SIN = 45
+COS = 46
+ATAN = 47
+FLOOR = 48
+CEIL = 49
+TRUNC = 50
+RINT = 51
