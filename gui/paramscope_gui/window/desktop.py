@@ -19,6 +19,7 @@ from paramscope_gui.window.help import Help
 from paramscope_gui.window.lessons import LessonPlayer
 from paramscope_gui.window.loading import Loading
 from paramscope_gui.window.main import MainWindow
+from paramscope_gui.window.model_chooser import ModelChooser
 
 LOG_PAGE = 1
 LOADED_LATER = (
@@ -38,6 +39,7 @@ class Desktop(QObject):
         self._window = window
         self.documents = Documents(window)
         self.lessons = LessonPlayer(window, self.documents)
+        self.chooser = ModelChooser(window, self.documents)
         self._fill_file_menu()
         window.menus.add_canvas(window.canvas.actions_of.menu)
         self.help = Help(window)
@@ -146,6 +148,10 @@ class Desktop(QObject):
         where = f"line {line}: " if line is not None else ""
         text = f"{where}{failure.kind}: {failure.message}".strip()
         choices = []
+        if failure.kind == "CannotTrainError" and self.chooser.is_needed:
+            choices.append(("Choose the model", self.chooser.open))
+        elif window.workspace.harness and failure.during != "worker":
+            choices.append(("Change the sample input", self.chooser.open))
         if line is not None:
             choices.append((f"Go to line {line}", lambda: window.code.go_to_line(line)))
         if failure.during == "worker":
@@ -179,5 +185,6 @@ class Desktop(QObject):
 
     def _on_window_closing(self) -> None:
         self._loading.wait()
+        self.chooser.close()
         self.help.close_all()
         self._window.canvas.close_canvas()

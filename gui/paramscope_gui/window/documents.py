@@ -128,6 +128,14 @@ class Documents(QObject):
             self._trust(path)
             self._live.play()
 
+    def trust_and_load(self) -> None:
+        """Let the code of the present document run, as the user has just said, and load it."""
+        path = self._workspace.path
+        if path is not None:
+            self._trust(path)
+        else:
+            self._live.run_document()
+
     def show_recent(self) -> None:
         """Bring the welcome page up to date."""
         self._window.welcome.show_recent(self.recent)
@@ -140,7 +148,7 @@ class Documents(QObject):
         self._live.run_document()
 
     def _begin(self) -> None:
-        for key in ("trust", "outside", "file", "failure", "refused", "lesson"):
+        for key in ("trust", "outside", "file", "failure", "refused", "lesson", "made_up"):
             self._window.notices.withdraw(key)
 
     def _end(self) -> None:
