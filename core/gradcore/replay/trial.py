@@ -1,0 +1,108 @@
+"""Running a training step for a look at it, as if it had never been run.
+
+A watcher runs a step line by line to see inside; the step that counts is then replayed, so that a
+run that is watched and one that is not are the same to the last bit. Only steps that could be
+recorded can be taken back: they change tensors, gradients, optimizers and the stream of random
+numbers, and nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gradcore.graph import TensorBase
+from gradcore.random import default_generator
+from gradcore.replay.captured import Captured
+
+
+@contextmanager
+def taken_back(function: Callable[..., Any]) -> Iterator[None]:
+    """Take back what ``function`` changes when it is called inside the ``with`` block.
+
+    Raises: `RefusalError`, before the block runs, if what the function reaches cannot be watched.
+    """
+    world = Captured(function)
+    moved = {id(t) for one in world.optimizers for group in one.param_groups for t in _of(group)}
+    values = [_Value(t) for t in world.tensors if id(t) in moved or _was_written(t)]
+    gradients = [
+        (t, t._grad, None if t._grad is None else t._grad._a.copy()) for t in world.tensors
+    ]
+    optimizers = [_State(one) for one in world.optimizers]
+    stream = default_generator.bits().state, default_generator._spare
+    try:
+        yield
+    finally:
+        for value in values:
+            value.restore()
+        for t, grad, array in gradients:
+            t._grad = grad
+            if grad is not None:
+                np.copyto(grad._a, array)
+        for state in optimizers:
+            state.restore()
+        default_generator.bits().state, default_generator._spare = stream
+
+
+def _of(group: dict[str, Any]) -> list[TensorBase]:
+    tensors: list[TensorBase] = group["params"]
+    return tensors
+
+
+def _was_written(t: TensorBase) -> bool:
+    """Tell whether a tensor was ever written in place; data never is, and may be large."""
+    return t._vc is not None and t._vc.count > 0
+
+
+class _Value:
+    """The values of one tensor, and where they lie."""
+
+    def __init__(self, t: TensorBase) -> None:
+        self._t, self._array, self._copy = t, t._a, t._a.copy()
+
+    def restore(self) -> None:
+        self._t._a = self._array
+        np.copyto(self._array, self._copy)
+
+
+class _State:
+    """An optimizer's state and settings. Dictionaries and lists stay the ones they are."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._groups = [(group, dict(group)) for group in optimizer.param_groups]
+        self._states = optimizer.state
+        self._entries = {key: (entry, dict(entry)) for key, entry in optimizer.state.items()}
+        self._tensors = [_Value(t) for entry in optimizer.state.values() for t in _tensors(entry)]
+        self._lists = [
+            (part, list(part))
+            for entry in optimizer.state.values()
+            for part in entry.values()
+            if isinstance(part, list)
+        ]
+
+    def restore(self) -> None:
+        for group, items in self._groups:
+            group.update(items)
+        for key in [key for key in self._states if key not in self._entries]:
+            del self._states[key]
+        for key, (entry, items) in self._entries.items():
+            entry.clear()
+            entry.update(items)
+            self._states[key] = entry
+        for part, content in self._lists:
+            part[:] = content
+        for value in self._tensors:
+            value.restore()
+
+
+def _tensors(item: Any) -> Iterator[TensorBase]:
+    """Yield the tensors in an entry of an optimizer's state."""
+    if isinstance(item, TensorBase):
+        yield item
+    elif isinstance(item, dict):
+        for part in item.values():
+            yield from _tensors(part)
+    elif isinstance(item, (list, tuple)):
+        for part in item:
+            yield from _tensors(part)
