@@ -26,9 +26,8 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     world = Captured(function)
     moved = {id(t) for one in world.optimizers for group in one.param_groups for t in _of(group)}
     values = [_Value(t) for t in world.tensors if id(t) in moved or _was_written(t)]
-    gradients = [
-        (t, t._grad, None if t._grad is None else t._grad._a.copy()) for t in world.tensors
-    ]
+    gradients = [(t, t._grad) for t in world.tensors]
+    sums = [_Value(g) for _, g in gradients if g is not None]
     optimizers = [_State(one) for one in world.optimizers]
     stream = default_generator.bits().state, default_generator._spare
     try:
@@ -36,10 +35,10 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     finally:
         for value in values:
             value.restore()
-        for t, grad, array in gradients:
+        for t, grad in gradients:
             t._grad = grad
-            if grad is not None:
-                np.copyto(grad._a, array)
+        for value in sums:
+            value.restore()
         for state in optimizers:
             state.restore()
         default_generator.bits().state, default_generator._spare = stream
