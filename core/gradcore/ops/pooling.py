@@ -147,21 +147,34 @@ def max_pool(
 
 
 def _largest_of_four(x: Array, positions: Ints) -> tuple[Array, Array]:
-    """Pool windows of 2 x 2: first the rows, which run along the memory, then the columns."""
-    height, width = 2 * positions[0], 2 * positions[1]
-    top, bottom = x[..., 0:height:2, :width], x[..., 1:height:2, :width]
-    # "not <=" also takes a nan in, as torch, and keeps the first of equal values.
-    from_bottom = np.logical_not(bottom <= top)
-    larger = np.maximum(top, bottom)
-    left, right = larger[..., 0::2], larger[..., 1::2]
-    left_low, right_low = from_bottom[..., 0::2], from_bottom[..., 1::2]
-    from_right = np.logical_not(right <= left)
-    # Of equal values the upper one comes first, also where it stands on the right.
-    from_right |= (right == left) & (left_low > right_low)
-    chosen = np.where(from_right, right_low, left_low).view(np.uint8)
-    chosen <<= 1
-    chosen += from_right.view(np.uint8)
-    return np.maximum(left, right), chosen
+    """Pool windows of 2 x 2: first the columns, then the rows, so that of equal values the first
+    of a window is chosen.
+
+    Every comparison is made on values without gaps: NumPy is several times faster on those.
+    """
+    height, width = positions
+    near = x[..., : 2 * height, : 2 * width]
+    left, right = near[..., 0::2].copy(), near[..., 1::2].copy()
+    from_right = _is_chosen(right, left)
+    shape = (*x.shape[:2], height, 2, width)
+    wide = np.maximum(left, right, out=left).reshape(shape)
+    from_right = from_right.reshape(shape)
+    top, bottom = wide[..., 0, :].copy(), wide[..., 1, :].copy()
+    chosen, below = from_right[..., 0, :].copy(), from_right[..., 1, :].copy()
+    from_bottom = _is_chosen(bottom, top)
+    # By bits, chosen = where(from_bottom, below, chosen): np.where would branch at each value.
+    below ^= chosen
+    below &= from_bottom
+    chosen ^= below
+    from_bottom <<= 1
+    chosen |= from_bottom
+    return np.maximum(top, bottom, out=top), chosen
+
+
+def _is_chosen(later: Array, first: Array) -> Any:
+    """Return 1 where the later of two values is the larger one, or a nan, as torch; else 0."""
+    found = np.less_equal(later, first)
+    return np.logical_not(found, out=found).view(np.uint8)
 
 
 def _few(kernel: Ints) -> bool:
@@ -205,16 +218,31 @@ def max_unpool(
     )
     # Windows that do not overlap meet each place once: set it, there is nothing to add to.
     disjoint = stride == kernel and all(d == 1 for d in dilation)
-    out = np.zeros(g.shape[:2] + extents, g.dtype)
+    whole = disjoint and extents == tuple(n * k for n, k in zip(positions, kernel, strict=True))
+    out = (np.empty if whole else np.zeros)(g.shape[:2] + extents, g.dtype)
     for number, slices in enumerate(_places(kernel, positions, stride, dilation)):
         if disjoint:
-            np.multiply(g, chosen == number, out=out[slices])
+            _keep_where(chosen == number, g, out[slices])
         else:
-            out[slices] += g * (chosen == number)
+            out[slices] += _keep_where(chosen == number, g, np.empty_like(g))
     return _trimmed(out, padding, size)
 
 
+def _keep_where(mask: Array, g: Array, out: Array) -> Array:
+    """Write ``g`` where the mask is true, else 0, also where ``g`` is infinite or nan."""
+    if g.dtype.kind not in "fi" or g.dtype.itemsize > 8:
+        out[...] = np.where(mask, g, 0)
+        return out
+    # All bits or none: np.where takes ten times as long.
+    bits, signs = np.dtype(f"i{g.itemsize}"), mask.view(np.int8)
+    np.negative(signs, out=signs)
+    np.bitwise_and(g.view(bits), signs, out=out.view(bits))
+    return out
+
+
 def _trimmed(x: Array, padding: Ints, size: Ints) -> Array:
+    if x.shape[2:] == size:
+        return x
     inside: Any = (..., *(slice(p, p + n) for p, n in zip(padding, size, strict=True)))
     return np.ascontiguousarray(x[inside])
 
