@@ -9,7 +9,7 @@ from typing import Any
 
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.blas import gemm
-from gradcore.native.kernels.values import at, real
+from gradcore.native.kernels.values import at, fill, real, transpose
 from gradcore.native.kernels.windows import (
     CHANNELS,
     GROUPS,
@@ -23,7 +23,6 @@ from gradcore.native.kernels.windows import (
     WIDTH,
     add_windows,
     blank,
-    fill,
     pad,
     take_windows,
     unpad,
@@ -105,24 +104,36 @@ def spread_windows(a: Any, f: Any) -> None:
 
 @kernel(blas=True)
 def correlate(a: Any, f: Any) -> None:
-    """Multiply what comes back with the windows it came from: gradient, input, -, weight's."""
-    g, x, into = pointer(a[0], f), pointer(a[1], f), pointer(a[3], f)
+    """Multiply what comes back with the windows it came from: gradient, input, room, weight's.
+
+    BLAS is fastest on matrices as they are, so the smaller one is turned before and not by it,
+    unless there are few windows.
+    """
+    g, x, turned, into = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[3], f)
     image, columns = pointer(a[4], f), pointer(a[5], f)
     channels, results, wide = a[CHANNELS], a[RESULTS], a[OUT + 1]
     area, depth = a[OUT] * wide, channels * a[KERNEL] * a[KERNEL + 1]
-    one = real(1.0, f)
-    fill(into, a[GROUPS] * results * depth, real(0.0, f))
+    one, size = real(1.0, f), results * depth
+    is_deep = depth > results
+    sums = at(turned, a[ROWS] * wide * results) if is_deep else into
+    fill(sums, a[GROUPS] * size, real(0.0, f))
     blank(image, a, f)
     for block in range(a[SAMPLES] * a[GROUPS]):
-        matrix = at(into, block % a[GROUPS] * results * depth)
-        values = at(g, block * results * area)
+        total, values = at(sums, block % a[GROUPS] * size), at(g, block * results * area)
         pad(at(x, block * channels * a[HEIGHT] * a[WIDTH]), image, a)
         for first in range(0, a[OUT], a[ROWS]):
             rows = min(a[ROWS], a[OUT] - first)
             take_windows(image, columns, first, rows, a)
-            n = rows * wide
-            part = at(values, first * wide)
-            gemm(0, 1, results, depth, n, one, part, area, columns, n, one, matrix, depth)
+            n, part = rows * wide, at(values, first * wide)
+            if is_deep:
+                transpose(part, area, turned, results, results, n)
+                gemm(0, 0, depth, results, n, one, columns, n, turned, results, one, total, results)
+            else:
+                gemm(0, 1, results, depth, n, one, part, area, columns, n, one, total, depth)
+    if is_deep:
+        for group in range(a[GROUPS]):
+            total = at(sums, group * size)
+            transpose(total, results, at(into, group * size), depth, depth, results)
 
 
 @kernel()
@@ -163,6 +174,7 @@ class _Sizes:
     def scratch(self, out: Builder, dtype: Any) -> tuple[Operand, Operand, int]:
         """Return room for an image and for its windows, and how many rows of them fit."""
         tall, wide = (n + 2 * p for n, p in zip(self.size, self.padding, strict=True))
+        wide += self.stride[1] - 1
         row = self.channels * math.prod(self.kernel) * self.out[1]
         rows = min(self.out[0], max(1, _ROOM // (dtype.itemsize * max(row, 1))))
         image = out.empty((self.channels * tall * wide + SLACK,), dtype)
@@ -285,7 +297,8 @@ def _weight_gradient(
     if sizes.positions != tuple(g.shape[2:]):
         return None
     image, columns, rows = sizes.scratch(out, g.dtype)
-    operands = out.contiguous(g), out.contiguous(input), 0, into
+    turned = out.empty((rows * sizes.out[1] * sizes.results + into.size,), g.dtype)
+    operands = out.contiguous(g), out.contiguous(input), turned, into
     out.call(correlate, *operands, image, columns, *sizes.words(rows), dtype=g.dtype)
     return into
 

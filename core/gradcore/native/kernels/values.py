@@ -6,7 +6,7 @@
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 VECTOR = 64
@@ -68,3 +68,32 @@ def copy_block(typing_context: Any, target: Any, source: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(target, target), generate
+
+
+FLAGS = {"reassoc", "nsz", "contract", "arcp"}
+"""What the compiler may do to sums and products in helpers; as in kernels, never to NaN."""
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
+def fill(x: Any, n: int, value: Any) -> None:
+    """Set ``n`` values."""
+    for i in range(n):
+        x[i] = value
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
+def transpose(x: Any, x_row: int, y: Any, y_row: int, rows: int, columns: int) -> None:
+    """Write the transpose of ``rows`` x ``columns`` values, whose rows lie ``x_row`` apart.
+
+    Some rows at a time: what is written of a line of memory is then written together.
+    """
+    for first in range(0, rows, 16):
+        count = min(16, rows - first)
+        for j in range(columns):
+            source, target = at(x, first * x_row + j), at(y, j * y_row + first)
+            if count == 16:
+                for i in range(16):
+                    target[i] = source[i * x_row]
+            else:
+                for i in range(count):
+                    target[i] = source[i * x_row]

@@ -15,11 +15,11 @@ from gradcore.native.kernels.optimizers.measure import (
     conclude,
     measure_both,
 )
-from gradcore.native.kernels.values import at, maximum, real
+from gradcore.native.kernels.values import FLAGS, at, maximum, real
 from gradcore.native.memory import floats32_at, floats64_at, pointer
 
 Group = dict[str, Any]
-_FLAGS = {"reassoc", "nsz", "contract", "arcp"}
+
 _ADAM_ROW, _ADAMAX_ROW, _NADAM_ROW, _RADAM_ROW = 7, 6, 7, 6
 
 
@@ -39,7 +39,7 @@ def adam_settings(group: Group) -> list[float] | None:
     ]
 
 
-@njit(error_model="numpy", fastmath=_FLAGS)
+@njit(error_model="numpy", fastmath=FLAGS)
 def _adam_part(
     p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, factor: float, eps: float, f: Any
 ) -> Any:
@@ -64,7 +64,7 @@ def _adam_part(
     return moved
 
 
-@njit(error_model="numpy", fastmath=_FLAGS)
+@njit(error_model="numpy", fastmath=FLAGS)
 def _largest_part(
     p: Any,
     g: Any,
@@ -174,7 +174,7 @@ def nadam_settings(group: Group) -> list[float] | None:
     return None if shared is None else [*shared, float(group["momentum_decay"])]
 
 
-@njit(error_model="numpy", fastmath=_FLAGS)
+@njit(error_model="numpy", fastmath=FLAGS)
 def _nadam_part(p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, by: Any, f: Any) -> Any:
     """Move a stretch; ``by``: factors of gradient and mean, and the correction of the square."""
     rest1, beta2, rest2 = real(1.0 - s[1], f), real(s[2], f), real(1.0 - s[2], f)
@@ -230,7 +230,7 @@ def nadam(a: Any, f: Any) -> None:
             row = at(row, STATISTICS)
 
 
-@njit(error_model="numpy", fastmath=_FLAGS)
+@njit(error_model="numpy", fastmath=FLAGS)
 def _radam_part(
     p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, down: float, adapts: bool, f: Any
 ) -> Any:
