@@ -1,6 +1,7 @@
 """Functions that make tensors: from values, filled, counted, random."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from gradcore.random import shape_of
 from gradcore.tensor import Tensor
 
 
-def _made(name: str, a: Any, options: dict[str, Any]) -> Any:
-    """Return a new tensor on ``a`` with what the factory's options ask for."""
+def _made(name: str, a: Any, options: dict[str, Any], source: Any = None) -> Any:
+    """Return a new tensor on ``a`` with what the factory's options ask for.
+
+    ``source`` is the data it was copied from, of which a recorder is told the tensors.
+    """
     t = wrap(a)
     if options:
         devices.check(options.get("device"))
@@ -34,8 +38,16 @@ def _made(name: str, a: Any, options: dict[str, Any]) -> Any:
                 function=name,
             )
     if graph.recorder is not None:
-        graph.tell(name, (), {}, (t,))
+        graph.tell(name, tuple(_tensors_in(source)), {}, (t,))
     return t
+
+
+def _tensors_in(data: Any) -> Iterator[Any]:
+    if isinstance(data, TensorBase):
+        yield data
+    elif isinstance(data, (list, tuple)):
+        for item in data:
+            yield from _tensors_in(item)
 
 
 _OPTIONS = {
@@ -117,7 +129,7 @@ def _is_numpy_inside(data: Any) -> bool:
 def tensor(data: Any, *, dtype: Any = None, **options: Any) -> Any:
     """Return a tensor with a copy of ``data``; Python floats get the default dtype."""
     kind = None if dtype is None else dtypes.as_numpy(dtype)
-    return _made("tensor", array_from(data, kind), options)
+    return _made("tensor", array_from(data, kind), options, data)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcore import dtypes
-from gradcore.dtypes import dtype
+from gradcore import dtypes, graph
+from gradcore.dtypes import Array, dtype
 from gradcore.errors import ArgumentError, ShapeError
 from gradcore.graph import TensorBase, wrap
 from gradcore.ops.indexing import where
@@ -146,11 +146,19 @@ def typename(obj: Any) -> str:
 def _typed(name: str, kind: dtype) -> Any:
     def make(*data: Any) -> Any:
         if len(data) == 1 and not isinstance(data[0], int):
+            if isinstance(data[0], Size):
+                return told("empty", np.empty(tuple(data[0]), kind.numpy))
             source = data[0]._a if isinstance(data[0], TensorBase) else data[0]
-            return wrap(np.array(source, kind.numpy))
+            return told("tensor", np.array(source, kind.numpy))
         if not all(isinstance(n, int) for n in data):
             raise ArgumentError(f"{name}() takes sizes or one list of values, got {data!r:.60}")
-        return wrap(np.empty(data, kind.numpy))
+        return told("empty", np.empty(data, kind.numpy))
+
+    def told(operation: str, array: Array) -> Any:
+        made = wrap(array)
+        if graph.recorder is not None:
+            graph.tell(operation, (), {}, (made,))
+        return made
 
     make.__name__ = make.__qualname__ = name
     make.__doc__ = f"Return a tensor of {kind} from values, or uninitialised from sizes."

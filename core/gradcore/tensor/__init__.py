@@ -34,13 +34,16 @@ class Tensor(Values):
 
     def __new__(cls, data: Any = (), *more: Any) -> "Tensor":
         """Make a float tensor: from sizes (``Tensor(2, 3)``, uninitialised) or from values."""
+        name = "tensor"
         if more or isinstance(data, int):
-            data = np.empty((data, *more), dtypes.default_float())
+            name, data = "empty", np.empty((data, *more), dtypes.default_float())
         elif isinstance(data, Size):
-            data = np.empty(tuple(data), dtypes.default_float())
+            name, data = "empty", np.empty(tuple(data), dtypes.default_float())
         elif not isinstance(data, TensorBase):
             data = np.array(data, dtypes.default_float())
         made: Tensor = cls._make_subclass(data)
+        if graph.recorder is not None and cls is Tensor:
+            graph.tell(name, (), {}, (made,))
         return made
 
     if TYPE_CHECKING:

@@ -61,7 +61,8 @@ class StateLoad:
 class BuildRecord:
     """What was seen while the source ran and ``build()`` and ``optimizer()`` were called.
 
-    ``origins`` is by storage. ``first_tensors`` maps each plain attribute's path to the tensor
+    ``origins`` is by storage, ``origins_by_id`` by tensor (kept with it): an engine may give a
+    tensor other memory later. ``first_tensors`` maps each plain attribute's path to the tensor
     it held when the build was done (kept, so that nothing new can take its place in memory);
     ``first_values`` has a copy of the small ones. ``first_parameters`` are the ids of those
     the model had then (the tensors are kept as well), ``unfilled`` the ids of those on memory
@@ -71,6 +72,7 @@ class BuildRecord:
     """
 
     origins: dict[int, Origin] = field(default_factory=dict)
+    origins_by_id: dict[int, tuple[Any, Origin]] = field(default_factory=dict)
     first_tensors: dict[str, Any] = field(default_factory=dict)
     first_values: dict[str, NDArray[Any]] = field(default_factory=dict)
     first_parameters: dict[int, Any] = field(default_factory=dict)
@@ -107,6 +109,17 @@ class LossCall:
     span: Span | None
 
 
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """An operation that let nothing through: all zeros, or a softmax over one value.
+
+    ``feeders`` are the ids of the tensors of the model that were last to form its input.
+    """
+
+    cut: Cut
+    feeders: frozenset[int]
+
+
 @dataclass(slots=True)
 class Stranger:
     """A leaf that requires a gradient, met by a step, and not held by the model when it began.
@@ -128,16 +141,23 @@ class Stranger:
 
 @dataclass(slots=True)
 class TensorUse:
-    """What the traced steps did with one tensor that the model holds."""
+    """What the traced steps did with one tensor that the model holds.
+
+    ``is_recorded``: an operation that read the tensor itself was recorded for backward. Of
+    ``cuts``, those in ``direct`` read the tensor itself. ``flats`` are steps (``round``) that
+    its value went through.
+    """
 
     is_read: bool = False
     is_read_in_forward: bool = False
+    is_recorded: bool = False
     is_written: bool = False
     gradient: Statistics | None = None
     had_gradient: bool = False
     cuts: list[Cut] = field(default_factory=list)
+    direct: set[Cut] = field(default_factory=set)
     zero_factors: list[Cut] = field(default_factory=list)
-    without_grad_mode: bool = False
+    flats: list[Cut] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -167,6 +187,7 @@ class StepRecord:
     rates: dict[tuple[int, int], float] = field(default_factory=dict)
     has_leaf_loss: bool = False
     was_training: bool = True
+    dead: list[Dead] = field(default_factory=list)
     non_finite_from: Cut | None = None  # the operation whose gradient was the first to be so
 
 
@@ -189,12 +210,15 @@ class UseSummary:
 
     is_read: bool = False
     is_read_in_forward: bool = False
+    is_recorded: bool = False
     is_written: bool = False
     had_gradient: bool = False
     gradient_always_zero: bool = True
     has_moved: bool = False
     cuts: tuple[Cut, ...] = ()
+    direct: frozenset[Cut] = frozenset()
     zero_factors: tuple[Cut, ...] = ()
+    flats: tuple[Cut, ...] = ()
 
 
 @dataclass(slots=True)
@@ -230,5 +254,8 @@ class Evidence:
 
     def origin(self, tensor: Any) -> Origin | None:
         """Return how the memory of ``tensor`` was made, None if that was not seen."""
+        known = self.build.origins_by_id.get(id(tensor))
+        if known is not None:
+            return known[1]
         storage = self.view.storage(tensor)
         return self.build.origins.get(storage) if storage else None

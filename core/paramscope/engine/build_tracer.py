@@ -147,6 +147,10 @@ class BuildTracer:
         record.was_training = bool(getattr(self._model_of(walk), "training", True))
         alive = {self._adapter.storage(found.tensor) for found in walk.tensors}
         record.origins = {key: value for key, value in record.origins.items() if key in alive}
+        for found in walk.tensors:
+            origin = record.origins.get(self._adapter.storage(found.tensor))
+            if origin is not None:
+                record.origins_by_id[id(found.tensor)] = (found.tensor, origin)
         record.is_complete = True
         self._held.clear()
         self._starts.clear()

@@ -4,7 +4,7 @@ Looking costs time, so the observer measures what a look costs and spaces the lo
 the sum of them under a small part of the run.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from paramscope.census.census import rows_of
 from paramscope.census.evidence import (
     BuildRecord,
+    Cut,
     EvalRecord,
     Evidence,
     StepRecord,
@@ -34,7 +35,7 @@ FIRST_TRACES = 4  # steps in a row after each load, which the rules judge
 MIN_INTERVAL = 0.1  # seconds between two looks at most: 10 Hz is what eyes can read
 MAX_INTERVAL = 5.0
 SHARE_OF_TIME = 0.012  # of the run that may go into looking
-MAX_CUTS_KEPT = 3
+MAX_CUTS_KEPT = 8  # of one tensor
 
 
 @dataclass(slots=True)
@@ -54,10 +55,6 @@ class Pacer:
         """Put off the next time so that ``seconds`` is no more than its share until then."""
         wait = min(MAX_INTERVAL, max(self.interval, seconds / self.share))
         self.due = self.clock() + wait
-
-    def hasten(self) -> None:
-        """Make it due at once."""
-        self.due = 0.0
 
 
 @dataclass(slots=True)
@@ -132,8 +129,11 @@ class Observer:
             if use.gradient is not None and (use.gradient.norm or use.gradient.non_finite):
                 seen.gradient_always_zero = False
             seen.has_moved = seen.has_moved or bool(record.update_norms.get(key))
-            seen.cuts = (seen.cuts + tuple(use.cuts))[:MAX_CUTS_KEPT]
-            seen.zero_factors = (seen.zero_factors + tuple(use.zero_factors))[:MAX_CUTS_KEPT]
+            seen.is_recorded = seen.is_recorded or use.is_recorded
+            seen.cuts = _kept(seen.cuts, use.cuts)
+            seen.direct |= use.direct
+            seen.zero_factors = _kept(seen.zero_factors, use.zero_factors)
+            seen.flats = _kept(seen.flats, use.flats)
         if is_finished:
             self._count(root, record)
         elif record.backward_calls:
@@ -231,3 +231,8 @@ class Observer:
                 if key in tracer.read_ids:
                     is_forward = key in tracer.read_in_forward_ids
                     root.summaries[key] = UseSummary(True, is_forward)
+
+
+def _kept(known: tuple[Cut, ...], new: Sequence[Cut]) -> tuple[Cut, ...]:
+    """Add to the cuts of a tensor those not yet known, in order."""
+    return tuple(dict.fromkeys((*known, *new)))[:MAX_CUTS_KEPT] if new else known

@@ -34,6 +34,20 @@ _DROPOUTS = """
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout feature_dropout
     scaled_dot_product_attention
 """
+# Of their first input (or of all), only the shape is used.
+_SHAPES = """
+    zeros_like ones_like full_like empty_like rand_like randn_like randint_like new_zeros
+    new_ones new_full new_empty new_empty_strided
+"""
+_SHAPES_OF_OTHERS = "expand_as view_as reshape_as type_as"
+# Beside values they give positions, which have no gradient.
+_GIVES_POSITIONS = "topk sort max min median nanmedian mode kthvalue cummax cummin"
+# Steps: their slope is zero everywhere.
+_FLAT = "round floor ceil trunc fix sign sgn heaviside round_ floor_ ceil_ trunc_ fix_ sign_"
+# Below a threshold they give nothing, and have no slope.
+_GATES = (
+    "relu relu_ relu6 hardtanh hardtanh_ clamp clamp_ clamp_min clamp_min_ threshold threshold_"
+)
 
 RANDOM = frozenset(_RANDOM.split())
 RANDOM_FILLS = frozenset(_RANDOM_FILLS.split())
@@ -50,3 +64,8 @@ DROPOUTS = frozenset(_DROPOUTS.split())
 """These take random numbers only while they train."""
 LOSSES = frozenset(_LOSSES.split())
 """Their first input is the prediction, their second the target."""
+SHAPES = frozenset(_SHAPES.split())
+SHAPES_OF_OTHERS = frozenset(_SHAPES_OF_OTHERS.split())
+GIVES_POSITIONS = frozenset(_GIVES_POSITIONS.split())
+FLAT = frozenset(_FLAT.split())
+GATES = frozenset(_GATES.split())

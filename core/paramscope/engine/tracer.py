@@ -4,7 +4,7 @@ The tracer only looks. It takes no random numbers, writes to no tensor and chang
 gradient, so that a run that is watched ends in the same weights as one that is not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import (
     Cut,
+    Dead,
     LossCall,
     StepRecord,
     Stranger,
@@ -28,31 +29,20 @@ from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.entrances import entering
 from paramscope.engine.frames import Site, find_site
 from paramscope.engine.leaves import is_leaf, requires_grad
-from paramscope.engine.operation_names import LOSSES, SAME_VALUES
+from paramscope.engine.operation_names import LOSSES, SAME_VALUES, SHAPES, SHAPES_OF_OTHERS
 from paramscope.engine.protocol import OperationRecord
+from paramscope.engine.suspicions import (
+    Suspicions,
+    is_zero_factor,
+    lets_nothing_through,
+)
+from paramscope.engine.traced_operation import TracedOperation, feeders_of, first_non_finite
 from paramscope.engine.trail import Trail
 
 MAX_COPIED_VALUES = 50_000_000
 MAX_OPERATIONS = 5_000
-MAX_CUTS = 2_000
 MAX_LOSS_CALLS = 200
 MAX_STRANGERS = 200
-DATA = 1  # the taint of what comes from the batch
-
-
-@dataclass(slots=True)
-class _Operation:
-    """One operation of the traced step, before its gradient is known."""
-
-    name: str
-    span: Span | None
-    module: str | None
-    shape: tuple[int, ...]
-    dtype: str
-    requires_grad: bool
-    gradient_norm: float | None = None
-    sources: "tuple[_Operation, ...]" = ()
-    leaves: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -88,25 +78,25 @@ class StepTracer:
         # Those with a gradient that no optimizer has used yet.
         self._unspent: set[int] = set(last._unspent) if last is not None and follows else set()
         self._strangers: dict[int, Stranger] = {}
-        self._made_by: dict[int, _Operation] = {}
+        self._made_by: dict[int, TracedOperation] = {}
         self._optimizers: list[Any] = []
         self._adapter = adapter
         self._walk = walk
         self._filename = filename
         self._source = source
-        self._operations: list[_Operation] = []
+        self._operations: list[TracedOperation] = []
         self._held: list[Any] = []
-        self._taints: dict[int, int] = {}
+        self._from_data: set[int] = set()
+        self._lives: dict[int, int] = {}  # whose values a tensor has with their gradient
         self._producers: dict[int, str] = {}
-        self._cuts: list[tuple[int, Cut]] = []
-        self._zero_factors: list[tuple[int, Cut]] = []
+        self._suspicions = Suspicions()
         self._known = _Known()
         for found in walk.tensors:
             key = id(found.tensor)
             if key in self._known.by_id:
                 continue
             self._known.by_id[key] = found
-            self._known.bits[key] = self._taints[key] = 2 << len(self._known.bits)
+            self._known.bits[key] = self._lives[key] = 1 << len(self._known.bits)
             self._known.storages[adapter.storage(found.tensor)] = key
         self._before = self._copies()
 
@@ -134,29 +124,24 @@ class StepTracer:
         """Learn what the step is given, so that it can be told from what the model makes."""
         for part in _flatten(batch):
             if self._adapter.is_tensor(part):
-                self._taints[id(part)] = self._taints.get(id(part), 0) | DATA
+                self._from_data.add(id(part))
                 self._held.append(part)
 
     def operation(self, name: str, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
         """Note an operation: its place, what it reads, what it cuts off, what comes out."""
         site = find_site(self._filename, self._walk.module_paths, self._adapter.is_module, skip=3)
-        taint = 0
-        taints = self._taints
-        uses = self.record.uses
-        for tensor in inputs:
-            key = id(tensor)
-            taint |= taints.get(key, 0)
-            if key not in self._known.by_id:
-                if requires_grad(tensor) and is_leaf(tensor):
-                    self._note_stranger(tensor, inputs, site)
-            else:
-                use = uses.setdefault(key, TensorUse())
-                use.is_read = True
-                use.is_read_in_forward = use.is_read_in_forward or site.in_forward
+        from_data, lives = self._from_data, self._lives
+        is_data = any(id(tensor) in from_data for tensor in inputs)
+        if name in SHAPES:
+            inputs = ()  # their values are not read
+        elif name in SHAPES_OF_OTHERS:
+            inputs = inputs[:1]
+        if not outputs and name.endswith("_"):
+            outputs = inputs[:1]  # as of ``x[i] = y``
+        live = self._note_reads(inputs, any(requires_grad(out) for out in outputs), site)
         if name.endswith("_") and inputs:
-            self._note_write(name, inputs[0], taint)
-        if taint > DATA:
-            self._note_cut(name, inputs, outputs, taint, site.span)
+            self._note_write(name, inputs[0])
+        self._suspicions.note_operation(name, inputs, outputs, live, site.span)
         if len(inputs) >= 2 and (name in LOSSES or (name == "sub" and not site.in_forward)):
             self._note_loss(name, inputs[0], inputs[1], site.span)
         producer = name
@@ -164,13 +149,33 @@ class StepTracer:
             producer = self._producers.get(id(inputs[0]), "")
         for tensor in outputs:
             self._producers[id(tensor)] = producer
-            taints[id(tensor)] = taints.get(id(tensor), 0) | taint
+            if is_data:
+                from_data.add(id(tensor))
+            if live and requires_grad(tensor):
+                lives[id(tensor)] = lives.get(id(tensor), 0) | live
         self._held.extend(outputs)
         self.trail.operation(name, inputs, outputs, site.span, site.module)
         if outputs and site.span is not None and len(self._operations) < MAX_OPERATIONS:
             self._note_operation(name, site.span, site.module, outputs[0], inputs)
             if site.in_forward:
                 self.forward_operations = len(self._operations)
+
+    def _note_reads(self, inputs: tuple[Any, ...], is_recorded: bool, site: Site) -> int:
+        """Note what an operation reads; return whose values come to it with their gradient."""
+        live = 0
+        for tensor in inputs:
+            key = id(tensor)
+            if requires_grad(tensor):
+                live |= self._lives.get(key, 0)
+            if key not in self._known.by_id:
+                if requires_grad(tensor) and is_leaf(tensor):
+                    self._note_stranger(tensor, inputs, site)
+            else:
+                use = self.record.uses.setdefault(key, TensorUse())
+                use.is_read = True
+                use.is_recorded = use.is_recorded or is_recorded
+                use.is_read_in_forward = use.is_read_in_forward or site.in_forward
+        return live
 
     def before_backward(self, loss: Any) -> None:
         """Note which gradients are there already."""
@@ -254,16 +259,9 @@ class StepTracer:
             if now is not None and now.shape == old.shape:
                 with np.errstate(all="ignore"):
                     self.record.update_norms[key] = float(np.linalg.norm((now - old).ravel()))
-        bits = self._known.bits
-        for mask, cut in self._cuts:
-            for key, bit in bits.items():
-                if mask & bit:
-                    self.record.uses.setdefault(key, TensorUse()).cuts.append(cut)
-        for mask, cut in self._zero_factors:
-            for key, bit in bits.items():
-                if mask & bit:
-                    self.record.uses.setdefault(key, TensorUse()).zero_factors.append(cut)
-        self.record.non_finite_from = self._first_non_finite()
+        self._suspicions.assign(self._known.bits, self.record.uses)
+        self.record.dead = self._suspicions.dead
+        self.record.non_finite_from = first_non_finite(self._operations, self.record.uses)
         self._held.clear()
         self.trail.finish()
         self._before.clear()
@@ -271,7 +269,8 @@ class StepTracer:
         self._strangers.clear()
         for operation in self._operations:
             operation.sources = ()
-        self._taints.clear()
+        self._from_data.clear()
+        self._lives.clear()
         self._producers.clear()
         return self.record
 
@@ -306,14 +305,33 @@ class StepTracer:
             copies[key] = array.copy()
         return copies
 
-    def _before_optimizer_step(self, optimizer: Any, given: Any, named: Any) -> None:
-        # A closure calls backward within the step.
-        if not any(
-            callable(value) for value in (*given, *named.values()) if value is not optimizer
-        ):
-            self._note_wiped(optimizer)
+    def _before_optimizer_step(self, optimizer: Any, given: Any, named: Any) -> Any:
+        values = [v for v in (*given, *named.values()) if v is not optimizer and callable(v)]
         # An optimizer's own arithmetic reads every tensor it steps; the model does not.
         self._adapter.mute()
+        if not values:
+            self._note_wiped(optimizer)
+            return None
+
+        # A closure calls forward and backward within the step.
+        def heard(value: Any) -> Any:
+            return self._heard(value) if any(value is closure for closure in values) else value
+
+        return tuple(map(heard, given)), {name: heard(value) for name, value in named.items()}
+
+    def _heard(self, closure: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a closure whose operations are told, though the optimizer's own are not."""
+
+        def call(*given: Any, **named: Any) -> Any:
+            was_muted = self._adapter.is_muted
+            self._adapter.unmute()
+            try:
+                return closure(*given, **named)
+            finally:
+                if was_muted:
+                    self._adapter.mute()
+
+        return call
 
     def _after_optimizer_step(self, optimizer: Any, *_: Any) -> None:
         self._adapter.unmute()
@@ -355,11 +373,11 @@ class StepTracer:
         if id(tensor) in self._strangers or len(self._strangers) >= MAX_STRANGERS:
             return
         is_parameter = self._adapter.is_parameter(tensor)
-        is_data = bool(self._taints.get(id(tensor), 0) & DATA)
+        is_data = id(tensor) in self._from_data
         if not is_parameter and not is_data:
             # One value for each of the batch's, such as a disturbance of the input.
             shape = self._adapter.shape(tensor)
-            batch = (t for t in inputs if self._taints.get(id(t), 0) & DATA)
+            batch = (t for t in inputs if id(t) in self._from_data)
             is_data = any(len(shape) > 1 and self._adapter.shape(t) == shape for t in batch)
         stranger = Stranger(
             tensor=tensor,
@@ -379,48 +397,22 @@ class StepTracer:
         gradient = self._adapter.array(tensor.grad)
         return None if gradient is None else statistics_of(gradient)
 
-    def _note_write(self, name: str, target: Any, taint: int) -> None:
+    def _note_write(self, name: str, target: Any) -> None:
         key = self._known.storages.get(self._adapter.storage(target))
         if key is not None and name not in ("requires_grad_", "retain_grad"):
             self.record.uses.setdefault(key, TensorUse()).is_written = True
-        self._taints[id(target)] = self._taints.get(id(target), 0) | taint
+            self._note_step_by_hand(key)
 
-    def _note_cut(
-        self,
-        name: str,
-        inputs: tuple[Any, ...],
-        outputs: tuple[Any, ...],
-        taint: int,
-        span: Span | None,
-    ) -> None:
-        """A value that could have a gradient goes on into one that has none."""
-        if any(requires_grad(out) for out in outputs) or len(self._cuts) >= MAX_CUTS:
+    def _note_step_by_hand(self, key: int) -> None:
+        """Without any optimizer, a write to what has a gradient is its step."""
+        tensor = self._known.by_id[key].tensor
+        if self._optimizers or not is_leaf(tensor) or tensor.grad is None:
             return
-        if any(requires_grad(tensor) for tensor in inputs):
-            self._cuts.append((taint, Cut(name, span)))
-
-    def _is_zero_factor(self, inputs: tuple[Any, ...], output: Any) -> bool:
-        """Tell whether a value is taken times nothing: by a number, not by what is learnt."""
-        flowing = [tensor for tensor in inputs if requires_grad(tensor)]
-        if len(flowing) != 1 or any(t.numel() > 1 for t in inputs if t is not flowing[0]):
-            return False
-        made, given = self._adapter.array(output), self._adapter.array(flowing[0])
-        if made is None or given is None or made.size == 0:
-            return False
-        return not made.flat[0] and bool(not made.any() and given.any())
-
-    def _first_non_finite(self) -> Cut | None:
-        """Find the operation that got a finite gradient and passed on one that is not."""
-        for operation in self._operations:
-            if operation.gradient_norm is None or not np.isfinite(operation.gradient_norm):
-                continue
-            passed = [source.gradient_norm for source in operation.sources]
-            if any(norm is not None and not np.isfinite(norm) for norm in passed):
-                return Cut(operation.name, operation.span)
-            uses = (self.record.uses.get(key) for key in operation.leaves)
-            if any(use and use.gradient and use.gradient.non_finite for use in uses):
-                return Cut(operation.name, operation.span)
-        return None
+        if key in self._reused:
+            self.record.uncleared.add(key)
+            self._reused.discard(key)
+        self._unspent.discard(key)
+        self._used.add(key)
 
     def _note_loss(self, name: str, prediction: Any, target: Any, span: Span | None) -> None:
         if len(self.record.loss_calls) >= MAX_LOSS_CALLS:
@@ -450,7 +442,7 @@ class StepTracer:
         inputs = (output,) if inputs is None else inputs
         adapter = self._adapter
         needs_gradient = requires_grad(output)
-        record = _Operation(
+        record = TracedOperation(
             name, span, module, adapter.shape(output), adapter.dtype(output), needs_gradient
         )
         self._operations.append(record)
@@ -459,9 +451,11 @@ class StepTracer:
             record.sources = tuple(operation for operation in made if operation is not None)
             record.leaves = tuple(id(t) for t in inputs if id(t) in self._known.by_id)
             self._made_by[id(output)] = record
-            if name == "mul" and self._is_zero_factor(inputs, output):
-                mask = self._taints.get(id(output), 0)
-                self._zero_factors.append((mask, Cut(name, span)))
+            if name == "mul" and is_zero_factor(inputs, output, adapter):
+                mask = self._lives.get(id(output), 0)
+                self._suspicions.zero_factors.append((mask, Cut(name, span)))
+            if lets_nothing_through(name, output, adapter):
+                self._suspicions.dead.append(Dead(Cut(name, span), feeders_of(record)))
         if needs_gradient and not is_leaf(output):
 
             def note(gradient: Any) -> None:

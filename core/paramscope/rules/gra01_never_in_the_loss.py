@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
+from paramscope.rules.cuts import cut_of
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import WARNING, Rule
@@ -10,6 +11,14 @@ from paramscope.rules.scope import lines_of, rolled_up, values_in, without_gradi
 
 BAD = document("self.shortcut = nn.Linear(4, 4)")
 GOOD = BAD.replace("torch.tanh(self.inner(x))", "torch.tanh(self.inner(x)) + self.shortcut(x)")
+TRAPS = (
+    document(
+        "self.gate = nn.Linear(4, 2)",
+        "h = torch.tanh(self.inner(x))\n"
+        "scores, chosen = self.gate(x).topk(1)\n"
+        "h = h * scores * (chosen == 0)",
+    ),
+)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -19,7 +28,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     for found, use in without_gradient(evidence):
         if use is None or not use.is_read:
             unused.append(found)
-        elif not use.cuts:
+        elif cut_of(use) is None:
             unused.append(found)
             thrown_away.add(id(found.tensor))
     for path, items in rolled_up(unused, evidence):
@@ -50,4 +59,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    traps=TRAPS,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paramscope.census.evidence import Evidence
+from paramscope.census.evidence import Dead, Evidence
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
@@ -33,6 +33,10 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     # A bias that is subtracted again later (before a norm or a softmax) is no fault, nor is
     # the weight that a cell of the library has for a state which is still zero.
     zero = [f for f in zero if not (f.owner_path in alive and _is_minor(f))]
+    dead = _first_dead(zero, evidence)
+    if dead is not None:
+        yield _dead_finding(*dead, evidence)
+        return
     gathered = rolled_up(zero, evidence)
     whole = [pair for pair in gathered if pair[0] in evidence.walk.modules or pair[0] == "model"]
     for path, items in whole or gathered:
@@ -52,6 +56,60 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _first_dead(
+    zero: list[FoundTensor], evidence: Evidence
+) -> tuple[Dead, list[FoundTensor]] | None:
+    """Return the first operation that let nothing through in any step, and what feeds it.
+
+    All else without a gradient lies before it, or gets nothing from it.
+    """
+    by_id = {id(found.tensor): found for found in zero}
+    always = [{dead.cut for dead in record.dead} for record in evidence.steps]
+    for dead in evidence.steps[-1].dead if evidence.steps else ():
+        if (
+            dead.feeders
+            and dead.feeders <= by_id.keys()
+            and all(dead.cut in cuts for cuts in always)
+        ):
+            return dead, [by_id[key] for key in dead.feeders]
+    return None
+
+
+def _dead_finding(dead: Dead, feeders: list[FoundTensor], evidence: Evidence) -> Finding:
+    at = f" in line {dead.cut.span.line}" if dead.cut.span is not None else ""
+    if dead.cut.operation == "softmax":
+        what = f"`softmax`{at} has one value to choose from, so it gives 1 whatever it is"
+        cause = "Look at its `dim=`: that axis has size 1."
+    else:
+        what = f"`{dead.cut.operation}`{at} gave nothing but zeros"
+        cause = "Its units never open: begin with smaller biases, or scale what comes in."
+    path = _widest(feeders, evidence)
+    return Finding(
+        rule=RULE.id,
+        where=path,
+        severity=WARNING,
+        message=(
+            f"The gradient of `{path}` was exactly zero in all {evidence.traced_steps} batches "
+            f"looked at: {what}."
+        ),
+        cause=cause,
+        line=lines_of(feeders, evidence) or (dead.cut.span.line if dead.cut.span else None),
+    )
+
+
+def _widest(feeders: list[FoundTensor], evidence: Evidence) -> str:
+    """Return the path of the largest Module, short of the whole, that is zero with them."""
+    zero = [found for found in parameters(evidence) if _is_always_zero(found, evidence)]
+    ids = {id(found.tensor) for found in zero}
+    parts = feeders[0].path.split(".")
+    for count in range(1, len(parts)):
+        path = ".".join(parts[:count])
+        inside = [f for f in parameters(evidence) if f.path.startswith(f"{path}.")]
+        if path in evidence.walk.modules and all(id(f.tensor) in ids for f in inside):
+            return path
+    return feeders[0].path
+
+
 def _is_minor(found: FoundTensor) -> bool:
     library = type(found.owner).__module__.partition(".")[0]
     return found.attribute == "bias" or library in ("torch", "gradcore")
@@ -61,7 +119,8 @@ def _is_always_zero(found: FoundTensor, evidence: Evidence) -> bool:
     use = evidence.summary(found.tensor)
     if use is None or not use.had_gradient or not use.gradient_always_zero:
         return False
-    return not use.zero_factors  # taken times zero on purpose, as an extra term may be
+    # Taken times zero on purpose, as an extra term may be; or through a step, which GRA08 tells.
+    return not use.zero_factors and not use.flats
 
 
 RULE = Rule(
