@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from operator import attrgetter, is_
 from sys import getrefcount
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,16 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
 """How far native results may be from those of the step itself, as a share of the largest one."""
 _GRAD = attrgetter("_grad")
 _COUNTER = attrgetter("_vc")
+
+
+def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
+    """Return the native form of a program, not yet compiled."""
+    stream = _stream() if program.draws else None
+    try:
+        return NativeStep(program.copy(), inputs)
+    finally:
+        if stream is not None:
+            _wind_back(stream)
 
 
 class NativeStep:
@@ -194,8 +205,10 @@ class NativeStep:
         arrays = self._all_written()
         before = [a.copy() for a in arrays]
         stream = _stream() if self.program.draws else None
+        begun = perf_counter()
         if not self.run(inputs):
             return "the native form leads another way"
+        self.seconds = perf_counter() - begun
         self._expected = (
             [a.copy() for a in self._arrays],
             [np.array(a) for a in self._handed],

@@ -6,9 +6,13 @@ calls replayed. Each replay is preceded by guards; whatever they do not recognis
 """
 
 import functools
+import importlib
+import importlib.util
+import os
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from operator import attrgetter, is_
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -24,6 +28,8 @@ from gradcore.replay.inline import inline
 from gradcore.replay.program import Program, RefusalError, Returned
 from gradcore.replay.recording import Recording
 
+MODES = ("eager", "replay", "native")
+"""How a step may run; also what ``Compiled.mode`` says of the last one."""
 ATTEMPTS = 4
 """So often in a row may the world have changed before a step is left to run as it is."""
 _PLAIN = (bool, int, float, str, type(None))
@@ -31,39 +37,50 @@ _ARRAY, _TRAINED = attrgetter("_a"), attrgetter("_rg")
 _MORE, _GRAD = attrgetter("_more"), attrgetter("_grad")
 
 
-def compile(model: Any = None, **options: Any) -> Any:
+def compile(model: Any = None, *, mode: str | None = None, **options: Any) -> Any:
     """Return a function that trains like ``model``, a function of one training step, but faster.
 
     The step is recorded when it is first called and replayed from the third call on; whatever
     cannot be replayed runs as it is, with the same results. ``report`` of what is returned says
-    which, and why. A Module is returned as it is. ``options`` are those of PyTorch, which choose
-    between means that do not exist here.
+    which, and why. A Module is returned as it is.
+
+    ``mode``: "eager" runs every step as it is; "replay" replays it with NumPy; "native" with
+    machine code as soon as there is numba, which it waits for; all else, with machine code as soon
+    as that is there. Native results are those of the step up to rounding. The environment's
+    GRADCORE_NATIVE=0 keeps numba out unless a mode asks for it. Other ``options`` are PyTorch's,
+    which choose between means that do not exist here.
     """
     if model is None:
-        return functools.partial(compile, **options)
+        return functools.partial(compile, mode=mode, **options)
     if isinstance(model, (Module, Compiled)) or not callable(model):
         return model
-    return Compiled(model)
+    return Compiled(model, mode if mode in MODES else "auto")
 
 
 class Compiled:
     """A training step that is replayed wherever that gives the same results."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], mode: str = "auto") -> None:
         functools.update_wrapper(self, function)
         self._function = function
         self._steps: dict[Any, _Replay | str] = {}
         self._failures = 0
         self._busy = False
         self._reason = ""
+        self._wanted = mode
+        self._native_reason = ""
+        self.mode = "eager"
         self.replayed = 0
+        self.native = 0
         self.eager = 0
 
     @property
     def report(self) -> str:
         """How often the step was replayed and how often it ran as it is, and why the last time."""
-        counts = f"replayed {self.replayed} times, run as it is {self.eager} times"
-        return f"{counts}: {self._reason}" if self._reason else counts
+        natively = f" ({self.native} of them natively)" if self.native else ""
+        counts = f"replayed {self.replayed} times{natively}, run as it is {self.eager} times"
+        why = self._reason or (self._native_reason if self.mode != "native" else "")
+        return f"{counts}: {why}" if why else counts
 
     @property
     def reason(self) -> str:
@@ -77,6 +94,8 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do one step."""
+        if self._wanted == "eager":
+            return self._as_it_is("mode is eager", args, kwargs)
         if self._busy or graph.recorder is not None or not state.grad or state.anomaly:
             return self._as_it_is("gradients are off, or something listens", args, kwargs)
         self._busy = True
@@ -98,7 +117,7 @@ class Compiled:
                 return self._record(key, inputs, args, kwargs)
             if not found.is_checked:
                 return self._check(found, key, inputs, args, kwargs)
-            if found.run(inputs):
+            if self._replay(found, inputs):
                 self._failures = 0
                 self.replayed += 1
                 self._reason = ""
@@ -111,8 +130,26 @@ class Compiled:
             return self._as_it_is(found, args, kwargs)
         return self._record(key, inputs, args, kwargs)
 
+    def _replay(self, found: "_Replay", inputs: Sequence[Any]) -> bool:
+        """Do a step in the fastest way that is there; ``found.finish`` hands it out."""
+        upgrade = found.upgrade
+        if upgrade is not None:
+            if upgrade.run(inputs):
+                self.native += 1
+                self.mode = "native"
+                return True
+            self._native_reason = upgrade.reason
+        self.mode = "replay"
+        begun = perf_counter()
+        if not found.run(inputs):
+            return False
+        if upgrade is not None and upgrade.is_rehearsed:
+            upgrade.judge(*found._results, perf_counter() - begun)
+        return True
+
     def _as_it_is(self, reason: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.eager += 1
+        self.mode = "eager"
         self._reason = reason
         return self._function(*args, **kwargs)
 
@@ -141,10 +178,11 @@ class Compiled:
                 raise RefusalError("changes an attribute, a list or a setting in Python")
             _add_optimizers(program, recording.stepped, after)
             stream = _stream() if program.draws else None
+            upgrade = self._upgrade(program.copy())
             inline(program, inputs)
             if stream is not None:
                 _wind_back(stream)
-            self._steps[key] = _Replay(program, after)
+            self._steps[key] = _Replay(program, after, upgrade)
         except RefusalError as refusal:
             self._reason = str(refusal)
             self._failures += 1
@@ -152,6 +190,18 @@ class Compiled:
             if self._failures > 1:
                 self._steps[key] = self._reason
         return result
+
+    def _upgrade(self, program: Program) -> Any:
+        """Return what brings a recorded step to native mode, where that is wanted."""
+        if self._wanted == "auto":
+            switched = os.environ.get("GRADCORE_NATIVE", "1") != "0"
+            if not switched or importlib.util.find_spec("numba") is None:
+                return None
+        elif self._wanted != "native":
+            return None
+        # Loaded here, so that importing gradcore does not.
+        native = importlib.import_module("gradcore.native")
+        return native.Upgrade(program, self._wanted == "native")
 
     def _check(
         self,
@@ -216,9 +266,10 @@ def _add_optimizers(
 class _Replay:
     """A program with its guards: whether it holds now, and how it is run."""
 
-    def __init__(self, program: Program, world: Captured) -> None:
+    def __init__(self, program: Program, world: Captured, upgrade: Any = None) -> None:
         self.program = program
         self.world = world
+        self.upgrade = upgrade
         self.is_checked = False
         self._results: tuple[list[Any], list[Any]] = ([], [])
         self._hand_out = HandOut(program)
@@ -285,6 +336,8 @@ class _Replay:
     def finish(self) -> Any:
         """Store the gradients, let the optimizers step, and return what the step returns."""
         program = self.program
+        if self.upgrade is not None and self.upgrade.has_run:
+            return _rebuilt(program.returned, iter(self.upgrade.finish()))
         gradients, handed = self._results
         self._results = ([], [])
         for t, name in program.written:

@@ -5,7 +5,7 @@ knows neither tensors' history nor Python's control flow, both of which are sett
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcore.graph import Node, TensorBase
@@ -79,6 +79,12 @@ class Program:
     layouts: dict[Value, tuple[tuple[int, ...], Any, bool]] = field(default_factory=dict)
     strides: dict[Value, tuple[int, ...]] = field(default_factory=dict)
     roots: dict[Value, int] = field(default_factory=dict)
+
+    def copy(self) -> "Program":
+        """Return a program whose calls and gradients may be changed without changing these."""
+        calls = [replace(call) for call in self.calls]
+        gradients = [replace(one) for one in self.gradients]
+        return replace(self, calls=calls, gradients=gradients, constants=dict(self.constants))
 
     def rename(self, names: dict[Value, Value]) -> None:
         """Let what the step returns be other values."""

@@ -1,0 +1,52 @@
+"""Loads numba and what is built on it, once, quietly, in whichever thread asks first."""
+
+import importlib
+import threading
+from types import ModuleType
+
+OLDEST = (0, 60)
+"""The first numba that knows NumPy 2."""
+_lock = threading.Lock()
+_STEP: list[ModuleType] = []
+_REASON: list[str] = []
+
+
+def load() -> str:
+    """Load native mode; returns why that is not possible, or nothing. Waits for other threads."""
+    with _lock:
+        if not _STEP and not _REASON:
+            try:
+                _check_version()
+                module = importlib.import_module("gradcore.native.step")
+                importlib.import_module("gradcore.native.machine").driver()
+                _STEP.append(module)
+            except ImportError as error:
+                _REASON.append(f"numba cannot be used: {error}")
+            except Exception as error:
+                # Whatever a broken numba does: training goes on without it.
+                _REASON.append(f"numba failed: {type(error).__name__}: {str(error)[:120]}")
+    return _REASON[0] if _REASON else ""
+
+
+def _check_version() -> None:
+    numba = importlib.import_module("numba")
+    version = str(numba.__version__)
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise ImportError(f"numba {version} is too old, it must be {wanted} or newer")
+
+
+def start() -> None:
+    """Load native mode in a thread of its own."""
+    threading.Thread(target=load, name="gradcore-native", daemon=True).start()
+
+
+def is_loaded() -> bool:
+    """Tell whether it is there, or will never be."""
+    return bool(_STEP or _REASON)
+
+
+def step_module() -> ModuleType | None:
+    """Return ``gradcore.native.step``, if native mode is there."""
+    return _STEP[0] if _STEP else None

@@ -1,0 +1,138 @@
+"""From replay to native mode: loaded, lowered, compiled and rehearsed while training goes on.
+
+A step is replayed by NumPy until its native form has shown that it gives the same numbers. What
+takes long (loading numba, compiling kernels that are not on disk yet) is done in another thread.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gradcore.native.loading import is_loaded, load, start, step_module
+from gradcore.replay.program import Program, RefusalError
+
+WARM = 20
+"""So many steps are replayed before it is worth loading numba for them."""
+_SLOWER = 1.1
+
+
+class Upgrade:
+    """One recorded step on its way to native mode, and there."""
+
+    def __init__(self, program: Program, waits: bool) -> None:
+        self.reason = ""
+        self.has_run = False
+        self._program = program
+        self._waits = waits
+        self._calls = 0
+        self._step: Any = None
+        self._next: Any = None
+        self._thread: threading.Thread | None = None
+        self._error = ""
+        self._is_rehearsed = False
+        self._advance: Callable[[Sequence[Any]], bool] = self._load
+
+    def run(self, inputs: Sequence[Any]) -> bool:
+        """Do a step, which ``finish`` is to hand out; False: it has to be replayed."""
+        step = self._step
+        if step is None:
+            if not self.reason:
+                self._go_on(inputs)
+            return False
+        if not step.holds():
+            # Another state has taken the old one's place: begin anew with it.
+            self._step = None
+            self._advance = self._lower
+            return False
+        self.has_run = bool(step.run(inputs))
+        return self.has_run
+
+    def finish(self) -> list[Any]:
+        """Hand out the gradients of the step that was run; returns the arrays it returns."""
+        self.has_run = False
+        found: list[Any] = self._step.finish()
+        return found
+
+    @property
+    def is_native(self) -> bool:
+        """Whether the native form is trusted."""
+        return self._step is not None
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether the native form waits for the step itself, to be compared with it."""
+        return self._is_rehearsed
+
+    def judge(self, gradients: list[Any], handed: list[Any], seconds: float) -> None:
+        """Compare the rehearsal with the same step, as it was replayed in so many seconds."""
+        self._is_rehearsed = False
+        self.reason = self._next.compare(gradients, handed)
+        if not self.reason and self._next.python_calls and not self._waits:
+            if self._next.seconds > _SLOWER * seconds:
+                self.reason = "the native form is not faster: most of it has no kernels"
+        if not self.reason:
+            self._step = self._next
+        self._next = None
+
+    # --- on the way
+
+    def _go_on(self, inputs: Sequence[Any]) -> None:
+        """Do what can be done without waiting, or all, if waiting is wanted."""
+        try:
+            while not self.reason and not self._is_rehearsed and self._advance(inputs):
+                pass
+        except RefusalError as refusal:
+            self.reason = f"native mode refuses it: it {refusal}"
+        except Exception as error:
+            # A fault of ours, or of numba: the step goes on being replayed.
+            self.reason = f"native mode failed: {type(error).__name__}: {str(error)[:120]}"
+
+    def _load(self, inputs: Sequence[Any]) -> bool:
+        self._calls += 1
+        if self._waits:
+            load()
+        elif self._calls == WARM:
+            start()
+        if not is_loaded() or (self._calls < WARM and not self._waits):
+            return False
+        self.reason = load()
+        self._advance = self._lower
+        return True
+
+    def _lower(self, inputs: Sequence[Any]) -> bool:
+        module = step_module()
+        if module is None:
+            return False
+        self._next = module.lower(self._program, inputs)
+        self._thread = threading.Thread(
+            target=self._compile, args=(self._next,), name="gradcore-native", daemon=True
+        )
+        self._thread.start()
+        self._advance = self._rehearse
+        return True
+
+    def _compile(self, step: Any) -> None:
+        try:
+            step.compile()
+        except Exception as error:
+            self._error = f"numba failed: {type(error).__name__}: {str(error)[:120]}"
+
+    def _rehearse(self, inputs: Sequence[Any]) -> bool:
+        if self._thread is not None:
+            if self._waits:
+                self._thread.join()
+            elif self._thread.is_alive():
+                return False
+            self._thread = None
+        if self._error:
+            self.reason = self._error
+            return False
+        self._next.place()
+        if not self._next.holds():
+            self._advance = self._lower
+            return False
+        for _ in range(2):
+            # The second time, everything is in the cache.
+            self.reason = self.reason or self._next.rehearse(inputs)
+        self._is_rehearsed = not self.reason
+        return False
