@@ -341,3 +341,14 @@ softplus = _function(_softplus, "Return log(1 + exp(x)).")
 erf = _function(_erf, "Return the error function.")
 cumulative = _function(_cumulative, "Return the normal distribution's cumulative function.")
 magnitude = _function(Real.magnitude, "Return the absolute value.")
+
+
+@intrinsic
+def is_nan(typing_context: Any, x: Any) -> Any:
+    """Tell whether a value is NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = Real(builder, arguments[0])
+        return context.cast(builder, value.is_("uno", value), types.boolean, types.boolean)
+
+    return types.boolean(x), generate
