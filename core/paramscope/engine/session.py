@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from paramscope.census.census import optimizer_groups
 from paramscope.census.rows import TensorRow
 from paramscope.census.walk import Walk
-from paramscope.engine.adapters.base import Adapter, listening
+from paramscope.engine.adapters.base import Adapter, Slice, listening
 from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.explanation import Explanation, explain_loading, explain_running
 from paramscope.engine.failures import CannotTrainError, describe_failure, has_frames
@@ -71,6 +71,7 @@ class Session:
         self._first_rates: list[float] = []
         self._findings: tuple[Finding, ...] | None = None
         self._last_loss_step = -1
+        self._is_look_wanted = False
         self._looks = Pacer(clock)
         self._measures = Pacer(clock, METRIC_INTERVAL, METRIC_SHARE)
         self._marks: deque[tuple[float, int]] = deque()
@@ -188,34 +189,14 @@ class Session:
 
     def run_step(self) -> bool:
         """Run one step, traced if a look is due. False: it failed, and `failure` says how."""
-        trainer = self._trainer
-        if trainer is None or self.failure is not None:
-            return self._refuse()
-        observer = self._observer
-        assert observer is not None
-        try:
-            if trainer.is_within_step:
-                trainer.finish_step(observer.walk)
-                self._look()
-            elif self._observed and (observer.is_fresh or self._looks.is_due()):
-                self._run_traced(trainer, observer)
-            else:
-                trainer.run_step()
-        except BaseException as error:
-            trainer.abandon_step()
-            self._fail(error, "step")
-            return False
-        trainer.phase = Phase.IDLE
-        self._add_loss(trainer.step_number, trainer.loss)
-        return True
+        return self._run(-math.inf, self.step + 1)
 
     def run_slice(self, until: float, last_step: float = math.inf) -> bool:
         """Run steps until the clock shows ``until``. False: a step failed."""
-        clock = self._clock
         while self.step < last_step:
-            if not self.run_step():
+            if not self._run(until, last_step):
                 return False
-            if clock() >= until:
+            if self._clock() >= until:
                 break
         if self._metrics and self._observed and self._measures.is_due():
             self.measure()
@@ -246,7 +227,7 @@ class Session:
 
     def request_look(self) -> None:
         """Have the very next step traced: it is run on its own and will be looked at."""
-        self._looks.hasten()
+        self._is_look_wanted = True
 
     def look(self) -> None:
         """Take the census of what stands now, between two steps."""
@@ -292,7 +273,43 @@ class Session:
 
     # Private
 
+    def _run(self, until: float, last_step: float) -> bool:
+        """Run one traced step, or unwatched ones until a look is due. False: one failed."""
+        trainer, observer = self._trainer, self._observer
+        if trainer is None or observer is None or self.failure is not None:
+            return self._refuse()
+        slice_ = Slice(trainer.step_number, last_step, until, self._clock)
+        try:
+            if trainer.is_within_step:
+                trainer.finish_step(observer.walk)
+                self._look()
+            elif self._is_look_due(trainer, observer):
+                self._run_traced(trainer, observer)
+            else:
+                if self._observed and trainer.is_settled:
+                    slice_.until = min(until, self._looks.due)
+                elif self._observed:
+                    slice_.last = trainer.step_number + 1
+                trainer.run(slice_)
+        except BaseException as error:
+            self._add_losses(slice_)
+            trainer.abandon_step()
+            self._fail(error, "step")
+            return False
+        trainer.phase = Phase.IDLE
+        self._add_losses(slice_)
+        self._add_loss(trainer.step_number, trainer.loss)
+        return True
+
+    def _is_look_due(self, trainer: Trainer, observer: Observer) -> bool:
+        if not self._observed:
+            return False
+        if self._is_look_wanted or observer.is_fresh:
+            return True
+        return trainer.is_settled and self._looks.is_due()
+
     def _run_traced(self, trainer: Trainer, observer: Observer) -> None:
+        self._is_look_wanted = False
         start = self._clock()
         observer.look_again()
         with observer.evaluating():
@@ -309,6 +326,14 @@ class Session:
         if step != self._last_loss_step:
             self._last_loss_step = step
             self.news.losses.append((step, loss))
+
+    def _add_losses(self, slice_: Slice) -> None:
+        if slice_.losses:
+            first = slice_.done + 1
+            self._last_loss_step = slice_.done + len(slice_.losses)
+            self.news.losses += zip(
+                range(first, self._last_loss_step + 1), slice_.losses, strict=True
+            )
 
     def _look(self, step: int | None = None) -> None:
         observer = self._observer

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paramscope.census.walk import Walk
-from paramscope.engine.adapters.base import Adapter, StepParts, listening
+from paramscope.engine.adapters.base import Adapter, Batch, Slice, StepParts, listening
 from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
 from paramscope.engine.program import Program
@@ -82,45 +82,37 @@ class Trainer:
         """Tell whether some phases of a step are done and others are not."""
         return bool(self._waiting)
 
-    def run_step(self) -> float:
-        """Run one step as fast as the engine goes; return its loss."""
-        if self._fast is not None:
-            self.loss = self._fast.step(self.step_number + 1)
-            self.step_number += 1
-            return self.loss
-        x, y = self._next_batch()
-        if self._own_step is not None:
-            self.loss = self._run_own_step(x, y)
-        else:
-            self._zero_grad()
-            value = self._forward(x, y)
-            value.backward()
-            for optimizer in self._optimizers:
-                optimizer.step()
-        self.step_number += 1
-        return self.loss
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known how unwatched steps run; before, a look could delay that."""
+        return self._fast is None or self._fast.is_settled
+
+    def run(self, slice_: Slice) -> None:
+        """Run unwatched steps as fast as the engine goes, and leave their losses in the slice."""
+        try:
+            if self._fast is not None:
+                self._fast.run(slice_)
+            else:
+                self._run_plain(slice_)
+        finally:
+            self.step_number = slice_.done + len(slice_.losses)
+            if slice_.losses:
+                self.loss = slice_.losses[-1]
 
     def run_traced_step(self, walk: Walk) -> StepTracer:
-        """Run one step under the tracer; its numbers are those of `run_step`."""
-        tracer = self._start_trace(walk)
-        batch = self._next_batch()
-        tracer.take_batch(batch)
-        x, y = batch
-        if self._own_step is not None:
-            with tracer.watching(self._optimizers):
-                self.loss = self._run_own_step(x, y)
-        else:
-            self._zero_grad()
-            with ExitStack() as stack:
-                stack.enter_context(listening(self._adapter.backward_listeners, tracer))
-                with tracer.watching(()):
-                    value = self._forward(x, y)
-                value.backward()
-            for optimizer in self._optimizers:
-                optimizer.step()
-                tracer.note_optimizer_step(optimizer)
+        """Run one step under the tracer; its numbers are those of unwatched steps."""
+        fast = self._fast
+        trial = fast.taken_back() if fast is not None else None
+        if fast is None or trial is None:
+            tracer = self._trace_step(walk, None)
+            self.step_number += 1
+            return tracer
+        batch = None if fast.draws_batch else self._next_batch()
+        with trial:
+            tracer = self._trace_step(walk, batch)
+        # The traced step was only to look at: this one counts, in the mode of all others.
+        self.loss = fast.step(self.step_number + 1, batch)
         self.step_number += 1
-        tracer.finish(batch)
         return tracer
 
     def trace_backward(self, walk: Walk) -> StepTracer | None:
@@ -170,6 +162,46 @@ class Trainer:
         self.phase = Phase.IDLE
 
     # The parts of a step
+
+    def _run_plain(self, slice_: Slice) -> None:
+        for _ in range(slice_.count):
+            x, y = self._next_batch()
+            if self._own_step is not None:
+                loss = self._run_own_step(x, y)
+            else:
+                self._zero_grad()
+                value = self._forward(x, y)
+                value.backward()
+                for optimizer in self._optimizers:
+                    optimizer.step()
+                loss = self.loss
+            slice_.losses.append(loss)
+            self.step_number += 1
+            if slice_.clock() >= slice_.until:
+                return
+
+    def _trace_step(self, walk: Walk, batch: Batch | None) -> StepTracer:
+        """Run a step line by line under the tracer."""
+        tracer = self._start_trace(walk)
+        if batch is None:
+            batch = self._next_batch()
+        tracer.take_batch(batch)
+        x, y = batch
+        if self._own_step is not None:
+            with tracer.watching(self._optimizers):
+                self.loss = self._run_own_step(x, y)
+        else:
+            self._zero_grad()
+            with ExitStack() as stack:
+                stack.enter_context(listening(self._adapter.backward_listeners, tracer))
+                with tracer.watching(()):
+                    value = self._forward(x, y)
+                value.backward()
+            for optimizer in self._optimizers:
+                optimizer.step()
+                tracer.note_optimizer_step(optimizer)
+        tracer.finish(batch)
+        return tracer
 
     def _parts(self) -> StepParts:
         return StepParts(

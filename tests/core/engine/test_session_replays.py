@@ -84,9 +84,9 @@ ODD = {
 }
 
 
-def loaded(adapter: Adapter, source: str, **options: Any) -> Session:
+def loaded(adapter: Adapter, source: str, seed: int = 0, **options: Any) -> Session:
     session = Session(adapter, **options)
-    assert session.load(source, "<document>"), session.failure
+    assert session.load(source, "<document>", seed=seed), session.failure
     return session
 
 
@@ -216,3 +216,55 @@ def test_gradients_that_are_shown_belong_to_the_last_step(adapter: Adapter) -> N
         assert second is not None
         given = np.frombuffer(first, "<f4")
         assert np.allclose(given, np.frombuffer(second, "<f4"), rtol=1e-4, atol=1e-6)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("source", REPLAYED.values(), ids=REPLAYED)
+def test_looks_leave_no_trace_in_a_replayed_run(adapter: Adapter, source: str) -> None:
+    clock = _Clock()
+    watched = Session(adapter, clock)
+    assert watched.load(source, "<document>", seed=9), watched.failure
+    losses = []
+    looks = 0
+    for step in range(60):
+        clock.now += 0.05 if step % 3 else 0.5
+        losses += run_once(watched)
+        looks += watched.news.operations is not None
+        watched.take_news()
+    plain = loaded(adapter, source, seed=9, observed=False)
+    expected = run(plain, 60)
+    # While a step is recorded, looks are steps of their own: only rounding may differ.
+    assert np.allclose(losses, expected, rtol=1e-4, atol=1e-6)
+    assert looks > 15
+    assert_alike(watched, plain)
+
+
+def run_once(session: Session) -> list[float]:
+    assert session.run_step(), session.failure
+    return [loss for _, loss in session.news.losses]
+
+
+def test_a_played_run_is_the_same_to_the_last_bit_however_often_it_is_looked_at(
+    adapter: Adapter,
+) -> None:
+    runs = []
+    for interval in (0.0, 0.05, 0.5):
+        clock = _Clock()
+        session = Session(adapter, clock)
+        assert session.load(REPLAYED["drawn batch"], "<document>", seed=1), session.failure
+        losses = []
+        for _ in range(80):
+            clock.now += interval
+            losses += run_once(session)
+            session.take_news()
+        runs.append((losses, values(session)))
+    for losses, weights in runs[1:]:
+        assert losses == runs[0][0]
+        assert all(np.array_equal(weights[path], found) for path, found in runs[0][1].items())

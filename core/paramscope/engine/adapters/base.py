@@ -5,10 +5,13 @@ differs (recording, the meaning of ``import torch``) is in the two modules besid
 """
 
 import functools
+import math
 import random
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,6 +43,10 @@ class BuildListener(Protocol):
         """A Module is assigned to an attribute, where ``old`` was before or None."""
         ...
 
+    def memory_asked_for(self, tensor: Any) -> None:
+        """A constructor that is no operation (``torch.FloatTensor(3)``) gives unfilled memory."""
+        ...
+
     def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None: ...
 
     def group_added(self, optimizer: Any) -> None: ...
@@ -58,6 +65,28 @@ class StepParts:
     filename: str
 
 
+Batch = tuple[Any, Any]
+
+
+@dataclass(slots=True)
+class Slice:
+    """Steps to be run in a row: after step ``done``, up to step ``last`` or until it is time.
+
+    ``losses`` are those of the steps that were done, also if one of them failed.
+    """
+
+    done: int
+    last: float
+    until: float = math.inf
+    clock: Callable[[], float] = time.perf_counter
+    losses: list[float] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many steps it may be at most."""
+        return sys.maxsize if self.last == math.inf else max(0, int(self.last) - self.done)
+
+
 class UnwatchedSteps(Protocol):
     """Steps of a document as fast as an engine can do them.
 
@@ -70,7 +99,17 @@ class UnwatchedSteps(Protocol):
     @property
     def reason(self) -> str: ...
 
-    def step(self, number: int) -> float: ...
+    @property
+    def is_settled(self) -> bool: ...
+
+    @property
+    def draws_batch(self) -> bool: ...
+
+    def run(self, slice_: Slice, batch: Batch | None = None) -> None: ...
+
+    def step(self, number: int, batch: Batch | None = None) -> float: ...
+
+    def taken_back(self) -> AbstractContextManager[None] | None: ...
 
 
 class Adapter(EngineView, Protocol):
@@ -238,6 +277,7 @@ class SharedAdapter:
         module: Any = self._module
         optimizer: Any = self._optimizer
         set_attribute, load_state = module.__setattr__, module.load_state_dict
+        add_child = module.add_module
         add_group = optimizer.add_param_group
 
         def setattr_(owner: Any, name: str, value: Any) -> None:
@@ -245,6 +285,11 @@ class SharedAdapter:
                 old = (owner.__dict__.get("_modules") or {}).get(name)
                 listener.module_assigned(owner, name, old, value)
             set_attribute(owner, name, value)
+
+        def add_module(owner: Any, name: str, value: Any) -> None:
+            old = (owner.__dict__.get("_modules") or {}).get(name)
+            add_child(owner, name, value)
+            listener.module_assigned(owner, name, old, value)
 
         def load_state_dict(owner: Any, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
             result = load_state(owner, state_dict, *args, **kwargs)
@@ -257,11 +302,13 @@ class SharedAdapter:
             listener.group_added(owner)
 
         module.__setattr__, module.load_state_dict = setattr_, load_state_dict
+        module.add_module = add_module
         optimizer.add_param_group = add_param_group
         try:
             yield
         finally:
             module.__setattr__, module.load_state_dict = set_attribute, load_state
+            module.add_module = add_child
             optimizer.add_param_group = add_group
 
     def spy_on_backward(self) -> None:

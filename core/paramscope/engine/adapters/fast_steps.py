@@ -7,17 +7,20 @@ neither form runs as it is; the numbers are the same.
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import gradcore
 from gradcore.graph import TensorBase
 from gradcore.replay.finite import NotFiniteError, expect_finite
-from paramscope.engine.adapters.base import BackwardListener, StepParts
+from gradcore.replay.trial import taken_back
+from paramscope.engine.adapters.base import BackwardListener, Batch, Slice, StepParts
 from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
 
-PATIENCE = 8
+PATIENCE = 6
 """So many steps a form may run as it is, from its first on, before it is given up."""
+_PASSING = ("it was recorded", "its recording was checked")
 
 
 class _SentBackward:
@@ -43,6 +46,32 @@ class _SentBackward:
         return loss
 
 
+class _Form:
+    """One form of the step, with what gradcore has made of it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.compiled = gradcore.compile(function)
+        self._misses = 0  # steps in a row, up to the last, that ran as they are
+        self._counted = 0
+
+    def count(self) -> None:
+        """Take note of the steps that were done since this was last called."""
+        compiled = self.compiled
+        since, self._counted = compiled.eager - self._counted, compiled.eager
+        self._misses = self._misses + since if compiled.reason else 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it was tried in vain often enough."""
+        return self._misses >= PATIENCE
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether the last step was replayed, in whatever mode."""
+        return bool(self.compiled.replayed) and not self.compiled.reason
+
+
 class FastSteps:
     """The steps of one program, as fast as gradcore can do them."""
 
@@ -52,38 +81,77 @@ class FastSteps:
         self._listeners = listeners
         self._sent = _SentBackward() if parts.own_step is not None else None
         inner = _default_step(parts) if self._sent is None else _own_step(parts, self._sent)
-        self._whole = gradcore.compile(_with_batch(parts, inner))
-        self._inner = gradcore.compile(inner)
-        self._uses_whole = True
-        self.mode = "eager"
-        self.reason = ""
+        self._whole = _Form(_with_batch(parts, inner))
+        self._inner = _Form(inner)
+        self._form = self._whole
+        self.is_settled = False  # whether it is known how steps are to run from now on
 
-    def step(self, number: int) -> float:
-        """Run step ``number``; return its loss."""
-        if self._sent is None:
-            return self._run(number)
-        self._sent.take()
-        self._listeners.append(self._sent)
+    @property
+    def mode(self) -> str:
+        """How the last step ran: ``eager``, ``replay`` or ``native``."""
+        return "replay" if self._form.is_replayed else "eager"
+
+    @property
+    def reason(self) -> str:
+        """Why it ran as it is; nothing if it did not, or if it is only just being recorded."""
+        reason = self._form.compiled.reason
+        return "" if reason in _PASSING else reason
+
+    @property
+    def draws_batch(self) -> bool:
+        """Whether the batch is drawn inside of the step."""
+        return self._form is self._whole
+
+    def step(self, number: int, batch: Batch | None = None) -> float:
+        """Run step ``number``, on ``batch`` if the step does not draw its own; return its loss."""
+        slice_ = Slice(number - 1, number)
+        self.run(slice_, batch)
+        return slice_.losses[-1]
+
+    def run(self, slice_: Slice, batch: Batch | None = None) -> None:
+        """Run the steps of a slice, and leave their losses in it."""
+        if self._sent is not None:
+            self._sent.take()
+            self._listeners.append(self._sent)
         try:
-            return self._run(number)
+            self._run(slice_, batch)
         finally:
-            self._listeners.remove(self._sent)
+            if self._sent is not None:
+                self._listeners.remove(self._sent)
+            self._settle()
 
-    def _run(self, number: int) -> float:
-        compiled = self._whole if self._uses_whole else self._inner
+    def taken_back(self) -> AbstractContextManager[None] | None:
+        """Return the ``with`` block whose step will not count; None if none could be taken back.
+
+        What is replayed is known to change nothing but what can be put back.
+        """
+        return taken_back(self._form.function) if self._form.is_replayed else None
+
+    def _run(self, slice_: Slice, batch: Batch | None) -> None:
+        losses, clock, until = slice_.losses, slice_.clock, slice_.until
         try:
-            if self._uses_whole:
-                loss = compiled()
-            else:
-                x, y = require_pair(self._batch(), self._filename)
-                loss = compiled(x, y)
+            for _ in range(slice_.count):
+                losses.append(_as_number(self._once(batch)))
+                if clock() >= until:
+                    return
         except NotFiniteError as error:
+            number = slice_.done + len(losses) + 1
             raise NonFiniteLossError(error.value, number) from None
-        self.reason = compiled.reason
-        self.mode = "eager" if self.reason else "replay"
-        if self.reason and not compiled.replayed and compiled.eager > PATIENCE:
-            self._uses_whole = False
-        return _as_number(loss)
+
+    def _once(self, batch: Batch | None) -> Any:
+        if self._form is self._whole and batch is None:
+            return self._whole.compiled()
+        x, y = require_pair(self._batch(), self._filename) if batch is None else batch
+        return self._inner.compiled(x, y)
+
+    def _settle(self) -> None:
+        """Choose the form of the next steps, and see whether the choice stands."""
+        form = self._form
+        form.count()
+        if form.is_hopeless and form is self._whole:
+            self._form = self._inner
+        elif form.is_replayed or form.is_hopeless:
+            self.is_settled = True
 
 
 def _default_step(parts: StepParts) -> Callable[[Any, Any], Any]:
