@@ -42,6 +42,7 @@ LAYERS = (
     # ---- the application line: nothing below knows of the application
     ("gradcore.__main__",),
     ("gradcore",),
+    ("gradcore.distributions", "gradcore.func"),
     ("gradcore.amp", "gradcore.backends", "gradcore.cuda", "gradcore.serialization"),
     ("gradcore.settings", "gradcore.types"),
     ("gradcore.compat",),
@@ -51,6 +52,8 @@ LAYERS = (
     ("gradcore.optim",),
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),
+    ("gradcore.drawing",),
+    ("gradcore.draws",),
     ("gradcore.random",),
     ("gradcore.tensor",),
     ("gradcore.differentiate", "gradcore.printing"),

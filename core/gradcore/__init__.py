@@ -39,6 +39,10 @@ from gradcore.creation import (
 from gradcore.device import (
     device,
 )
+from gradcore.drawing import (
+    binomial,
+    poisson,
+)
 from gradcore.dtypes import (
     complex64,
     complex128,
@@ -153,6 +157,7 @@ else:
 
 _LATER = {
     "amp": "",
+    "distributions": "",
     "load": "serialization",
     "save": "serialization",
     "serialization": "",
@@ -183,6 +188,7 @@ __all__ = [
     "autocast",
     "autograd",
     "bernoulli",
+    "binomial",
     "blackman_window",
     "broadcast_shapes",
     "can_cast",
@@ -245,6 +251,7 @@ __all__ = [
     "ones_like",
     "optim",
     "pi",
+    "poisson",
     "preserve_format",
     "promote_types",
     "rand",
