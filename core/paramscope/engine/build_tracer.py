@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from paramscope.census.evidence import BuildRecord, Origin, Replacement, StateLoad
 from paramscope.census.walk import FoundTensor, Place, Walk
 from paramscope.engine.adapters.base import Adapter
-from paramscope.engine.frames import find_site
+from paramscope.engine.frames import Site, find_site
 from paramscope.engine.leaves import is_leaf
 from paramscope.engine.operation_names import (
     KEEPS_RANDOM,
@@ -68,20 +68,28 @@ class BuildTracer:
             storage = storage_of(tensor)
             if not storage or storage in given:
                 continue
-            self._serial += 1
-            site = site or find_site(self._filename, {}, self._adapter.is_module, skip=3)
             is_random = name in RANDOM or (
                 name in KEEPS_RANDOM and any(s in origins and origins[s].is_random for s in given)
             )
-            origins[storage] = Origin(
-                operation=name,
-                line=site.span.line if site.span else None,
-                in_init=site.in_init,
-                is_random=is_random,
-                is_unfilled=name in UNFILLED,
-                serial=self._serial,
-            )
-            self._hold(tensor)
+            if name == "new" and storage in origins and origins[storage].is_unfilled:
+                continue  # of sizes, as the engine has told already
+            site = site or find_site(self._filename, {}, self._adapter.is_module, skip=3)
+            self._enter(name, storage, tensor, is_random, site)
+
+    def _enter(
+        self, name: str, storage: int, tensor: Any, is_random: bool, site: Site | None
+    ) -> None:
+        site = site or find_site(self._filename, {}, self._adapter.is_module, skip=4)
+        self._serial += 1
+        self.record.origins[storage] = Origin(
+            operation=name,
+            line=site.span.line if site.span else None,
+            in_init=site.in_init,
+            is_random=is_random,
+            is_unfilled=name in UNFILLED,
+            serial=self._serial,
+        )
+        self._hold(tensor)
 
     def before_backward(self, loss: Any) -> None:
         """Count: a script may have trained already."""
@@ -99,12 +107,19 @@ class BuildTracer:
         last = self._assigned.get((id(owner), name))
         if (
             last is not None
+            and old is not None
             and last[1] is old
             and last[2] == line
             and any(True for _ in old.parameters())
         ):
             self.record.replacements.append(Replacement(owner, name, old, line))
         self._assigned[id(owner), name] = (owner, new, line)
+
+    def memory_asked_for(self, tensor: Any) -> None:
+        """Note memory that an old constructor has left unfilled: no operation tells of it."""
+        storage = self._adapter.storage(tensor)
+        if storage:
+            self._enter("empty", storage, tensor, is_random=False, site=None)
 
     def state_loaded(self, module: Any, state: Mapping[str, Any], strict: bool) -> None:
         """Note how many names of a file the Module knew."""

@@ -459,7 +459,8 @@ class StepTracer:
         if needs_gradient and not is_leaf(output):
 
             def note(gradient: Any) -> None:
-                array = adapter.array(gradient)
+                # PyTorch calls hooks with None where a part of a result got no gradient.
+                array = adapter.array(gradient) if gradient is not None else None
                 if array is not None:
                     record.gradient_norm = float(np.linalg.norm(array.ravel()))
 

@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
-from paramscope.rules.scope import parameters
+from paramscope.rules.scope import line_of_module, parameters
 
 BAD = document(build="model = Net()\nmodel.inner.requires_grad = False\nreturn model")
 GOOD = BAD.replace("requires_grad = False", "requires_grad_(False)")
@@ -31,7 +31,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 "its Parameters go on training."
             ),
             cause="Call `.requires_grad_(False)`, which sets it for every Parameter inside.",
-            line=evidence.source.attribute_lines.get("requires_grad"),
+            line=evidence.source.attribute_lines.get("requires_grad")
+            or line_of_module(path, evidence),
         )
 
 

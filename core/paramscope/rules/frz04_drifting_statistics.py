@@ -3,16 +3,32 @@
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
-from paramscope.census.walk import Place
+from paramscope.census.walk import FoundTensor, Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.scope import line_of_module
 
 BAD = document(
     "self.norm = nn.BatchNorm1d(4)\nself.norm.requires_grad_(False)",
     "h = torch.tanh(self.norm(self.inner(x)))",
 )
 GOOD = BAD.replace("requires_grad_(False)", "requires_grad_(False).eval()")
+TRAPS = (
+    document(
+        "self.student = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))\n"
+        "import copy\nself.teacher = copy.deepcopy(self.student).requires_grad_(False)",
+        "h = torch.tanh(self.inner(x))\nh = h + self.student(x) * self.teacher(x)",
+        tail="""def train_step(model, optimizer, x, y):
+    optimizer.zero_grad()
+    value = loss(model, x, y)
+    value.backward()
+    optimizer.step()
+    for slow, fast in zip(model.teacher.parameters(), model.student.parameters()):
+        slow.data.mul_(0.9).add_(fast.data, alpha=0.1)
+    return value""",
+    ),
+)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
@@ -29,28 +45,48 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     for found in evidence.walk.tensors if moved else ():
         if found.place is Place.PARAMETER and found.owner_path in moved:
             weights.setdefault(found.owner_path, []).append(bool(found.tensor.requires_grad))
+    told: dict[str, str] = {}
     for path, trained in weights.items():
-        if any(trained):
-            continue
-        where = path or "model"
+        if not any(trained):
+            part = _frozen_part(path, evidence)
+            if not _follows_another(part, evidence):
+                told.setdefault(part, f"{path}.{moved[path]}" if path else moved[path])
+    for part, statistic in told.items():
+        where = part or "model"
         yield Finding(
             rule=RULE.id,
             where=where,
             severity=WARNING,
             message=(
-                f"`{where}` is frozen, but it is in training mode: its `{moved[path]}` "
-                "changes with every batch, and so does what it gives."
+                f"`{where}` is frozen, but it is in training mode: `{statistic}` changes with "
+                "every batch, and so does what it gives."
             ),
             cause="Call `.eval()` on it, and again after each `model.train()`.",
-            line=_line(path, evidence),
+            line=line_of_module(part, evidence),
         )
 
 
-def _line(path: str, evidence: Evidence) -> int | None:
-    owner_path, _, name = path.rpartition(".")
-    owner = evidence.walk.modules.get(owner_path)
-    made = evidence.source.assignment(type(owner).__mro__, name) if owner is not None else None
-    return made.line if made is not None else None
+def _frozen_part(path: str, evidence: Evidence) -> str:
+    """Return the largest Module around ``path``, short of the whole, that is frozen throughout."""
+    parts = path.split(".")
+    for count in range(1, len(parts)):
+        outer = ".".join(parts[:count])
+        if all(not found.tensor.requires_grad for found in _inside(outer, evidence)):
+            return outer
+    return path
+
+
+def _follows_another(path: str, evidence: Evidence) -> bool:
+    """Tell whether a frozen part is moved by hand, as the average of another is: a teacher."""
+    uses = (evidence.summary(found.tensor) for found in _inside(path, evidence))
+    return any(use is not None and (use.is_written or use.has_moved) for use in uses)
+
+
+def _inside(path: str, evidence: Evidence) -> Iterator[FoundTensor]:
+    prefix = f"{path}." if path else ""
+    for found in evidence.walk.tensors:
+        if found.place is Place.PARAMETER and found.path.startswith(prefix):
+            yield found
 
 
 RULE = Rule(
@@ -64,4 +100,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    traps=TRAPS,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from paramscope.census.evidence import Evidence
+from paramscope.census.evidence import Cut, Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
@@ -13,17 +13,20 @@ TRAPS = (
     document("self.drop = nn.Dropout(0.2)", "h = self.drop(torch.tanh(self.inner(x)))"),
     document(forward="h = torch.tanh(self.inner(x))\nh = h + 0.1 * torch.randn_like(h)"),
     document(forward="h = F.dropout(torch.tanh(self.inner(x)), 0.0)"),
+    document(forward="h = F.dropout(torch.tanh(self.inner(x)), 0.5, self.training)"),
 )
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report each Module whose eval pass has thrown values away at random."""
-    told = set()
+    # What is hidden from the model does not hear of eval(); that it is hidden is the mistake.
+    hidden = [f.hidden_in for f in evidence.walk.tensors if f.hidden_in and f.tensor.requires_grad]
+    places: dict[Cut, list[str]] = {}
     for path, cut in evidence.evaluation.dropouts if evidence.evaluation else ():
-        where = path or "forward"
-        if where in told:
-            continue
-        told.add(where)
+        if not any(f"{path}.".startswith(f"{name}.") for name in hidden):
+            places.setdefault(cut, []).append(path)
+    for cut, paths in places.items():
+        where = _common(paths) or "forward"
         yield Finding(
             rule=RULE.id,
             where=where,
@@ -35,6 +38,16 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             cause="Pass `training=self.training`, or use nn.Dropout.",
             line=cut.span.line if cut.span is not None else None,
         )
+
+
+def _common(paths: list[str]) -> str:
+    """Return the path that all of ``paths`` lie at or below."""
+    parts = [path.split(".") for path in paths]
+    same = [names[0] for names in zip(*parts, strict=False) if len(set(names)) == 1]
+    first = parts[0]
+    while first[: len(same)] != same:
+        same.pop()
+    return ".".join(same)
 
 
 RULE = Rule(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
+from paramscope.rules.opt07_twice_in_an_optimizer import stepped_by_two
 from paramscope.rules.opt11_never_steps import never_stepping
 from paramscope.rules.registry import ERROR, Rule
 
@@ -16,11 +17,26 @@ BAD = document(
     return value"""
 )
 GOOD = BAD.replace("    value.backward()", "    optimizer.zero_grad()\n    value.backward()")
+TRAPS = (
+    document(
+        optimizer="return None",
+        tail="""def train_step(model, optimizer, x, y):
+    value = loss(model, x, y)
+    value.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0.01 * p.grad
+            p.grad = None
+    return value""",
+    ),
+)
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report the step if tensors are stepped again and again with gradients used already."""
-    stale = [count for count in evidence.uncleared.values() if count >= 2]
+    # What two optimizers step is stepped with one gradient twice: a consequence.
+    both = stepped_by_two(evidence)
+    stale = [key for key, n in evidence.uncleared.items() if n >= 2 and key not in both]
     # One that is stepped in another's place uses its own gradients again: a consequence.
     if not stale or never_stepping(evidence):
         return
@@ -48,4 +64,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    traps=TRAPS,
 )

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import gradcore
@@ -11,7 +11,8 @@ import gradcore.compat
 import gradcore.graph
 import gradcore.nn
 import gradcore.optim
-from gradcore.nn.functional import activation
+from gradcore.nn import init
+from gradcore.nn.functional import activation, loss
 from gradcore.tensor import Tensor
 from paramscope.engine.adapters.base import (
     OperationListener,
@@ -25,8 +26,22 @@ from paramscope.engine.adapters.fast_steps import FastSteps
 from paramscope.engine.operation_names import LOOKS
 
 # Where an operation of the library has another name than PyTorch's function that calls it.
-_NAMES = {"logistic_loss": "binary_cross_entropy_with_logits"}
+_NAMES = {
+    "logistic_loss": "binary_cross_entropy_with_logits",
+    "pick": "getitem",
+    "max_dim": "max",
+    "max_all": "max",
+    "min_dim": "min",
+    "min_all": "min",
+    "to_dtype": "to",
+    "copy": "clone",
+    "div_floor": "floor_divide",
+    "embedding_rows": "embedding",
+}
+# Functions of several operations, which are one on PyTorch.
 _DROPOUTS = frozenset({activation._dropped.__code__, activation.alpha_dropout.__code__})
+_CROSS_ENTROPY = frozenset({loss.cross_entropy.__code__})
+_FILLS = frozenset({init.trunc_normal_.__code__, init.orthogonal_.__code__, init.sparse_.__code__})
 _DEEPEST = 8  # frames between the recorder and the function
 
 
@@ -79,8 +94,12 @@ class _Recorder:
         if self._adapter.is_muted or name in LOOKS:
             return
         given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
-        if name == "bernoulli_" and _is_dropout():
+        if name == "bernoulli_" and _inside(_DROPOUTS) is not None:
             name = "dropout"
+        elif name == "log_softmax" and (frame := _inside(_CROSS_ENTROPY)) is not None:
+            name, given = "cross_entropy", (frame.f_locals["input"], frame.f_locals["target"])
+        elif name in ("copy_", "setitem_") and (frame := _inside(_FILLS)) is not None:
+            name = frame.f_code.co_name
         self._listener.operation(_NAMES.get(name) or plain_name(name), given, tuple(outputs))
 
     def gradients(self, node: Any, gradients: tuple[Any, ...]) -> None:
@@ -90,11 +109,11 @@ class _Recorder:
         """Nothing: ``grad`` is read after the backward, alike on both engines."""
 
 
-def _is_dropout() -> bool:
-    """Tell whether the library draws the zeros of a dropout, which is one operation on PyTorch."""
+def _inside(functions: frozenset[CodeType]) -> FrameType | None:
+    """Return the call of one of the library's functions that is being recorded, if one is."""
     frame: FrameType | None = sys._getframe(1)
     for _ in range(_DEEPEST):
         frame = frame.f_back if frame is not None else None
-        if frame is not None and frame.f_code in _DROPOUTS:
-            return True
-    return False
+        if frame is not None and frame.f_code in functions:
+            return frame
+    return None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramscope.engine.adapters.base import (
+    BuildListener,
     OperationListener,
     SharedAdapter,
     StepParts,
@@ -63,10 +64,47 @@ class TorchAdapter(SharedAdapter):
         return None
 
     @contextmanager
+    def watch_build(self, listener: BuildListener) -> Iterator[None]:
+        """Tell ``listener`` what no call of a function shows; old constructors are types."""
+        with super().watch_build(listener), _memory_mode_class()(listener):
+            yield
+
+    @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
         """Tell ``listener`` of every call of PyTorch inside the ``with`` block."""
         with _mode_class()(listener, self):
             yield
+
+
+@cache
+def _memory_mode_class() -> Any:
+    """Return the class of the mode that hears of memory below PyTorch's own functions."""
+    import torch  # optional
+    from torch.utils._python_dispatch import TorchDispatchMode  # optional
+
+    empty = torch.ops.aten.empty.memory_format
+
+    class MemoryMode(TorchDispatchMode):  # type: ignore[misc]  # untyped where torch is missing
+        """Passes each call on, and tells the listener of memory that is left unfilled."""
+
+        def __init__(self, listener: BuildListener) -> None:
+            super().__init__()
+            self._listener = listener
+            self._empty = empty
+
+        def __torch_dispatch__(
+            self,
+            func: Callable[..., Any],
+            types: object,
+            args: tuple[Any, ...] = (),
+            kwargs: dict[str, Any] | None = None,
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            if func is self._empty:
+                self._listener.memory_asked_for(result)
+            return result
+
+    return MemoryMode
 
 
 @cache
