@@ -11,12 +11,18 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
+
+from gradcore.native.kernels.values import FLAGS, at, real
 
 # With 64-bit sizes: in wheels for Linux and Windows; Apple's; in builds of distributions.
 _NAMES = ("scipy_cblas_{}64_", "cblas_{}$NEWLAPACK$ILP64", "cblas_{}64_")
 _FUNCTIONS = ("sgemm", "dgemm", "sgemv", "dgemv")
+_CORES = {b"SkylakeX", b"Cooperlake", b"SapphireRapids"}
+"""The processors for which OpenBLAS multiplies small matrices without copying them first."""
+_SMALL = 1_000_000
+"""How large m * n * k is at most for it to do so."""
 _BY_ROWS, _AS_IS, _TURNED = 101, 111, 112
 _ENUM, _SIZE = ir.IntType(32), ir.IntType(64)
 
@@ -36,6 +42,21 @@ def is_available() -> bool:
                     binding.add_symbol(f"gradcore_{name}", address)
                 return True
     return False
+
+
+@cache
+def block_limit() -> int:
+    """Return how large m * n * k should be at most in one call; 0: as large as it is.
+
+    Where OpenBLAS has kernels for small matrices, a large product is 10 to 30 % faster as many
+    small ones (measured on Zen 4: 114 against 85 to 105 GFLOP/s).
+    """
+    for library in _libraries():
+        ask = getattr(library, "scipy_openblas_get_corename64_", None)
+        if ask is not None:
+            ask.restype = ctypes.c_char_p
+            return _SMALL if ask() in _CORES else 0
+    return 0
 
 
 def _libraries() -> list[ctypes.CDLL]:
@@ -127,3 +148,41 @@ def gemv(
         return context.get_dummy_value()
 
     return types.none(*kinds), generate
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
+def multiply(
+    limit: int,
+    turn_a: int,
+    m: int,
+    n: int,
+    k: int,
+    a: Any,
+    a_row: int,
+    b: Any,
+    b_row: int,
+    add: int,
+    c: Any,
+    c_row: int,
+) -> None:
+    """Set ``c = a @ b``, or add that to it; in blocks of at most ``limit`` products, if not 0.
+
+    There is no turned ``b``: small products with one are slow, so turn it beforehand.
+    """
+    one, zero = real(1.0, a), real(0.0, a)
+    if limit == 0 or m * n * k <= limit:
+        gemm(turn_a, 0, m, n, k, one, a, a_row, b, b_row, one if add else zero, c, c_row)
+        return
+    deep = (k + (k + 783) // 784 - 1) // ((k + 783) // 784)
+    wide = min(n, 64 if deep > 256 else 128)
+    high = max(8, limit // (wide * deep) // 8 * 8)
+    for j in range(0, n, wide):
+        for d in range(0, k, deep):
+            beta = one if add or d else zero
+            rest = at(b, d * b_row + j)
+            for i in range(0, m, high):
+                part = at(a, d * a_row + i) if turn_a else at(a, i * a_row + d)
+                gemm(
+                    turn_a, 0, min(high, m - i), min(wide, n - j), min(deep, k - d),
+                    one, part, a_row, rest, b_row, beta, at(c, i * c_row + j), c_row,
+                )  # fmt: skip

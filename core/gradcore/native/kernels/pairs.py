@@ -137,7 +137,7 @@ def spread_pairs(
         half = v.length // 2
         mixed = [i // 2 + (i % 2) * v.length for i in range(v.length)]
         for row, first in ((args[2], 0), (args[3], 2)):
-            sides = [
+            left, right = [
                 builder.select(
                     builder.icmp_unsigned("==", number, ir.Constant(numbers, [k] * v.length)),
                     values,
@@ -146,8 +146,8 @@ def spread_pairs(
                 for k in (first, first + 1)
             ]
             further = builder.gep(row, [ir.Constant(ir.IntType(64), v.length)])
-            v.store(v.choose(*sides, mixed), row, low)
-            v.store(v.choose(*sides, [i + half for i in mixed]), further, high)
+            v.store(v.choose(left, right, mixed), row, low)
+            v.store(v.choose(left, right, [i + half for i in mixed]), further, high)
         return context.get_dummy_value()
 
     return types.none(g, chosen, g, g, types.int64), generate

@@ -1,0 +1,170 @@
+"""The long short-term memory; its gates stand as in PyTorch: enter, keep, new, leave."""
+
+from typing import Any
+
+from numba import njit
+
+from gradcore.native.entry import Builder, Operand, kernel, lowers
+from gradcore.native.kernels.blas import multiply
+from gradcore.native.kernels.functions import sigmoid, tanh
+from gradcore.native.kernels.recurrent.shared import (
+    add_row,
+    are_known,
+    copy,
+    given,
+    sizes,
+    start_gradient,
+    turned,
+    weight_gradients,
+)
+from gradcore.native.kernels.values import FLAGS, at, real
+from gradcore.native.memory import pointer
+from gradcore.ops.registry import OPERATIONS
+
+_LSTM = OPERATIONS["lstm_sequence"]
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
+def _cell(now: Any, before: Any, cells: Any, h: Any, batch: int, size: int) -> None:
+    """Turn the sums of one time into gates, cells and states."""
+    for b in range(batch):
+        enter, keep = at(now, b * 4 * size), at(now, (b * 4 + 1) * size)
+        new, leave = at(now, (b * 4 + 2) * size), at(now, (b * 4 + 3) * size)
+        old, cell, state = at(before, b * size), at(cells, b * size), at(h, b * size)
+        for j in range(2 * size):
+            enter[j] = sigmoid(enter[j])
+        for j in range(size):
+            n, o = tanh(new[j]), sigmoid(leave[j])
+            new[j] = n
+            leave[j] = o
+            c = keep[j] * old[j] + enter[j] * n
+            cell[j] = c
+            state[j] = o * tanh(c)
+
+
+@kernel(blas=True)
+def lstm_forward(a: Any, f: Any) -> None:
+    """Run along a sequence: gates, hidden, cell, turned weight, bias or 0, and what it makes.
+
+    That is: outputs, last state, last cell, gates after their squashing, all cells.
+    """
+    gates, h, c, weight = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[3], f)
+    bias, outputs, active, cells = (
+        pointer(a[4], f), pointer(a[5], f), pointer(a[8], f), pointer(a[9], f),
+    )  # fmt: skip
+    length, batch, size = a[10], a[11], a[12]
+    n, wide = batch * size, 4 * size
+    for s in range(length):
+        t = length - 1 - s if a[13] else s
+        now, fresh, state = at(active, t * n * 4), at(cells, t * n), at(outputs, t * n)
+        add_row(at(gates, t * n * 4), bias, now, batch, wide, a[4] != 0)
+        multiply(a[14], 0, batch, wide, size, h, size, weight, wide, 1, now, wide)
+        _cell(now, c, fresh, state, batch, size)
+        h, c = state, fresh
+    copy(h, pointer(a[6], f), n)
+    copy(c, pointer(a[7], f), n)
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
+def _cell_slope(
+    active: Any,
+    before: Any,
+    cells: Any,
+    into_h: Any,
+    into_c: Any,
+    into: Any,
+    batch: int,
+    size: int,
+    f: Any,
+) -> None:
+    """Write what comes back to the sums of one time, and to the cells before it."""
+    one = real(1.0, f)
+    for b in range(batch):
+        enter, keep = at(active, b * 4 * size), at(active, (b * 4 + 1) * size)
+        new, leave = at(active, (b * 4 + 2) * size), at(active, (b * 4 + 3) * size)
+        to_enter, to_keep = at(into, b * 4 * size), at(into, (b * 4 + 1) * size)
+        to_new, to_leave = at(into, (b * 4 + 2) * size), at(into, (b * 4 + 3) * size)
+        old, cell = at(before, b * size), at(cells, b * size)
+        gh, gc = at(into_h, b * size), at(into_c, b * size)
+        for j in range(size):
+            i, k, n, o, squashed = enter[j], keep[j], new[j], leave[j], tanh(cell[j])
+            down = gc[j] + gh[j] * o * (one - squashed * squashed)
+            to_leave[j] = gh[j] * squashed * o * (one - o)
+            to_enter[j] = down * n * i * (one - i)
+            to_keep[j] = down * old[j] * k * (one - k)
+            to_new[j] = down * i * (one - n * n)
+            gc[j] = down * k
+
+
+@kernel(blas=True)
+def lstm_backward(a: Any, f: Any) -> None:
+    """Go back: gradients of outputs, state, cell (or 0); cell, weight, gates, cells; three results.
+
+    These are the gradients of the gates, of the first state and of the first cell.
+    """
+    first, weight, active = pointer(a[3], f), pointer(a[4], f), pointer(a[5], f)
+    cells, into = pointer(a[6], f), pointer(a[7], f)
+    into_h, into_c = pointer(a[8], f), pointer(a[9], f)
+    length, batch, size = a[10], a[11], a[12]
+    n, wide = batch * size, 4 * size
+    start_gradient(a[1], into_h, n, f)
+    start_gradient(a[2], into_c, n, f)
+    for s in range(length):
+        t = s if a[13] else length - 1 - s
+        if a[0]:
+            g = at(pointer(a[0], f), t * n)
+            for i in range(n):
+                into_h[i] += g[i]
+        before = first if s == length - 1 else at(cells, (t + 1 if a[13] else t - 1) * n)
+        now, gates = at(into, t * n * 4), at(active, t * n * 4)
+        _cell_slope(gates, before, at(cells, t * n), into_h, into_c, now, batch, size, f)
+        multiply(a[14], 0, batch, size, wide, now, wide, weight, size, 0, into_h, size)
+
+
+@lowers(_LSTM.kernel)
+def _forward(
+    out: Builder,
+    gates: Operand,
+    hidden: Operand,
+    cell: Operand,
+    weight: Operand,
+    bias: Operand | None,
+    reverse: bool,
+) -> Any:
+    if not are_known(gates, hidden, cell, weight, bias):
+        return None
+    kind, size = gates.dtype, hidden.shape[-1]
+    outputs, cells = (out.empty((*gates.shape[:2], size), kind) for _ in range(2))
+    last, last_cell = (out.empty(hidden.shape, kind) for _ in range(2))
+    active = out.empty(gates.shape, kind)
+    operands = [out.contiguous(one) for one in (gates, hidden, cell)]
+    operands += [turned(out, weight), given(out, bias)]
+    made = outputs, last, last_cell, active, cells
+    out.call(lstm_forward, *operands, *made, *sizes(gates, hidden, reverse), dtype=kind)
+    return made
+
+
+@lowers(_LSTM.joint)
+def _backward(
+    out: Builder,
+    g: Any,
+    needs: Any,
+    gates: Operand,
+    hidden: Operand,
+    cell: Operand,
+    weight: Operand,
+    bias: Operand | None,
+    y: Operand,
+    active: Operand,
+    cells: Operand,
+    reverse: bool,
+) -> Any:
+    if any(g[3:]) or not are_known(gates, hidden, cell, weight, bias, *g):
+        return None
+    into = out.empty(gates.shape, gates.dtype)
+    into_h, into_c = (out.empty(hidden.shape, gates.dtype) for _ in range(2))
+    words = sizes(gates, hidden, reverse)
+    operands = [given(out, one) for one in g[:3]]
+    operands += [out.contiguous(one) for one in (cell, weight, active, cells)]
+    out.call(lstm_backward, *operands, into, into_h, into_c, *words, dtype=gates.dtype)
+    return [into, into_h, into_c, *weight_gradients(out, needs[3:], into, hidden, y, words)]
