@@ -70,6 +70,54 @@ def copy_block(typing_context: Any, target: Any, source: Any) -> Any:
     return types.none(target, target), generate
 
 
+_ARRAYS = 16
+
+
+def _tell_apart(builder: Any, instruction: Any, number: int) -> None:
+    """Let LLVM know that this access never meets one of an array with another number."""
+    module = builder.module
+    domain = module.add_metadata(["gradcore arrays"])
+    scopes = [module.add_metadata([f"gradcore array {i}", domain]) for i in range(_ARRAYS)]
+    others = [scope for i, scope in enumerate(scopes) if i != number]
+    instruction.set_metadata("alias.scope", module.add_metadata([scopes[number]]))
+    instruction.set_metadata("noalias", module.add_metadata(others))
+
+
+@intrinsic(prefer_literal=True)
+def get(typing_context: Any, pointer: Any, index: Any, number: Any) -> Any:
+    """Return a value of the array that has this literal ``number`` in this function.
+
+    A loop over many arrays does not become vectors, because LLVM would have to compare them all
+    to see that they do not overlap. Arrays read and written by number are told not to: those with
+    different numbers must never share memory, in the whole kernel.
+    """
+    if not isinstance(number, types.IntegerLiteral):
+        return None
+    place = number.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(builder.gep(args[0], [args[1]]))
+        _tell_apart(builder, load, place)
+        return load
+
+    return pointer.dtype(pointer, types.int64, number), generate
+
+
+@intrinsic(prefer_literal=True)
+def put(typing_context: Any, pointer: Any, index: Any, value: Any, number: Any) -> Any:
+    """Set a value of the array that has this literal ``number``; see ``get``."""
+    if not isinstance(number, types.IntegerLiteral):
+        return None
+    place = number.literal_value
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        store = builder.store(args[2], builder.gep(args[0], [args[1]]))
+        _tell_apart(builder, store, place)
+        return context.get_dummy_value()
+
+    return types.none(pointer, types.int64, pointer.dtype, number), generate
+
+
 FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 """What the compiler may do to sums and products in helpers; as in kernels, never to NaN."""
 

@@ -16,7 +16,7 @@ from gradcore.native.kernels.recurrent.shared import (
     turned,
     weight_gradients,
 )
-from gradcore.native.kernels.values import FLAGS, at, fill, real
+from gradcore.native.kernels.values import FLAGS, at, fill, get, put, real
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
@@ -43,11 +43,12 @@ def _unit(
         )
         new = at(made, 2 * size)
         for j in range(size):
-            part = from_hidden[j]
-            kept[j] = part
-            fresh = tanh(from_input[j] + made[j] * part)
-            new[j] = fresh
-            state[j] = (one - update[j]) * fresh + update[j] * old[j]
+            part, u = get(from_hidden, j, 0), get(update, j, 1)
+            put(kept, j, part, 2)
+            fresh = tanh(get(from_input, j, 3) + get(made, j, 4) * part)
+            put(new, j, fresh, 5)
+            # States of this time and of the one before lie in one array.
+            put(state, j, (one - u) * fresh + u * get(old, j, 6), 6)
 
 
 @kernel(blas=True)
@@ -98,17 +99,17 @@ def _unit_slope(
         to_new, old = at(into, (b * 3 + 2) * size), at(before, b * size)
         g, rest, again = at(into_h, b * size), at(kept, b * size), at(into_turned, b * 3 * size)
         for j in range(size):
-            r, u, n = reset[j], update[j], new[j]
-            fresh = g[j] * (one - u) * (one - n * n)
-            by_reset = fresh * part[j] * r * (one - r)
-            by_update = g[j] * (old[j] - n) * u * (one - u)
-            to_new[j] = fresh
-            to_reset[j] = by_reset
-            to_update[j] = by_update
-            again[j] = by_reset
-            again[size + j] = by_update
-            again[2 * size + j] = fresh * r
-            rest[j] = g[j] * u
+            r, u, n, above = get(reset, j, 0), get(update, j, 1), get(new, j, 2), get(g, j, 3)
+            fresh = above * (one - u) * (one - n * n)
+            by_reset = fresh * get(part, j, 4) * r * (one - r)
+            by_update = above * (get(old, j, 5) - n) * u * (one - u)
+            put(to_new, j, fresh, 6)
+            put(to_reset, j, by_reset, 7)
+            put(to_update, j, by_update, 8)
+            put(again, j, by_reset, 9)
+            put(again, size + j, by_update, 10)
+            put(again, 2 * size + j, fresh * r, 11)
+            put(rest, j, above * u, 12)
 
 
 @kernel(blas=True)

@@ -17,7 +17,7 @@ from gradcore.native.kernels.recurrent.shared import (
     turned,
     weight_gradients,
 )
-from gradcore.native.kernels.values import FLAGS, at, real
+from gradcore.native.kernels.values import FLAGS, at, get, put, real
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
@@ -34,12 +34,13 @@ def _cell(now: Any, before: Any, cells: Any, h: Any, batch: int, size: int) -> N
         for j in range(2 * size):
             enter[j] = sigmoid(enter[j])
         for j in range(size):
-            n, o = tanh(new[j]), sigmoid(leave[j])
-            new[j] = n
-            leave[j] = o
-            c = keep[j] * old[j] + enter[j] * n
-            cell[j] = c
-            state[j] = o * tanh(c)
+            n, o = tanh(get(new, j, 2)), sigmoid(get(leave, j, 3))
+            put(new, j, n, 2)
+            put(leave, j, o, 3)
+            # Cells of this time and of the one before lie in one array.
+            c = get(keep, j, 1) * get(old, j, 4) + get(enter, j, 0) * n
+            put(cell, j, c, 4)
+            put(state, j, o * tanh(c), 5)
 
 
 @kernel(blas=True)
@@ -87,13 +88,14 @@ def _cell_slope(
         old, cell = at(before, b * size), at(cells, b * size)
         gh, gc = at(into_h, b * size), at(into_c, b * size)
         for j in range(size):
-            i, k, n, o, squashed = enter[j], keep[j], new[j], leave[j], tanh(cell[j])
-            down = gc[j] + gh[j] * o * (one - squashed * squashed)
-            to_leave[j] = gh[j] * squashed * o * (one - o)
-            to_enter[j] = down * n * i * (one - i)
-            to_keep[j] = down * old[j] * k * (one - k)
-            to_new[j] = down * i * (one - n * n)
-            gc[j] = down * k
+            i, k, n, o = get(enter, j, 0), get(keep, j, 1), get(new, j, 2), get(leave, j, 3)
+            squashed, state = tanh(get(cell, j, 4)), get(gh, j, 5)
+            down = get(gc, j, 6) + state * o * (one - squashed * squashed)
+            put(to_leave, j, state * squashed * o * (one - o), 7)
+            put(to_enter, j, down * n * i * (one - i), 8)
+            put(to_keep, j, down * get(old, j, 4) * k * (one - k), 9)
+            put(to_new, j, down * i * (one - n * n), 10)
+            put(gc, j, down * k, 6)
 
 
 @kernel(blas=True)
