@@ -5,8 +5,8 @@ from typing import Any
 from numba import njit
 
 from gradcore.native.entry import kernel
-from gradcore.native.kernels.blas import gemm, gemv
-from gradcore.native.kernels.values import at, maximum, minimum, real
+from gradcore.native.kernels.blas import gemm, gemv, multiply
+from gradcore.native.kernels.values import at, maximum, minimum, real, transpose
 from gradcore.native.memory import bytes_at, pointer
 
 COPY_AXES = 6
@@ -21,8 +21,8 @@ def product(a: Any, f: Any) -> None:
     """c = x @ y + beta * c, for a stack of stacks of matrices.
 
     Words: c, x, y; how many outer ones, steps of c, x and y from one to the next (in bytes); the
-    same for inner ones; m, n, k; whether x and y are turned; row steps of x, y and c.
-    Numbers: beta.
+    same for inner ones; m, n, k; whether x and y are turned; row steps of x, y and c; the limit
+    of one call of BLAS. Numbers: beta, which is 0 or 1.
     """
     for i in range(a[3]):
         for j in range(a[7]):
@@ -30,7 +30,11 @@ def product(a: Any, f: Any) -> None:
             x = pointer(a[1] + i * a[5] + j * a[9], f)
             y = pointer(a[2] + i * a[6] + j * a[10], f)
             one, m, n, k = real(1.0, f), a[11], a[12], a[13]
-            gemm(a[14], a[15], m, n, k, one, x, a[16], y, a[17], f[0], c, a[18])
+            if a[15]:
+                gemm(a[14], 1, m, n, k, one, x, a[16], y, a[17], f[0], c, a[18])
+            else:
+                add = 1 if f[0] != real(0.0, f) else 0
+                multiply(a[19], a[14], m, n, k, x, a[16], y, a[17], add, c, a[18])
 
 
 @kernel(blas=True)
@@ -117,6 +121,9 @@ def _copied(y: Any, x: Any, a: Any, first: Any) -> None:
             target, source = at(y, i * to_row), at(x, i * from_row)
             for j in range(columns):
                 target[j] = source[j]
+        return
+    if to_column == 1 and from_row == 1:
+        transpose(x, from_column, y, to_row, columns, rows)
         return
     for i0 in range(0, rows, 16):
         for j0 in range(0, columns, 16):

@@ -289,7 +289,9 @@ def _step(a: Any, f: Any, row: Any, start: Any, count: Any) -> None:
         z = pointer(a[third] + start * a[third + 1], f)
         zero = real(0.0, f)
         for i in range(count):
-            d[i] = y[i] if x[i] != zero else z[i]
+            # Both are read in any case: a choice of two values is one instruction.
+            yes, no = y[i], z[i]
+            d[i] = yes if x[i] != zero else no
     elif what == steps.FILL:
         value = f[a[row + 5]]
         for i in range(count):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import repeat
-from operator import attrgetter, is_
+from operator import attrgetter, getitem, is_
 from typing import Any
 
 import numpy as np
@@ -52,8 +52,7 @@ class NativeGroup:
         self._states = optimizer.state
         self._owners: list[Any] = []
         self._names: list[str] = []
-        self._tensors: list[Any] = []
-        self._present: list[TensorBase] = []
+        self._missing: list[tuple[Any, str]] = []
         self._arrays: list[Any] = []
         self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
         self._counters: list[Counter] = [counter(p) for p in self.moved]
@@ -77,10 +76,8 @@ class NativeGroup:
 
     def _held(self, state: dict[str, Any], name: str, p: TensorBase) -> int:
         t = state.get(name)
-        self._owners.append(state)
-        self._names.append(name)
-        self._tensors.append(t)
         if t is None:
+            self._missing.append((state, name))
             return 0
         if not isinstance(t, TensorBase) or not t._a.flags.c_contiguous:
             raise UnsupportedError
@@ -88,7 +85,8 @@ class NativeGroup:
             raise UnsupportedError
         if not t._a.ndim and t._a.dtype != SINGLE:
             raise UnsupportedError
-        self._present.append(t)
+        self._owners.append(state)
+        self._names.append(name)
         self._arrays.append(t._a)
         return address_of(t._a)
 
@@ -115,9 +113,14 @@ class NativeGroup:
             return False
         if optimizer.state is not self._states or optimizer._inside:
             return False
-        if not all(map(is_, map(dict.get, self._owners, self._names), self._tensors)):
+        try:
+            if not all(
+                map(is_, map(_ARRAY, map(getitem, self._owners, self._names)), self._arrays)
+            ):
+                return False
+        except (KeyError, AttributeError):
             return False
-        if not all(map(is_, map(_ARRAY, self._present), self._arrays)):
+        if any(owner.get(name) is not None for owner, name in self._missing):
             return False
         if self._absent and not all(map(is_, map(_GRAD, self._absent), repeat(None))):
             return False
@@ -147,19 +150,25 @@ class NativeGroup:
         return [*[p._a for p in self.moved], *self._arrays]
 
 
-def groups_of(late: list[Any], gradients: dict[int, Operand]) -> list[NativeGroup] | None:
-    """Return the groups of all optimizers that a step ends with; None: they stay with Python."""
+def groups_of(
+    late: list[Any], gradients: dict[int, Operand]
+) -> tuple[list[NativeGroup], list[Any]]:
+    """Return the groups that kernels move at the step's end, and what is left to Python after it.
+
+    All or nothing: an optimizer that stays with Python takes the others with it.
+    """
     groups = []
-    for function, args in late:
-        optimizer = getattr(function, "__self__", None)
-        if args or not isinstance(optimizer, Optimizer):
-            return None
+    rest = list(late)
+    while rest and isinstance(getattr(rest[0][0], "__self__", None), Optimizer):
+        optimizer, args = rest[0][0].__self__, rest.pop(0)[1]
         try:
             groups += [
                 NativeGroup(optimizer, group, gradients)
                 for group in optimizer.param_groups
-                if any(id(p) in gradients for p in group["params"])
+                if not args and any(id(p) in gradients for p in group["params"])
             ]
         except UnsupportedError:
-            return None
-    return groups
+            return [], list(late)
+    if any(isinstance(getattr(function, "__self__", None), Optimizer) for function, _ in rest):
+        return [], list(late)
+    return groups, rest

@@ -5,10 +5,14 @@ import math
 from gradcore.native import basic
 from gradcore.native.builder import DOUBLE, SINGLE, Table, UnsupportedError
 from gradcore.native.entry import Operand
+from gradcore.native.kernels.blas import block_limit
 from gradcore.native.layout import broadcast
 
 _MOST = 64
 """So many calls of BLAS may be written down for one product; beyond, its input is copied."""
+
+_WORTH_TURNING = 48
+"""From so many rows and columns on it pays to turn a matrix before it is multiplied."""
 
 
 def _matrix(x: Operand) -> tuple[int, int] | None:
@@ -63,14 +67,35 @@ def matmul(table: Table, x: Operand, y: Operand, target: Operand, beta: float = 
 
 
 def _emit(table: Table, x: Operand, y: Operand, full: Operand, beta: float) -> None:
-    stack = full.shape[:-2]
+    """Write down the product of matrices or stacks of them, laid out as BLAS takes them fastest."""
     pair = []
     for one in (x, y):
         if _matrix(one) is None:
             one = table.contiguous(one)
-        pair.append(broadcast(one, (*stack, *one.shape[-2:])))
+        pair.append(broadcast(one, (*full.shape[:-2], *one.shape[-2:])))
     x, y = pair
-    axes = _stacks(stack, full.strides[:-2], x.strides[:-2], y.strides[:-2])
+    (m, k), n = x.shape[-2:], y.shape[-1]
+    is_turned = (_matrix(y) or (0, 0))[0] and m >= _WORTH_TURNING and n >= _WORTH_TURNING
+    if not is_turned:
+        _calls(table, x, y, full, beta)
+    elif n * k <= m * (k + n) or beta:
+        # BLAS is slow where the second matrix has to be turned.
+        _calls(table, x, table.contiguous(y), full, beta)
+    else:
+        # Fewer values move if the product is worked out turned: y.T @ x.T.
+        turned = table.empty((*full.shape[:-2], n, m), full.dtype)
+        _calls(table, _turned(y), table.contiguous(_turned(x)), turned, 0.0)
+        table.copy(full, _turned(turned))
+
+
+def _turned(x: Operand) -> Operand:
+    shape = (*x.shape[:-2], x.shape[-1], x.shape[-2])
+    strides = (*x.strides[:-2], x.strides[-1], x.strides[-2])
+    return Operand(shape, x.dtype, strides, x.place)
+
+
+def _calls(table: Table, x: Operand, y: Operand, full: Operand, beta: float) -> None:
+    axes = _stacks(full.shape[:-2], full.strides[:-2], x.strides[:-2], y.strides[:-2])
     while len(axes) < 2:
         axes.insert(0, (1, 0, 0, 0))
     outermost = axes[:-2]
@@ -78,7 +103,7 @@ def _emit(table: Table, x: Operand, y: Operand, full: Operand, beta: float) -> N
         raise UnsupportedError
     (turn_x, row_x), (turn_y, row_y) = _matrix(x) or (0, 0), _matrix(y) or (0, 0)
     m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
-    sizes = (*axes[-2], *axes[-1], m, n, k, turn_x, turn_y, row_x, row_y, n)
+    sizes = (*axes[-2], *axes[-1], m, n, k, turn_x, turn_y, row_x, row_y, n, block_limit())
     for steps in _positions(outermost):
         moved = [_moved(one, step) for one, step in zip((full, x, y), steps, strict=True)]
         table.call(basic.product, *moved, *sizes, reals=(beta,), dtype=full.dtype)

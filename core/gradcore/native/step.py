@@ -51,9 +51,10 @@ class NativeStep:
             if one.fresh
         }
         is_plain = len(known) == len(program.gradients)
-        found = groups_of(program.late, known) if is_plain else None
-        self.groups: list[NativeGroup] = found or []
-        self._late = [] if found is not None else list(program.late)
+        self.groups: list[NativeGroup] = []
+        self._late = list(program.late)
+        if is_plain:
+            self.groups, self._late = groups_of(program.late, known)
         self._copied = _apart(lowered)
         instructions = without_dead(lowered.table.instructions, lowered.outputs)
         instructions = fused(lowered.table, instructions, lowered.outputs)
@@ -166,8 +167,7 @@ class NativeStep:
         program = self.program
         for t, name in program.written:
             written(t, name, False)
-        for t in program.cleared:
-            t._grad = None
+        program.clear()
         if not all(map(is_, map(_GRAD, self._leaves), self._tensors)) or any(
             map(_COUNTER, self._tensors)
         ):
