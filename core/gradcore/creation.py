@@ -193,10 +193,13 @@ def eye(n: int, m: int | None = None, **options: Any) -> Any:
     return _made("eye", np.eye(n, m, dtype=_kind(options)), options)
 
 
-def _like(name: str, make: Any) -> Any:
+def _like(name: str, make: Any, is_drawn: bool = False) -> Any:
     def call(input: Any, **options: Any) -> Any:
-        kind = _kind(options, input._a.dtype)
-        return _made(name, make(input._a.shape, kind, options.get("generator")), options)
+        shape, kind = input._a.shape, _kind(options, input._a.dtype)
+        generator = options.get("generator")
+        if is_drawn:
+            return _made(name, random.draw(make, shape, kind, generator=generator), options)
+        return _made(name, make(shape, kind, generator), options)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"As ``{name.removesuffix('_like')}``, in the shape and dtype of ``input``."
@@ -206,8 +209,8 @@ def _like(name: str, make: Any) -> Any:
 zeros_like = _like("zeros_like", lambda shape, kind, _: np.zeros(shape, kind))
 ones_like = _like("ones_like", lambda shape, kind, _: np.ones(shape, kind))
 empty_like = _like("empty_like", lambda shape, kind, _: np.empty(shape, kind))
-rand_like = _like("rand_like", random.uniform_array)
-randn_like = _like("randn_like", random.normal_array)
+rand_like = _like("rand_like", random.uniform_array, is_drawn=True)
+randn_like = _like("randn_like", random.normal_array, is_drawn=True)
 
 
 def full_like(input: Any, fill_value: Any, **options: Any) -> Any:
@@ -265,13 +268,15 @@ def complex_(real: Any, imag: Any) -> Any:
 def rand(*size: Any, generator: Any = None, **options: Any) -> Any:
     """Return values drawn evenly from [0, 1)."""
     shape = _size(size, options)
-    return _made("rand", random.uniform_array(shape, _kind(options), generator), options)
+    values = random.draw(random.uniform_array, shape, _kind(options), generator=generator)
+    return _made("rand", values, options)
 
 
 def randn(*size: Any, generator: Any = None, **options: Any) -> Any:
     """Return values of the standard normal distribution."""
     shape = _size(size, options)
-    return _made("randn", random.normal_array(shape, _kind(options), generator), options)
+    values = random.draw(random.normal_array, shape, _kind(options), generator=generator)
+    return _made("randn", values, options)
 
 
 def randint(
@@ -282,22 +287,32 @@ def randint(
         low, high, size = 0, low, high
     elif high is None:
         low, high = 0, low
-    values = random.integers_array(int(low), int(high), shape_of((size,)), generator)
-    return _made("randint", values.astype(_kind(options, np.int64)), options)
+    shape, kind = shape_of((size,)), _kind(options, np.int64)
+    values = random.draw(_integers, int(low), int(high), shape, kind, generator=generator)
+    return _made("randint", values, options)
+
+
+def _integers(low: int, high: int, shape: Any, kind: Any, generator: Any) -> Array:
+    return random.integers_array(low, high, shape, generator).astype(kind)
 
 
 def randint_like(input: Any, low: int, high: Any = None, **options: Any) -> Any:
     """Return whole numbers in the shape and dtype of ``input``."""
     if high is None:
         low, high = 0, low
-    values = random.integers_array(int(low), int(high), input._a.shape, None)
-    return _made("randint_like", values.astype(_kind(options, input._a.dtype)), options)
+    shape, kind = input._a.shape, _kind(options, input._a.dtype)
+    values = random.draw(_integers, int(low), int(high), shape, kind, generator=None)
+    return _made("randint_like", values, options)
 
 
 def randperm(n: int, *, generator: Any = None, **options: Any) -> Any:
     """Return the numbers from 0 to n-1 in random order."""
-    values = random.permutation(n, generator).astype(_kind(options, np.int64))
+    values = random.draw(_permuted, n, _kind(options, np.int64), generator=generator)
     return _made("randperm", values, options)
+
+
+def _permuted(n: int, kind: Any, generator: Any) -> Array:
+    return random.permutation(n, generator).astype(kind)
 
 
 def normal(
@@ -312,14 +327,21 @@ def normal(
     kinds = [x._a.dtype for x in (mean, std) if isinstance(x, TensorBase)]
     kind = _kind(options, kinds[0] if kinds else None)
     mean, std = (x._a if isinstance(x, TensorBase) else x for x in (mean, std))
-    values = random.normal_array(shape, kind, generator) * std + mean
-    return _made("normal", values.astype(kind), options)
+    values = random.draw(_normal, shape, kind, mean, std, generator=generator)
+    return _made("normal", values, options)
+
+
+def _normal(shape: Any, kind: Any, mean: Any, std: Any, generator: Any) -> Array:
+    values: Array = random.normal_array(shape, kind, generator) * std + mean
+    return values.astype(kind)
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
     """Return 1 with the probability that ``input`` gives, else 0."""
     chance = input._a if p is None else p
-    return _made("bernoulli", _bernoulli(input._a.shape, chance, input._a.dtype, generator), {})
+    shape, kind = input._a.shape, input._a.dtype
+    values = random.draw(_bernoulli, shape, chance, kind, generator=generator)
+    return _made("bernoulli", values, {})
 
 
 def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
@@ -328,15 +350,20 @@ def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
     return hits
 
 
-def _draw_bernoulli(where: Array, chance: Any, generator: Any) -> None:
-    np.copyto(where, _bernoulli(where.shape, chance, where.dtype, generator))
+def _fill(where: Array, function: Any, args: tuple[Any, ...], generator: Any) -> None:
+    """Overwrite an array with values that ``function`` draws."""
+    np.copyto(where, function(*args, generator), casting="unsafe")
 
 
 def multinomial(
     input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Any:
     """Return positions drawn with the given weights, row by row."""
-    weights = input._a
+    args = (input._a, num_samples, replacement)
+    return _made("multinomial", random.draw(_multinomial, *args, generator=generator), {})
+
+
+def _multinomial(weights: Array, num_samples: int, replacement: bool, generator: Any) -> Array:
     if weights.ndim not in (1, 2):
         raise ShapeError("prob_dist must be 1 or 2 dim", f"It has shape {weights.shape}.")
     if not (weights >= 0).all() or not np.isfinite(weights).all():
@@ -363,7 +390,7 @@ def multinomial(
             ]
         )
     picked = np.minimum(picked, rows.shape[-1] - 1).astype(np.int64)
-    return _made("multinomial", picked.reshape((*weights.shape[:-1], num_samples)), {})
+    return picked.reshape((*weights.shape[:-1], num_samples))
 
 
 # --- methods of Tensor that make new ones or fill with random values
@@ -376,7 +403,28 @@ def _top(kind: "np.dtype[Any]") -> int:
     return 2**24 if kind == np.float32 else 2**53
 
 
+def _evenly(shape: Any, kind: Any, low: float, high: float, generator: Any) -> Array:
+    values = random.uniform_array(shape, kind, generator)
+    scaled: Array = values * kind.type(high - low) + kind.type(low)
+    return scaled
+
+
+def _around(shape: Any, kind: Any, mean: float, std: float, generator: Any) -> Array:
+    values: Array = random.normal_array(shape, kind, generator) * kind.type(std) + kind.type(mean)
+    return values
+
+
+def _waits(shape: Any, rate: float, generator: Any) -> Array:
+    return random.exponential_array(shape, generator) / rate
+
+
 def _random_methods() -> None:
+    def overwrite(self: Any, name: str, function: Any, args: Any, generator: Any) -> Any:
+        values = function(*args, generator)
+        if graph.journal is not None:
+            graph.journal.work(_fill, (self,), (function, args, generator))
+        return self._overwrite(name, values)
+
     def uniform_(
         self: Any, from_: float = 0, to: float = 1, *, generator: Any = None, **more: Any
     ) -> Any:
@@ -384,34 +432,30 @@ def _random_methods() -> None:
         low = more.get("a", more.get("from", from_))
         high = more.get("b", to)
         a = self._a
-        values = random.uniform_array(a.shape, a.dtype, generator)
-        return self._overwrite("uniform_", values * a.dtype.type(high - low) + a.dtype.type(low))
+        return overwrite(self, "uniform_", _evenly, (a.shape, a.dtype, low, high), generator)
 
     def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with normal values."""
         a = self._a
-        values = random.normal_array(a.shape, a.dtype, generator)
-        return self._overwrite("normal_", values * a.dtype.type(std) + a.dtype.type(mean))
+        return overwrite(self, "normal_", _around, (a.shape, a.dtype, mean, std), generator)
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Overwrite with 1 with probability ``p``, else 0."""
         chance = p._a if isinstance(p, TensorBase) else p
-        values = _bernoulli(self._a.shape, chance, self._a.dtype, generator)
-        if graph.journal is not None:
-            graph.journal.work(_draw_bernoulli, (self,), (chance, generator))
-        return self._overwrite("bernoulli_", values)
+        args = (self._a.shape, chance, self._a.dtype)
+        return overwrite(self, "bernoulli_", _bernoulli, args, generator)
 
     def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:
         """Overwrite with whole numbers drawn evenly."""
         a = self._a
         if to is None:
             from_, to = 0, (_top(a.dtype) if from_ is None else from_)
-        return self._overwrite("random_", random.integers_array(from_, to, a.shape, generator))
+        args = (from_, to, a.shape)
+        return overwrite(self, "random_", random.integers_array, args, generator)
 
     def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with values of the exponential distribution."""
-        values = random.exponential_array(self._a.shape, generator) / lambd
-        return self._overwrite("exponential_", values)
+        return overwrite(self, "exponential_", _waits, (self._a.shape, lambd), generator)
 
     for method in (uniform_, normal_, bernoulli_, random_, exponential_):
         setattr(Tensor, method.__name__, method)

@@ -118,8 +118,33 @@ class Journal(Protocol):
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """``function(*args)``, which changes gradients by their values, was called."""
 
+    def drawn(
+        self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
+    ) -> None:
+        """``values`` is ``function(*args, generator)``, which draws random numbers."""
+
+    def asked(
+        self, function: Callable[..., Any], tensors: tuple["TensorBase", ...], answer: Any
+    ) -> None:
+        """``function(*arrays)`` gave this answer, on which it depends what is done next."""
+
+    def looked(self, t: "TensorBase", number: Any) -> None:
+        """The one value of a tensor was handed out as this Python number."""
+
 
 journal: Journal | None = None
+
+
+def ask(function: Callable[..., Any], *tensors: "TensorBase") -> Any:
+    """Return ``function`` of the tensors' arrays, on which it depends what is done next.
+
+    It may as well raise an error. Whoever decides by values that no operation hands out asks this
+    way, so that a recorded step asks again.
+    """
+    answer = function(*[t._a for t in tensors])
+    if journal is not None:
+        journal.asked(function, tensors, answer)
+    return answer
 
 
 class Counter:

@@ -5,7 +5,7 @@ The generator is MT19937 (as NumPy's ``MT19937``, seeded the original way). What
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -256,6 +256,14 @@ def permutation(n: int, generator: Generator | None) -> Array:
     for i, step in enumerate(steps):
         order[i], order[i + step] = order[i + step], order[i]
     return np.array(order, np.int64)
+
+
+def draw(function: Callable[..., Array], *args: Any, generator: Generator | None) -> Array:
+    """Return ``function(*args, generator)``, an array of random values, and tell the journal."""
+    values = function(*args, generator)
+    if graph.journal is not None:
+        graph.journal.drawn(function, args, generator, values)
+    return values
 
 
 def tell_made(name: str, t: Any) -> Any:

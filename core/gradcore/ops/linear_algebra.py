@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import LinAlgError, ShapeError
-from gradcore.graph import wrap
+from gradcore.graph import ask, wrap
 from gradcore.ops.arranging import diag_embed, diagonal
 from gradcore.ops.elementwise import conj
 from gradcore.ops.matrix import matmul, swapped
@@ -383,13 +383,17 @@ def matrix_power(input: Any, n: int) -> Any:
     return total
 
 
+def _halvings(a: Array) -> int:
+    size = float(np.abs(a).sum(-1).max(initial=0.0))
+    return max(0, math.ceil(math.log2(size)) + 2) if size > 0 else 0
+
+
 @_enter("matrix_exp")
 @composite("matrix_exp", methods=True, samples=[(T(3, 3, low=-0.5, high=0.5),)])
 def matrix_exp(input: Any) -> Any:
     """Return the exponential of a matrix, by scaling and squaring a Taylor sum."""
     square("linalg.matrix_exp", input._a)
-    size = float(np.abs(input._a).sum(-1).max(initial=0.0))
-    halvings = max(0, math.ceil(math.log2(size)) + 2) if size > 0 else 0
+    halvings = ask(_halvings, input)
     small = input / 2**halvings
     total = _identity(input) + small
     term = small

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import IndexOutOfRangeError, ValueRangeError
-from gradcore.graph import TensorBase, wrap
+from gradcore.graph import TensorBase, ask, wrap
 from gradcore.ops.indexing import gather_of, pick, put_along
 from gradcore.ops.reduction import return_type
 from gradcore.ops.registry import FUNCTIONS, S, T, composite, operation
@@ -90,10 +90,13 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
 def _pick_ordered(name: str, position: Any) -> Any:
     """Return a composite that picks one value in order along a dimension."""
 
+    def position_in(flat: Any) -> Any:
+        return ask(position, flat) if isinstance(flat, TensorBase) else position(flat)
+
     def call(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         if dim is None:
             flat = reshape(input, (-1,))
-            return pick(sort(flat, 0)[0], position(flat._a))
+            return pick(sort(flat, 0)[0], position_in(flat))
         where = axis(dim, len(input.shape))
         indices = order(input._a, where, False)
         size = input.shape[where] if len(input.shape) else 1

@@ -25,7 +25,7 @@ from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 from gradcore.replay.handing import HandOut
 from gradcore.replay.inline import inline
-from gradcore.replay.program import Program, RefusalError, Returned
+from gradcore.replay.program import Number, Program, RefusalError, Returned
 from gradcore.replay.recording import Recording
 
 MODES = ("eager", "replay", "native")
@@ -163,7 +163,7 @@ class Compiled:
             return self._as_it_is(str(refusal), args, kwargs)
         for optimizer in world.optimizers:
             optimizer.gather()
-        recording = Recording(list(inputs), world.tensors)
+        recording = Recording(list(inputs), world.tensors, self._function)
         settings = [dict(one) for one in world.settings]
         graph.journal = recording
         try:
@@ -171,12 +171,14 @@ class Compiled:
                 result = self._as_it_is("it was recorded", args, kwargs)
         finally:
             graph.journal = None
+            recording.looks.end()
         try:
             program = recording.finish(result, list(inputs))
             after = Captured(self._function)
-            if not world.same(after) or settings != after.settings:
+            if not world.same(after) or not _same_settings(settings, after, recording.schedules):
                 raise RefusalError("changes an attribute, a list or a setting in Python")
             _add_optimizers(program, recording.stepped, after)
+            program.late += recording.schedules
             stream = _stream() if program.draws else None
             upgrade = self._upgrade(program.copy())
             inline(program, inputs)
@@ -238,6 +240,14 @@ def _signature(inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         else:
             return None
     return (*parts, *kwargs) if kwargs else tuple(parts)
+
+
+def _same_settings(before: list[Any], after: Captured, schedules: list[Any]) -> bool:
+    """Tell whether the step left the optimizers' settings alone, but for what schedules set."""
+    scheduled = {"lr", "momentum", "betas"} if schedules else set()
+    kept = [[{k: v for k, v in one.items() if k not in scheduled} for one in settings]
+            for settings in (before, after.settings)]  # fmt: skip
+    return kept[0] == kept[1]
 
 
 def _add_optimizers(
@@ -342,8 +352,7 @@ class _Replay:
         self._results = ([], [])
         for t, name in program.written:
             written(t, name, False)
-        for t in program.cleared:
-            t._grad = None
+        program.clear()
         self._hand_out.give(gradients)
         self._hand_out.know(True)
         try:
@@ -365,8 +374,9 @@ class _Replay:
         gradients, handed = self._results
         end = _stream() if self.program.draws else None
         values = [t._a.copy() for t in self._writes]
+        zeroed = set(map(id, self.program.zeroed))
         sums = [
-            g.copy() if one.fresh else one.leaf._grad._a + g
+            g.copy() if one.fresh else g + 0 if id(one.leaf) in zeroed else one.leaf._grad._a + g
             for one, g in zip(self.program.gradients, gradients, strict=True)
         ]
         self._expected = (sums, [np.array(item) for item in handed], values, end)
@@ -380,7 +390,7 @@ class _Replay:
         self._expected = None
         tensors: list[Any] = []
         _gather(result, self.program.returned, tensors)
-        if any(not _same(t._a, a) for t, a in zip(tensors, handed, strict=True)):
+        if any(not _same(t, a) for t, a in zip(tensors, handed, strict=True)):
             return "its recording returns other values than the step itself"
         clipped = any(not hasattr(call, "__self__") for call, _ in self.program.late)
         for one, g in zip(self.program.gradients, sums, strict=True):
@@ -417,12 +427,16 @@ def _same_stream(first: Any, second: Any) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Tell whether two arrays hold the same bits."""
+    """Tell whether two arrays, or a number and an array, hold the same bits."""
+    if type(a) is not np.ndarray:
+        a = np.array(a, b.dtype).reshape(b.shape)
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
 
 
 def _rebuilt(item: Any, arrays: Any) -> Any:
     """Return what the step returns, with new tensors on copies of ``arrays``."""
+    if isinstance(item, Number):
+        return next(arrays).item()
     if isinstance(item, Returned):
         t = wrap(np.array(next(arrays)))
         if item.node is not None:
@@ -449,6 +463,8 @@ def _passed(node: Node) -> Node:
 
 def _gather(result: Any, item: Any, tensors: list[Any]) -> None:
     if isinstance(item, Returned):
+        tensors.append(result._a)
+    elif isinstance(item, Number):
         tensors.append(result)
     elif isinstance(item, (tuple, list)):
         for part, like in zip(result, item, strict=True):

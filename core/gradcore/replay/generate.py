@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from gradcore.optim.optimizer import Optimizer
-from gradcore.replay.finite import finite
-from gradcore.replay.inline import expect
 from gradcore.replay.memory import Plan, place
 from gradcore.replay.peephole import Layout, Peephole, plain_strides
-from gradcore.replay.program import Call, Program, Returned, Value, members
+from gradcore.replay.program import Call, Number, Program, Returned, Value, members
+from gradcore.replay.questions import is_doubtful
 from gradcore.tensor.storage import new_block
 
 Run = Callable[[list[Any]], tuple[list[Any], list[Any]]]
@@ -117,7 +116,7 @@ class _Writer:
 
         A step that is given up runs as it is, and must find the last gradients as they were.
         """
-        doubts = [n for n, call in enumerate(self.calls) if call.function in (expect, finite)]
+        doubts = [n for n, call in enumerate(self.calls) if is_doubtful(call.function)]
         sure = max(doubts, default=-1)
         made: dict[int, Call] = {}
         early: set[int] = set()
@@ -356,7 +355,7 @@ def _takes_buffer(call: Call, layouts: dict[Value, Layout]) -> bool:
 
 def returned_values(item: Any) -> list[Value]:
     """Return the values that a step hands out, in order."""
-    if isinstance(item, Returned):
+    if isinstance(item, (Returned, Number)):
         return [item.value]
     if isinstance(item, (tuple, list)):
         return [value for part in item for value in returned_values(part)]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gradcore.graph import Node, TensorBase
+from gradcore.graph import Node, TensorBase, written
 
 
 class RefusalError(Exception):
@@ -58,11 +58,19 @@ class Returned:
 
 
 @dataclass(slots=True)
+class Number:
+    """A Python number that the step returns: the one value of ``value``."""
+
+    value: Value
+
+
+@dataclass(slots=True)
 class Program:
     """A step, ready to be run on other values of the same shapes.
 
-    ``layouts`` holds shape, dtype and whether it lies row by row of every array in it, ``strides``
-    its strides; arrays with the same number in ``roots`` share memory.
+    Before gradients are stored, those of ``cleared`` leaves are taken away and those of ``zeroed``
+    ones set to zero. ``layouts`` holds shape, dtype and whether it lies row by row of every array
+    in it, ``strides`` its strides; arrays with the same number in ``roots`` share memory.
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -71,6 +79,7 @@ class Program:
     captured: dict[Value, TensorBase] = field(default_factory=dict)
     gradients: list[Gradient] = field(default_factory=list)
     cleared: list[TensorBase] = field(default_factory=list)
+    zeroed: list[TensorBase] = field(default_factory=list)
     written: list[tuple[TensorBase, str]] = field(default_factory=list)
     late: list[tuple[Callable[..., Any], tuple[Any, ...]]] = field(default_factory=list)
     returned: Any = None
@@ -79,6 +88,14 @@ class Program:
     layouts: dict[Value, tuple[tuple[int, ...], Any, bool]] = field(default_factory=dict)
     strides: dict[Value, tuple[int, ...]] = field(default_factory=dict)
     roots: dict[Value, int] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Take away, or set to zero, the gradients that a step no longer needs."""
+        for t in self.cleared:
+            t._grad = None
+        for t in self.zeroed:
+            t._grad._a.fill(0)
+            written(t._grad, "zero_", False)
 
     def copy(self) -> "Program":
         """Return a program whose calls and gradients may be changed without changing these."""
@@ -94,6 +111,8 @@ class Program:
 def _renamed(item: Any, names: dict[Value, Value]) -> Any:
     if isinstance(item, Returned):
         return Returned(names.get(item.value, item.value), item.node, item.port)
+    if isinstance(item, Number):
+        return Number(names.get(item.value, item.value))
     if type(item) in (tuple, list):
         return type(item)([_renamed(part, names) for part in item])
     if type(item) is dict:

@@ -10,14 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.engine import fit_array
 from gradcore.graph import FREED, Node, TensorBase
 from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import OPERATIONS, WRITES
-from gradcore.random import Generator
+from gradcore.optim.lr_scheduler import LRScheduler
+from gradcore.random import Generator, default_generator
 from gradcore.replay.finite import finite
-from gradcore.replay.program import Call, Gradient, Program, RefusalError, Returned, Value
+from gradcore.replay.looks import Looks
+from gradcore.replay.program import (
+    Call,
+    Number,
+    Program,
+    RefusalError,
+    Returned,
+    Value,
+)
+from gradcore.replay.questions import Asked, Drawn
+from gradcore.replay.way_back import Step, WayBack
 
 _LOOKS = {"item", "tolist", "numpy", "__bool__"}
 _ALIASES = {"detach", "data"}
@@ -29,33 +39,23 @@ _CONSTANT = {
 _PARTS = {"split": "split_parts", "unbind": "unbind_parts"}
 
 
-class _Step:
-    """One recorded node: its entry and what its gradients ask for, as values of the program."""
-
-    def __init__(self, node: Node, saved: tuple[Any, ...]) -> None:
-        self.node = node
-        self.saved = saved
-
-
-class Recording:
+class Recording(WayBack):
     """A recorder and journal that turns what it is told into a program."""
 
-    def __init__(self, inputs: list[Any], captured: list[TensorBase]) -> None:
+    def __init__(
+        self, inputs: list[Any], captured: list[TensorBase], function: Callable[..., Any]
+    ) -> None:
+        super().__init__(inputs, captured)
         self.refused: str | None = None
-        self.program = Program()
-        self._values: dict[int, Value] = {}
-        # The arrays whose ids are keys must outlive the recording.
-        self._alive: list[Any] = [inputs, captured]
-        self._nodes: dict[int, _Step] = {}
-        self._passed: set[int] = set()
-        self._pending: dict[int, Any] = {}
-        self._arrived: dict[int, Value] = {}
-        self._leaves = {id(t): t for t in captured}
-        self._before = {id(t): t._grad for t in captured}
+        self.looks = Looks(function)
+        self.schedules: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self._looked: TensorBase | None = None
+        # How many writes to each value there were, and how many when it was looked at.
+        self._written_to: dict[Value, int] = {}
+        self._seen: dict[Value, int] = {}
         self._writes: dict[int, int] = {}
         self._counts = {id(t): t._vc.count if t._vc is not None else 0 for t in captured}
         self._drawn: TensorBase | None = None
-        self.stepped: list[tuple[str, TensorBase]] = []
         for number, item in enumerate(inputs):
             if isinstance(item, TensorBase):
                 self.program.inputs[self._name(item._a)] = number
@@ -94,12 +94,33 @@ class Recording:
         self._listen(self._work, function, tensors, values)
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Note a call that changes gradients."""
+        """Note a call that changes gradients, or the settings of an optimizer."""
+        if isinstance(getattr(function, "__self__", None), LRScheduler):
+            if args or not self.stepped:
+                self.refused = self.refused or "steps a schedule by a value, or too early"
+            self.schedules.append((function, args))
+            return
         if self._pending or self.stepped or not self.program.gradients:
             self.refused = (
                 self.refused or f"calls {function.__name__} elsewhere than after backward"
             )
         self.program.late.append((function, args))
+
+    def drawn(
+        self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
+    ) -> None:
+        """Add a draw of random values."""
+        self._listen(self._draws, function, args, generator, values)
+
+    def asked(
+        self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], answer: Any
+    ) -> None:
+        """Add a question on whose answer it depends what the step does."""
+        self._listen(self._asked, function, tensors, answer)
+
+    def looked(self, t: TensorBase, number: Any) -> None:
+        """Note that a number was taken out of a tensor."""
+        self._listen(self._takes, t, number)
 
     def _listen(self, part: Callable[..., None], *args: Any) -> None:
         if self.refused is not None:
@@ -111,48 +132,6 @@ class Recording:
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             self.refused = f"was not understood: {type(error).__name__}: {error}"
 
-    # --- values
-
-    def _name(self, array: Any) -> Value:
-        value = self._new()
-        self._values[id(array)] = value
-        self._alive.append(array)
-        return value
-
-    def _new(self) -> Value:
-        self.program.count += 1
-        return Value(self.program.count - 1)
-
-    def _constant(self, array: Any) -> Value:
-        value = self._name(array)
-        self.program.constants[value] = array
-        return value
-
-    def _of(self, t: TensorBase) -> Value:
-        found = self._values.get(id(t._a))
-        if found is None:
-            raise RefusalError(
-                f"uses a tensor of shape {t._a.shape} that comes neither from its arguments nor "
-                "from its model, and that no operation of this step has made"
-            )
-        return found
-
-    def _attribute(self, item: Any) -> Any:
-        """Return an attribute with the arrays in it as values."""
-        if isinstance(item, TensorBase):
-            return self._of(item)
-        if isinstance(item, np.ndarray):
-            if id(item) in self._values:
-                return self._values[id(item)]
-            raise RefusalError("indexes by values that are worked out outside of operations")
-        if type(item) in (tuple, list):
-            return type(item)([self._attribute(part) for part in item])
-        if isinstance(item, slice) and any(
-            isinstance(part, (TensorBase, np.ndarray)) for part in (item.start, item.stop)
-        ):
-            raise RefusalError("slices by values of a tensor")
-        return item
-
     # --- forward
 
     def _operation(
@@ -163,20 +142,23 @@ class Recording:
         outputs: tuple[TensorBase, ...],
         recorded: bool,
     ) -> None:
+        if name == "item" and self._looked is inputs[0]:
+            self._looked = None
+            return
         if name in _LOOKS:
             raise RefusalError(f"looks at the values of a tensor ({name}), on which it may depend")
         if name.endswith("_step") and len(inputs) == 2 and outputs and outputs[0] is inputs[0]:
             self.stepped.append((name.removesuffix("_step"), outputs[0]))
             return
         if self.stepped:
-            raise RefusalError(f"computes ({name}) after the optimizer's step")
-        if self.program.late:
-            raise RefusalError(f"computes ({name}) after clipping the gradients")
+            self._check_still((inputs, tuple(attributes.values())), name)
         if name == "expect_finite":
             self.program.calls.append(Call(finite, (self._of(inputs[0]),), self._new()))
             return
         if name in _ALIASES:
             self._of(inputs[0])
+        elif name == "detach_" and self._is_gradient(inputs[0]):
+            return
         elif not inputs:
             self._made(name, outputs)
         elif name.endswith("_") and outputs and outputs[0] is inputs[0]:
@@ -187,7 +169,19 @@ class Recording:
                 raise RefusalError(f"uses `{name}`, which is not recorded")
             self._computed(op, inputs, attributes, outputs, recorded)
 
+    def _check_still(self, items: Any, name: str) -> None:
+        """Refuse to compute with what an optimizer has moved: replay moves it at the end."""
+        if isinstance(items, TensorBase):
+            if any(np.may_share_memory(items._a, t._a) for _, t in self.stepped):
+                raise RefusalError(f"computes ({name}) with a parameter after the optimizer's step")
+        elif isinstance(items, (tuple, list)):
+            for item in items:
+                self._check_still(item, name)
+
     def _made(self, name: str, outputs: tuple[TensorBase, ...]) -> None:
+        if len(outputs) == 1 and id(outputs[0]._a) in self._values:
+            # Drawn, as was told before.
+            return
         if name not in _CONSTANT or len(outputs) != 1:
             raise RefusalError(f"makes a tensor by `{name}`, which is not recorded")
         array = outputs[0]._a
@@ -266,7 +260,7 @@ class Recording:
             count = len(op.outputs)
             named = results if len(results) == count else (results * count)[:count]
             saved = plan.pick(given + named + attrs + (shapes if plan.shapes else ()))
-        self._nodes[node.seq] = _Step(node, saved)
+        self._nodes[node.seq] = Step(node, saved)
         self._alive.append(node)
 
     def _written(
@@ -280,6 +274,9 @@ class Recording:
         """Add an operation in place."""
         drawn, self._drawn = self._drawn, None
         if drawn is target:
+            return
+        if name == "zero_" and self._is_gradient(target):
+            self._zeroed(target)
             return
         where = self._write_to(target, name)
         calls = self.program.calls
@@ -303,8 +300,45 @@ class Recording:
             if recorded:
                 self._remember(op, inputs, attributes, attrs, (target,), (where,))
 
+    def _is_gradient(self, t: TensorBase) -> bool:
+        return id(t._a) not in self._values and any(t is g for g in self._before.values())
+
+    def _zeroed(self, gradient: TensorBase) -> None:
+        """Note that a gradient was set to zero, to be added to."""
+        leaf = next(self._leaves[key] for key, g in self._before.items() if g is gradient)
+        if self.program.gradients or any(leaf is t for t in self.program.zeroed):
+            raise RefusalError("sets gradients to zero after backward")
+        self.program.zeroed.append(leaf)
+
+    def _draws(
+        self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
+    ) -> None:
+        if generator is not None and generator is not default_generator:
+            raise RefusalError("draws from a generator of its own")
+        given = tuple(self._attribute(item) for item in args)
+        self.program.draws = True
+        self.program.calls.append(Call(Drawn(function), given, self._name(values)))
+
+    def _asked(
+        self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], answer: Any
+    ) -> None:
+        self._check_still(tensors, "a question")
+        given = tuple(self._of(t) for t in tensors)
+        self.program.calls.append(Call(Asked(function, answer), given, self._new()))
+
+    def _takes(self, t: TensorBase, number: Any) -> None:
+        value = self._of(t)
+        if self.stepped:
+            self._check_still(t, "item")
+        self.looks.add(number, value)
+        if self.looks.refused:
+            raise RefusalError(self.looks.refused)
+        self._looked = t
+        self._seen[value] = self._written_to.get(value, 0)
+
     def _write_to(self, target: TensorBase, name: str) -> Value:
         where = self._of(target)
+        self._written_to[where] = self._written_to.get(where, 0) + 1
         if where in self.program.inputs:
             raise RefusalError(f"writes into its argument (`{name}`)")
         if where in self.program.captured:
@@ -319,8 +353,7 @@ class Recording:
     def _work(
         self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], values: Any
     ) -> None:
-        if self.stepped:
-            raise RefusalError("computes after the optimizer's step")
+        self._check_still(tensors, function.__name__.strip("_"))
         target = tensors[0]
         where = self._write_to(target, function.__name__.strip("_"))
         if len(tensors) == 1:
@@ -332,98 +365,6 @@ class Recording:
         arguments = (where, *[self._of(t) for t in tensors[1:]], *map(self._attribute, values))
         self.program.calls.append(Call(function, arguments, None, where))
 
-    # --- backward
-
-    def _gradients(self, node: Node, gradients: tuple[Any, ...]) -> None:
-        if self.stepped:
-            raise RefusalError("runs backward after the optimizer's step")
-        step = self._nodes.get(node.seq)
-        if step is None:
-            raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
-        if node.hooks is not None:
-            raise RefusalError(f"has a hook on {node.name()}")
-        g = self._pending.pop(node.seq, None)
-        if g is None:
-            g = self._first(node)
-        self._passed.add(node.seq)
-        for i, part in enumerate(self._called(step, g, gradients)):
-            edge = node.edges[i]
-            if part is not None and edge is not None:
-                array = gradients[i]
-                if isinstance(array, TensorBase):
-                    raise RefusalError("records the graph of gradients (create_graph)")
-                self._put(edge, node.ports[i] if node.ports else 0, part, array)
-
-    def _first(self, node: Node) -> Any:
-        """Return the gradient that backward starts from: 1, at the only output that may be it.
-
-        Whether it was started otherwise shows when the recording is checked.
-        """
-        many = node.plan.many
-        shape, dtype = (node.shape[0], node.dtype[0]) if many else (node.shape, node.dtype)
-        if self._pending or shape != ():
-            raise RefusalError("runs backward from other than one number")
-        one = self._constant(np.ones((), dtype))
-        return [one, *[None] * (len(node.shape) - 1)] if many else one
-
-    def _called(self, step: _Step, g: Any, gradients: tuple[Any, ...]) -> list[Any]:
-        """Add the calls of a node's gradient functions; return their results as values."""
-        plan, calls = step.node.plan, self.program.calls
-        results: list[Any] = [None] * len(step.node.edges)
-        made: list[Any] = [None if item is None else self._new() for item in gradients]
-        if plan.joint is not None:
-            function, wants = plan.joint
-            needs = tuple(edge is not None for edge in step.node.edges)
-            arguments = (g, needs, *[step.saved[j] for j in wants])
-            calls.append(Call(function, arguments, tuple(made)))
-            return made
-        for i, function, _count, _first, _second, wants in plan.calls:
-            if made[i] is not None:
-                arguments = (g, *[step.saved[j] for j in wants])
-                calls.append(Call(function, arguments, made[i]))
-                results[i] = made[i]
-        return results
-
-    def _put(self, edge: Any, port: int, g: Value, array: Any) -> None:
-        """Add ``g`` to what is on its way to ``edge``, as the engine does."""
-        many = isinstance(edge, Node) and edge.plan.many
-        if isinstance(edge, Node):
-            key, held = edge.seq, self._pending
-            shape, dtype = (
-                (edge.shape[port], edge.dtype[port]) if many else (edge.shape, edge.dtype)
-            )
-        else:
-            key, held = id(edge), self._arrived
-            shape, dtype = edge._a.shape, edge._a.dtype
-        if array.shape != shape or array.dtype != dtype:
-            fitted = self._new()
-            self.program.calls.append(Call(fit_array, (g, shape, dtype), fitted))
-            g = fitted
-        if many:
-            parts = held.setdefault(key, [None] * len(edge.shape))
-            parts[port] = g if parts[port] is None else self._sum(parts[port], g)
-        else:
-            before = held.get(key)
-            held[key] = g if before is None else self._sum(before, g)
-
-    def _sum(self, first: Value, second: Value) -> Value:
-        total = self._new()
-        self.program.calls.append(Call(np.add, (first, second), total))
-        return total
-
-    def _accumulated(self, leaf: TensorBase) -> None:
-        value = self._arrived.pop(id(leaf), None)
-        if value is None or id(leaf) not in self._leaves:
-            raise RefusalError("fills the gradient of a tensor that it does not get from outside")
-        if leaf._more is not None and (leaf._more.hooks or leaf._more.after):
-            raise RefusalError("has a hook on a parameter")
-        if any(one.leaf is leaf for one in self.program.gradients):
-            raise RefusalError("runs backward twice")
-        before = self._before[id(leaf)]
-        fresh = leaf._grad is not before
-        gradient = Gradient(leaf, value, fresh, before is not None, True)
-        self.program.gradients.append(gradient)
-
     # --- the end
 
     def finish(self, result: Any, inputs: list[Any]) -> Program:
@@ -434,6 +375,10 @@ class Recording:
             raise RefusalError("runs a backward pass that does not fill gradients")
         if not self.program.gradients:
             raise RefusalError("runs no backward pass")
+        if self.looks.refused:
+            raise RefusalError(self.looks.refused)
+        if any(self._written_to.get(value, 0) != count for value, count in self._seen.items()):
+            raise RefusalError("writes to a tensor that it has taken a number from")
         program = self.program
         filled = {id(one.leaf) for one in program.gradients}
         for one in program.gradients:
@@ -443,7 +388,10 @@ class Recording:
         for key, before in self._before.items():
             if before is not None and key not in filled:
                 now = self._leaves[key]._grad
-                if now is None:
+                if any(self._leaves[key] is t for t in program.zeroed):
+                    if now is not before:
+                        raise RefusalError("replaces a gradient")
+                elif now is None:
                     program.cleared.append(self._leaves[key])
                 elif now is not before:
                     raise RefusalError("replaces a gradient")
@@ -461,7 +409,8 @@ class Recording:
         if not self.program.late:
             for one in self.program.gradients:
                 grad = one.leaf._grad
-                if one.fresh and grad is not None and grad._vc is not None and grad._vc.count:
+                count = 0 if grad is None or grad._vc is None else grad._vc.count
+                if one.fresh and count != self._added.get(id(one.leaf), 0):
                     raise RefusalError("changes gradients after backward")
 
     def _output(self, result: Any, inputs: list[Any]) -> Any:
@@ -470,6 +419,11 @@ class Recording:
         if type(result) is dict:
             return {key: self._output(item, inputs) for key, item in result.items()}
         if not isinstance(result, TensorBase):
+            value = self.looks.value_of(result)
+            if value is not None:
+                return Number(value)
+            if self.looks.numbers and result is not None:
+                raise RefusalError("returns a number that it works out from one it has taken")
             if result is None or type(result) in (bool, int, str):
                 return result
             raise RefusalError(f"returns a {type(result).__name__}")

@@ -40,9 +40,12 @@ class Values(History):
                 f"It has shape {self._a.shape}.",
                 "Use tolist(), or reduce it first.",
             )
+        value = self._a.item()
+        if graph.journal is not None:
+            graph.journal.looked(self, value)
         if graph.recorder is not None:
             tell("item", (self,), {}, ())
-        return self._a.item()
+        return value
 
     def tolist(self) -> Any:
         """Return its values as nested lists."""

@@ -222,10 +222,6 @@ def waits(self: Any, x: Any) -> Any:
     return x * (1 + time.time() * 0)
 
 
-def draws(self: Any, x: Any) -> Any:
-    return x + torch.randn(2)
-
-
 def keeps(self: Any, x: Any) -> Any:
     self.last = x
     return x
@@ -257,7 +253,6 @@ REFUSED = {
     branches: "__bool__",
     asks: "item",
     waits: "`time`",
-    draws: "randn",
     keeps: "changes an attribute",
     computes_outside: "numpy",
     tells: "`print`",

@@ -1,14 +1,39 @@
 """What all schedules share."""
 
+import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from gradcore import graph
 from gradcore.optim.optimizer import Optimizer
+
+
+def _told(step: Callable[..., None]) -> Callable[..., None]:
+    """Let a schedule's `step` tell the journal of itself; what it calls inside is part of it."""
+
+    @functools.wraps(step)
+    def call(self: "LRScheduler", *args: Any, **kwargs: Any) -> None:
+        journal = graph.journal
+        if journal is None:
+            return step(self, *args, **kwargs)
+        graph.journal = None
+        try:
+            step(self, *args, **kwargs)
+        finally:
+            graph.journal = journal
+        journal.call(self.step, (*args, *kwargs.values()))
+
+    return call
 
 
 class LRScheduler:
     """Base class: `get_lr` returns the rate of each group for the step `last_epoch`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _told(cls.__dict__["step"])  # type: ignore[method-assign]  # wrapped
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -48,6 +73,7 @@ class LRScheduler:
         """Return the rate of each group for the step `last_epoch`."""
         raise NotImplementedError
 
+    @_told
     def step(self, epoch: int | None = None) -> None:
         """Go to the next step (or to `epoch`) and set the rates."""
         if self._step_count == 1 and not getattr(self.optimizer, "_opt_called", True):

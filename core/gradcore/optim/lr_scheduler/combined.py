@@ -145,7 +145,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Whether it still waits after the last reduction."""
         return self.cooldown_counter > 0
 
-    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]  # as torch
+    def step(self, metrics: Any, epoch: int | None = None) -> None:
         """Look at the figure and reduce the rates if it is time."""
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch

@@ -1,0 +1,179 @@
+"""The values of a recorded step, and its way back: gradients node by node, as they are passed.
+
+``recording`` builds the way forward upon this.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gradcore.engine import fit_array
+from gradcore.graph import Node, TensorBase
+from gradcore.replay.program import Call, Gradient, Program, RefusalError, Value
+
+
+class Step:
+    """One recorded node: its entry and what its gradients ask for, as values of the program."""
+
+    def __init__(self, node: Node, saved: tuple[Any, ...]) -> None:
+        self.node = node
+        self.saved = saved
+
+
+class WayBack:
+    """The program that is being made, what its values are, and what is on its way to leaves."""
+
+    def __init__(self, inputs: list[Any], captured: list[TensorBase]) -> None:
+        self.program = Program()
+        self.stepped: list[tuple[str, TensorBase]] = []
+        self._values: dict[int, Value] = {}
+        # The arrays whose ids are keys must outlive the recording.
+        self._alive: list[Any] = [inputs, captured]
+        self._nodes: dict[int, Step] = {}
+        self._passed: set[int] = set()
+        self._pending: dict[int, Any] = {}
+        self._arrived: dict[int, Value] = {}
+        self._leaves = {id(t): t for t in captured}
+        self._before = {id(t): t._grad for t in captured}
+        self._added: dict[int, int] = {}
+        self._filled: dict[int, tuple[Gradient, Any]] = {}
+
+    # --- values
+
+    def _name(self, array: Any) -> Value:
+        value = self._new()
+        self._values[id(array)] = value
+        self._alive.append(array)
+        return value
+
+    def _new(self) -> Value:
+        self.program.count += 1
+        return Value(self.program.count - 1)
+
+    def _constant(self, array: Any) -> Value:
+        value = self._name(array)
+        self.program.constants[value] = array
+        return value
+
+    def _of(self, t: TensorBase) -> Value:
+        found = self._values.get(id(t._a))
+        if found is None:
+            raise RefusalError(
+                f"uses a tensor of shape {t._a.shape} that comes neither from its arguments nor "
+                "from its model, and that no operation of this step has made"
+            )
+        return found
+
+    def _attribute(self, item: Any) -> Any:
+        """Return an attribute with the arrays in it as values."""
+        if isinstance(item, TensorBase):
+            return self._of(item)
+        if isinstance(item, np.ndarray):
+            if id(item) in self._values:
+                return self._values[id(item)]
+            raise RefusalError("indexes by values that are worked out outside of operations")
+        if type(item) in (tuple, list):
+            return type(item)([self._attribute(part) for part in item])
+        if isinstance(item, slice) and any(
+            isinstance(part, (TensorBase, np.ndarray)) for part in (item.start, item.stop)
+        ):
+            raise RefusalError("slices by values of a tensor")
+        return item
+
+    # --- backward
+
+    def _gradients(self, node: Node, gradients: tuple[Any, ...]) -> None:
+        if self.stepped:
+            raise RefusalError("runs backward after the optimizer's step")
+        step = self._nodes.get(node.seq)
+        if step is None:
+            raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
+        if node.hooks is not None:
+            raise RefusalError(f"has a hook on {node.name()}")
+        g = self._pending.pop(node.seq, None)
+        if g is None:
+            g = self._first(node)
+        self._passed.add(node.seq)
+        for i, part in enumerate(self._called(step, g, gradients)):
+            edge = node.edges[i]
+            if part is not None and edge is not None:
+                array = gradients[i]
+                if isinstance(array, TensorBase):
+                    raise RefusalError("records the graph of gradients (create_graph)")
+                self._put(edge, node.ports[i] if node.ports else 0, part, array)
+
+    def _first(self, node: Node) -> Any:
+        """Return the gradient that backward starts from: 1, at the only output that may be it.
+
+        Whether it was started otherwise shows when the recording is checked.
+        """
+        many = node.plan.many
+        shape, dtype = (node.shape[0], node.dtype[0]) if many else (node.shape, node.dtype)
+        if self._pending or shape != ():
+            raise RefusalError("runs backward from other than one number")
+        one = self._constant(np.ones((), dtype))
+        return [one, *[None] * (len(node.shape) - 1)] if many else one
+
+    def _called(self, step: Step, g: Any, gradients: tuple[Any, ...]) -> list[Any]:
+        """Add the calls of a node's gradient functions; return their results as values."""
+        plan, calls = step.node.plan, self.program.calls
+        results: list[Any] = [None] * len(step.node.edges)
+        made: list[Any] = [None if item is None else self._new() for item in gradients]
+        if plan.joint is not None:
+            function, wants = plan.joint
+            needs = tuple(edge is not None for edge in step.node.edges)
+            arguments = (g, needs, *[step.saved[j] for j in wants])
+            calls.append(Call(function, arguments, tuple(made)))
+            return made
+        for i, function, _count, _first, _second, wants in plan.calls:
+            if made[i] is not None:
+                arguments = (g, *[step.saved[j] for j in wants])
+                calls.append(Call(function, arguments, made[i]))
+                results[i] = made[i]
+        return results
+
+    def _put(self, edge: Any, port: int, g: Value, array: Any) -> None:
+        """Add ``g`` to what is on its way to ``edge``, as the engine does."""
+        many = isinstance(edge, Node) and edge.plan.many
+        if isinstance(edge, Node):
+            key, held = edge.seq, self._pending
+            shape, dtype = (
+                (edge.shape[port], edge.dtype[port]) if many else (edge.shape, edge.dtype)
+            )
+        else:
+            key, held = id(edge), self._arrived
+            shape, dtype = edge._a.shape, edge._a.dtype
+        if array.shape != shape or array.dtype != dtype:
+            fitted = self._new()
+            self.program.calls.append(Call(fit_array, (g, shape, dtype), fitted))
+            g = fitted
+        if many:
+            parts = held.setdefault(key, [None] * len(edge.shape))
+            parts[port] = g if parts[port] is None else self._sum(parts[port], g)
+        else:
+            before = held.get(key)
+            held[key] = g if before is None else self._sum(before, g)
+
+    def _sum(self, first: Value, second: Value) -> Value:
+        total = self._new()
+        self.program.calls.append(Call(np.add, (first, second), total))
+        return total
+
+    def _accumulated(self, leaf: TensorBase) -> None:
+        value = self._arrived.pop(id(leaf), None)
+        if value is None or id(leaf) not in self._leaves:
+            raise RefusalError("fills the gradient of a tensor that it does not get from outside")
+        if leaf._more is not None and (leaf._more.hooks or leaf._more.after):
+            raise RefusalError("has a hook on a parameter")
+        if (held := self._filled.get(id(leaf))) is not None:
+            one, grad = held
+            if leaf._grad is not grad:
+                raise RefusalError("takes away gradients between two backward passes")
+            one.value = self._sum(one.value, value)
+            self._added[id(leaf)] = self._added.get(id(leaf), 0) + 1
+            return
+        before = self._before[id(leaf)]
+        fresh = leaf._grad is not before
+        gradient = Gradient(leaf, value, fresh, before is not None, True)
+        self._filled[id(leaf)] = gradient, leaf._grad
+        self.program.gradients.append(gradient)
