@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.optim.optimizer import Optimizer
+from gradcore.replay.inline import UntraceableError
 from gradcore.replay.memory import Plan, place
 from gradcore.replay.peephole import Layout, Peephole, plain_strides
 from gradcore.replay.program import Call, Number, Program, Returned, Value, members
@@ -186,6 +187,11 @@ class _Writer:
             names = [f"v{one.index}" if one is not None else "_" for one in results]
             line = f"{', '.join(names)}, = {line}"
         self.lines.append(line)
+        if not _has_fixed_shape(call):
+            for value in members(results or ()):
+                if value in self.layouts:
+                    wrong = f"v{value.index}.shape != {self.layouts[value].shape!r}"
+                    self.lines.append(f"if {wrong}: raise {self.constant(UntraceableError)}")
 
     def _line(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> str:
         given = [self.text(item) for item in arguments]
@@ -321,6 +327,16 @@ def stepped(program: Program) -> list[Optimizer]:
     """Return the optimizers that step at the end of a program."""
     owners = [getattr(function, "__self__", None) for function, _ in program.late]
     return [owner for owner in owners if isinstance(owner, Optimizer)]
+
+
+def _has_fixed_shape(call: Call) -> bool:
+    """Tell whether the shape of a result follows from those of the arguments, not their values."""
+    function = call.function
+    if isinstance(function, np.ufunc) or _is_reduction(function):
+        return True
+    if function is operator.getitem:
+        return not members(call.arguments[1])
+    return function in _VIEWS or function in _COPIES or function in _JOINS
 
 
 def _is_reduction(function: Any) -> bool:

@@ -186,7 +186,9 @@ class Inliner:
         """Rewrite the program."""
         calls: list[Call] = []
         for call in self.program.calls:
-            calls += self._inlined(self._renamed(call))
+            renamed = self._renamed(call)
+            calls += self._as_arrays(renamed)
+            calls += self._inlined(renamed)
         self.program.calls = calls
         self.program.layouts = {
             value: (array.shape, array.dtype, array.flags.c_contiguous)
@@ -206,6 +208,23 @@ class Inliner:
     def _renamed(self, call: Call) -> Call:
         arguments = self._replace(call.arguments, self._aliases)
         return Call(call.function, arguments, call.results, call.writes, call.options)
+
+    def _as_arrays(self, call: Call) -> list[Call]:
+        """Let a function get arrays without axes where NumPy made numbers of them.
+
+        An operation's result is a tensor's array, whatever NumPy returned; only ufuncs do not mind.
+        """
+        made: list[Call] = []
+        if isinstance(call.function, np.ufunc) or call.function is expect:
+            return made
+        for value in members(call.arguments):
+            if isinstance(self.arrays[value], np.generic):
+                array = Value(self.program.count)
+                self.program.count += 1
+                made.append(Call(np.asarray, (value,), array))
+                self.arrays[array] = np.asarray(self.arrays[value])
+                call.arguments = self._replace(call.arguments, {value: array})
+        return made
 
     def _replace(self, item: Any, by: dict[Value, Any]) -> Any:
         if isinstance(item, Value):
