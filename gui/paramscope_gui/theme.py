@@ -374,6 +374,15 @@ def _glyph(name: str, color: str, size: int, ratio: float) -> QPixmap:
     return pixmap
 
 
+# How bad a problem is, by the letter that its rule gives it: glyph, colour and word. The shapes
+# differ, so that they are told apart without the colours.
+SEVERITIES = {
+    "E": ("triangle", "vermilion", "Error"),
+    "W": ("diamond_mark", "amber", "Warning"),
+    "H": ("info", "blue", "Hint"),
+}
+
+
 def glyph(name: str, color: QColor, size: int = 16, ratio: float = 0.0) -> QPixmap:
     """Return the shipped drawing ``name`` in one colour; the same pixmap each time it is asked.
 

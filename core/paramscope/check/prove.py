@@ -45,7 +45,7 @@ class _Copy:
 
 def _mend(finding: Finding, copy: _Copy, report: Report) -> bool:
     """Try the edits for one finding until a run proves one of them."""
-    current = next((f for f in copy.verdict.findings if _same(f, finding)), None)
+    current = next((f for f in copy.verdict.findings if is_same(f, finding)), None)
     if current is None:
         words = f"{finding.rule} gone"
         report.proofs[finding] = Proof("mended with another edit", copy.text, copy.text, words)
@@ -71,20 +71,21 @@ def is_proof(finding: Finding, before: Verdict, after: Verdict) -> bool:
         return False
     if not after.has_model or after.steps < before.steps:
         return False
-    known = [f for f in before.findings if not _same(f, finding)]
+    known = [f for f in before.findings if not is_same(f, finding)]
     return all(
-        found.severity == HINT or any(_same(found, one) for one in known)
+        found.severity == HINT or any(is_same(found, one) for one in known)
         for found in after.findings
     )
 
 
-def _same(one: Finding, other: Finding) -> bool:
+def is_same(one: Finding, other: Finding) -> bool:
+    """Tell whether two runs speak of the same mistake at the same place."""
     return one.rule == other.rule and one.where == other.where
 
 
 def _proof(finding: Finding, text: str, mend: Mend, before: Verdict, after: Verdict) -> Proof:
     words = [f"{finding.rule} gone"]
-    was, now = _rows_at(finding.where, before.tensors), _rows_at(finding.where, after.tensors)
+    was, now = rows_at(finding.where, before.tensors), rows_at(finding.where, after.tensors)
     if now and after.steps:
         words.append(f"`{finding.where}` {_change(was, now)}")
     elif before.failure is not None:
@@ -92,7 +93,7 @@ def _proof(finding: Finding, text: str, mend: Mend, before: Verdict, after: Verd
     return Proof(mend.label, text, mend.source, ", ".join(words))
 
 
-def _rows_at(where: str, rows: Sequence[TensorRow]) -> list[TensorRow]:
+def rows_at(where: str, rows: Sequence[TensorRow]) -> list[TensorRow]:
     """Return the tensors at a path and below it."""
     return [
         row

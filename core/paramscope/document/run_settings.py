@@ -16,7 +16,7 @@ ENGINES = ("gradcore", "torch")
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """``model`` and ``input`` as Python, empty where the file says it itself; ``engine`` by name."""
+    """``model`` and ``input`` are Python, empty where the file itself says it."""
 
     model: str = ""
     input: str = ""

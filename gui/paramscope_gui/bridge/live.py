@@ -168,12 +168,13 @@ class Live(QObject):
         """Allow or forbid that the code of the document to be opened next runs."""
         self._is_trusted = trusted
 
-    def start_worker(self) -> None:
+    def start_worker(self, engine: str = "") -> None:
         """Start the worker before it is needed, so that the first Play finds it ready.
 
-        One of another engine than the document's is put in its place.
+        One of another engine than the document's, or than the one that it will probably have,
+        is put in its place.
         """
-        engine = self._workspace.run_settings.engine
+        engine = engine or self._workspace.run_settings.engine
         if self._client is not None and self._engine != engine:
             self._leave_worker()
         if self._client is None:

@@ -12,6 +12,13 @@ from PySide6.QtCore import QObject, Signal
 from paramscope.code.graph import Graph, Node, NodeKind, Span
 from paramscope_gui.bridge.workspace import Workspace
 
+_DEEPEST = 100  # scopes within each other
+# Places of verdicts that are parts of the program, not of the model.
+PARTS = {
+    "loss": NodeKind.LOSS,
+    "optimizer": NodeKind.OPTIMIZER,
+    "train_step": NodeKind.OPTIMIZER,
+}
 MEMBER_KINDS = frozenset({NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR})
 
 
@@ -34,6 +41,7 @@ class Selection(QObject):
 
     changed = Signal()
     scope_changed = Signal()
+    problem_requested = Signal(str, str)
 
     def __init__(self, workspace: Workspace, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -128,6 +136,46 @@ class Selection(QObject):
                 return
         self._set(frozenset(), None, None)
 
+    def show_problem(self, rule: str, where: str) -> None:
+        """Have the list of problems show one of them, by its rule and place."""
+        self.problem_requested.emit(rule, where)
+
+    def reveal(self, path: str, *, is_tensor: bool) -> None:
+        """Show the canvas that holds a tensor or Module of the model, and select it there."""
+        trail = self._trail_to(path)
+        if trail != self._trail:
+            self._trail = trail
+            self.scope_changed.emit()
+        if is_tensor:
+            self.select_tensor(path)
+            return
+        node = self._part(path) if self.scope == PROGRAM else self._holder(path)
+        self.select_nodes(() if node is None else (node.id,))
+
+    def _trail_to(self, path: str) -> tuple[Scope, ...]:
+        """Return the scopes from the program to the innermost canvas that holds a path."""
+        program = self._workspace.program
+        if path in PARTS or program.model not in program.graphs or program.model is None:
+            return (PROGRAM,)
+        trail = [PROGRAM, Scope(program.model)]
+        while len(trail) < _DEEPEST:
+            scope = trail[-1]
+            node = _holder_in(program.graphs[scope.graph], scope.instance, path)
+            if node is None or node.path is None or node.scope not in program.graphs:
+                break
+            inner = f"{scope.instance}.{node.path}" if scope.instance else node.path
+            if inner == path or node.scope is None:
+                break
+            trail.append(Scope(node.scope, inner))
+        return tuple(trail)
+
+    def _part(self, path: str) -> Node | None:
+        """Return the program's node that a verdict on ``loss`` or ``optimizer`` is about."""
+        kind = PARTS.get(path, NodeKind.MODEL)
+        graph = self.graph
+        nodes = graph.nodes if graph is not None else ()
+        return next((node for node in nodes if node.kind is kind), None)
+
     def _set(self, nodes: frozenset[str], tensor: str | None, span: Span | None) -> None:
         if (nodes, tensor, span) == (self._nodes, self._tensor, self._span):
             return
@@ -145,20 +193,9 @@ class Selection(QObject):
 
     def _holder(self, path: str) -> Node | None:
         graph = self.graph
-        instance = self.scope.instance
         if graph is None or graph.name == "":
             return None
-        if instance and not path.startswith(f"{instance}."):
-            return None
-        relative = path[len(instance) + 1 :] if instance else path
-        best: Node | None = None
-        for node in graph.nodes:
-            held = node.path
-            if not held or not (relative == held or relative.startswith(f"{held}.")):
-                continue
-            if best is None or best.path is None or len(held) > len(best.path):
-                best = node
-        return best
+        return _holder_in(graph, self.scope.instance, path)
 
     def _node_at(self, span: Span) -> Node | None:
         graph = self.graph
@@ -199,3 +236,18 @@ class Selection(QObject):
         graph = self.graph
         known = frozenset(node.id for node in graph.nodes) if graph else frozenset()
         self._set(self._nodes & known, self._tensor, self._span)
+
+
+def _holder_in(graph: Graph, instance: str, path: str) -> Node | None:
+    """Return the node of a Module's graph that holds most of a dotted path."""
+    if instance and not path.startswith(f"{instance}."):
+        return None
+    relative = path[len(instance) + 1 :] if instance else path
+    best: Node | None = None
+    for node in graph.nodes:
+        held = node.path
+        if not held or not (relative == held or relative.startswith(f"{held}.")):
+            continue
+        if best is None or best.path is None or len(held) > len(best.path):
+            best = node
+    return best

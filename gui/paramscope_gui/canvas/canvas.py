@@ -10,7 +10,6 @@ from PySide6.QtCore import QEasingCurve, QPoint, QPointF, QRect, Qt, QVariantAni
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QStyle,
@@ -48,6 +47,7 @@ from paramscope_gui.canvas.tools.cut import CutTool, KnifeTool, cut
 from paramscope_gui.canvas.tools.enter import enter
 from paramscope_gui.canvas.tools.move import MoveTool
 from paramscope_gui.canvas.tools.pan import PanTool
+from paramscope_gui.canvas.tools.problem import ProblemTool
 from paramscope_gui.canvas.tools.select import SelectTool
 from paramscope_gui.canvas.tools.wire import WireTool
 from paramscope_gui.canvas.view import CanvasView
@@ -140,8 +140,8 @@ class Canvas(QWidget):
     def add(self, expression: str) -> None:
         """Add what an expression stands for behind the selected node, as the palette does."""
         self.view.setFocus()
-        wish = SearchWish(self.view.visible_area.center(), free_output(self.desk), is_placed=False)
-        self._searcher.add_text(expression, wish)
+        middle, source = self.view.visible_area.center(), free_output(self.desk)
+        self._searcher.add_text(expression, SearchWish(middle, source, is_placed=False))
 
     def edit_name(self, identifier: str) -> None:
         """Open the editor over a node's title."""
@@ -202,13 +202,10 @@ class Canvas(QWidget):
         rule.setFrameShape(QFrame.Shape.NoFrame)
         rule.setFixedHeight(1)
         rule.setObjectName("canvas_rule")
-        head = QHBoxLayout()
-        head.setContentsMargins(0, 0, 0, 0)
-        head.addWidget(self.breadcrumb, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(head)
+        layout.addWidget(self.breadcrumb)
         layout.addWidget(rule)
         layout.addWidget(self.banner)
         layout.addWidget(self.view, 1)
@@ -228,6 +225,7 @@ class Canvas(QWidget):
         desk = self.desk
         return [
             PanTool(desk),
+            ProblemTool(desk),
             CutTool(desk),
             KnifeTool(desk),
             BundleTool(desk),

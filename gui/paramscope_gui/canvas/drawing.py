@@ -15,8 +15,8 @@ from PySide6.QtGui import QFont, QFontMetricsF, QStaticText, QTransform
 
 from paramscope.census.rows import Gradient, Kind, TensorRow
 from paramscope_gui.canvas.code_text import colored_parts
-from paramscope_gui.canvas.faces import NodeFace, TensorFace, shape_text
-from paramscope_gui.theme import FAMILY, GRID, LIGHT, MONOSPACE
+from paramscope_gui.canvas.faces import Badge, NodeFace, TensorFace, shape_text
+from paramscope_gui.theme import FAMILY, GRID, LIGHT, MONOSPACE, SEVERITIES
 
 TITLE_HEIGHT = 32.0
 ROW_HEIGHT = 24.0
@@ -140,6 +140,12 @@ def ascent_of(face: Face) -> float:
     return metrics(face).ascent()
 
 
+def badge_sign(badge: Badge) -> tuple[str, str]:
+    """Return the glyph of a problem and its colour."""
+    shape, role, _ = SEVERITIES.get(badge.severity, SEVERITIES["H"])
+    return shape, role
+
+
 def draw_up(face: NodeFace) -> Drawing:
     """Measure ``face`` and place everything that is on it."""
     return _Measure(face).finish()
@@ -241,9 +247,9 @@ class _Measure:
             name = elided(face.name, Face.NAME, room - used)
             baseline = _baseline(0.0, TITLE_HEIGHT, Face.TITLE)
             texts.append(Text(PADDING + used, baseline, name, Face.NAME, "quiet"))
-        if face.problem:
+        if face.badge is not None:
             x = self.width - PADDING - GLYPH_SIZE + 2.0
-            self.glyphs.append(Glyph(x, (TITLE_HEIGHT - GLYPH_SIZE) / 2, "triangle", "vermilion"))
+            self.glyphs.append(Glyph(x, (TITLE_HEIGHT - GLYPH_SIZE) / 2, *badge_sign(face.badge)))
         return tuple(texts)
 
     def _ports(self) -> None:

@@ -18,7 +18,10 @@ from paramscope.code.planned_tensors import Planned, planned_tensors
 from paramscope.code.shapes import argument_values, infer_shapes
 from paramscope.engine.protocol import OperationRecord
 from paramscope.rules.finding import Finding
-from paramscope_gui.canvas.faces import Evidence, Shape, Traced, named_shape
+from paramscope_gui.bridge.selection import PARTS
+from paramscope_gui.canvas.faces import Badge, Evidence, Shape, Traced, named_shape
+
+BAD_TO_MILD = "EWH"
 
 
 class Gatherer:
@@ -28,7 +31,7 @@ class Gatherer:
         self.evidence = Evidence(Graph(name=""))
         self._by_span: dict[Span, list[PortRef]] = {}
         self._paths: tuple[str, ...] = ()
-        self._holes: dict[str, str] = {}
+        self._holes: dict[str, Badge] = {}
         self._by_path: dict[str, list[str]] = {}
 
     def show(self, program: Program, graph: Graph, instance: str) -> None:
@@ -48,7 +51,10 @@ class Gatherer:
             planned=_planned(program, graph),
             families={node.title: family_of(node.title) for node in graph.nodes},
         )
-        self._holes = holes(program, graph, self.evidence.wired)
+        self._holes = {
+            node: Badge("W", "HOLE", "", said)
+            for node, said in holes(program, graph, self.evidence.wired).items()
+        }
         self.evidence.problems = self._holes
         self._by_path = {}
         for node in graph.nodes:
@@ -98,14 +104,24 @@ class Gatherer:
 
     def take_findings(self, findings: Iterable[Finding]) -> None:
         """Mark the nodes that the verdicts are about."""
-        problems = dict(self._holes)
-        for finding in findings:
-            path = finding.where
-            while path:
-                for node in self._by_path.get(path, ()):
-                    problems.setdefault(node, finding.message)
-                path = path.rpartition(".")[0]
-        self.evidence.problems = problems
+        problems: dict[str, Badge] = {}
+        for finding in sorted(findings, key=lambda one: BAD_TO_MILD.find(one.severity)):
+            badge = Badge(finding.severity, finding.rule, finding.where, finding.message)
+            for node in self._nodes_of(finding.where):
+                problems.setdefault(node, badge)
+        self.evidence.problems = {**self._holes, **problems}
+
+    def _nodes_of(self, where: str) -> Iterable[str]:
+        """Return the nodes of the graph that a verdict's place lies in or is."""
+        graph = self.evidence.graph
+        if not graph.name:
+            kind = PARTS.get(where, NodeKind.MODEL)
+            yield from (node.id for node in graph.nodes if node.kind is kind)
+            return
+        path = where
+        while path:
+            yield from self._by_path.get(path, ())
+            path = path.rpartition(".")[0]
 
     def take_facts(self, lr: float | None, optimizer: str) -> None:
         """What the program's four nodes say of the run."""

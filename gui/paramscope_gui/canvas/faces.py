@@ -9,6 +9,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from paramscope.census.rows import Gradient, Kind, Stepping, TensorRow
 from paramscope.code.graph import Argument, Graph, Node, NodeKind, PortRef, Wire
@@ -71,6 +72,15 @@ class TensorFace:
         )
 
 
+class Badge(NamedTuple):
+    """The worst problem of a node: how bad it is, which rule found it, and where."""
+
+    severity: str
+    rule: str
+    where: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFace:
     """All that is written on one node."""
@@ -86,8 +96,13 @@ class NodeFace:
     outputs: tuple[str, ...] = ()
     open_inputs: frozenset[int] = frozenset()
     code: tuple[str, ...] = ()
-    problem: str = ""
+    badge: "Badge | None" = None
     can_enter: bool = False
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the node, in words; empty if nothing is."""
+        return "" if self.badge is None else self.badge.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +140,7 @@ class Evidence:
     owned: Mapping[str, Sequence[str]] = field(default_factory=dict)
     traced: Mapping[PortRef, Traced] = field(default_factory=dict)
     shapes: Mapping[PortRef, Shape] = field(default_factory=dict)
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, "Badge"] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     planned: Mapping[str, Sequence[tuple[str, NodeKind, Shape]]] = field(default_factory=dict)
     facts: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
@@ -217,7 +232,7 @@ def node_face(node: Node, evidence: Evidence) -> NodeFace:
         outputs=tuple(outputs),
         open_inputs=open_inputs if node.kind is not NodeKind.CODE else frozenset(),
         code=_code(node),
-        problem=evidence.problems.get(node.id, ""),
+        badge=evidence.problems.get(node.id),
         can_enter=node.scope is not None,
     )
 

@@ -30,8 +30,10 @@ def tooltip(hit: Hit, scene: CanvasScene, evidence: Evidence) -> str:
         return _port_text(node, hit, scene, evidence)
     if hit.tensor is not None:
         return _tensor_text(hit.tensor)
-    problem = scene.drawing_of(node.id).face.problem
-    return problem
+    badge = scene.drawing_of(node.id).face.badge
+    if badge is None:
+        return ""
+    return f"{badge.message}\nClick the badge to see the problem." if badge.rule else badge.message
 
 
 def _port_text(node: Node, hit: Hit, scene: CanvasScene, evidence: Evidence) -> str:

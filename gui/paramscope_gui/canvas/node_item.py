@@ -21,6 +21,7 @@ from paramscope_gui.canvas.drawing import (
     Drawing,
     Face,
     ascent_of,
+    badge_sign,
     font,
     static_text,
     width_of,
@@ -35,6 +36,7 @@ ROW_DETAIL = 0.45
 _ROUND_DETAIL = 0.35
 _MARGIN = 12.0
 _GLYPH_EDGE = 5.0
+_BADGE_REACH = 20.0  # pixels that take a click on a badge
 
 
 class NodeItem(QGraphicsItem):
@@ -90,6 +92,19 @@ class NodeItem(QGraphicsItem):
         places = self.drawing.inputs if side == "in" else self.drawing.outputs
         return self.pos() + places[index]
 
+    def badge_area(self, detail: float) -> QRectF:
+        """Return where the badge of a problem takes a click, in the node; empty without one."""
+        if self.drawing.face.badge is None or detail < _ROUND_DETAIL:
+            return QRectF()
+        if detail < ROW_DETAIL:
+            return self._far_badge(detail)
+        side = max(TITLE_HEIGHT, _BADGE_REACH / detail)
+        return QRectF(self.drawing.size.width() - side, 0.0, side, min(side, TITLE_HEIGHT))
+
+    def _far_badge(self, detail: float) -> QRectF:
+        side = 14.0 / detail
+        return QRectF(self.drawing.size.width() - side * 0.7, -side * 0.4, side, side)
+
     def _paint_far(self, painter: QPainter, detail: float) -> None:
         ink, drawing = self._ink, self.drawing
         painter.setBrush(ink.brush(f"tint:{drawing.face.family}"))
@@ -121,10 +136,10 @@ class NodeItem(QGraphicsItem):
             painter.setPen(ink.pen(role))
             left = (width - text.size().width()) / 2
             painter.drawStaticText(QPointF(left, top + index * size * 1.25), text)
-        if drawing.face.problem and detail >= _ROUND_DETAIL:
-            side = 14.0 / detail
-            mark = glyph("triangle", ink.theme.glyphs["vermilion"], 14, 2.0)
-            corner = QRectF(width - side * 0.7, -side * 0.4, side, side)
+        if drawing.face.badge is not None and detail >= _ROUND_DETAIL:
+            shape, role = badge_sign(drawing.face.badge)
+            mark = glyph(shape, ink.theme.glyphs[role], 14, 2.0)
+            corner = self._far_badge(detail)
             painter.drawPixmap(corner, mark, QRectF(mark.rect()))
 
     def _paint_near(self, painter: QPainter, detail: float) -> None:
@@ -223,8 +238,9 @@ class NodeItem(QGraphicsItem):
         ink = self._ink
         if self.is_chosen:
             return ink.pen("accent", 2.0)
-        if self.drawing.face.problem:
-            return ink.pen("glyph:vermilion", 1.5)
+        badge = self.drawing.face.badge
+        if badge is not None:
+            return ink.pen(f"glyph:{badge_sign(badge)[1]}", 1.5)
         return ink.pen("hairline")
 
     # Overrides of Qt

@@ -270,6 +270,8 @@ class CanvasScene(QGraphicsScene):
         if port is not None and not self._is_far:
             return Hit(node=port[0], side=port[1], port=port[2])
         for key, item in reversed(self.items_by_id.items()):
+            if item.badge_area(scale).contains(place - item.pos()):
+                return Hit(node=key, part="badge")
             if item.area.contains(place):
                 return self._hit_node(key, item, place)
         wire = self.wire_at(place, max(WIRE_REACH, WIRE_REACH / scale))

@@ -18,8 +18,7 @@ from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
 from paramscope_gui.panels.code_editor import INDENT, CodeEditor, LineMark
 from paramscope_gui.panels.code_lexer import Highlighter
-from paramscope_gui.panels.problem_card import SEVERITIES
-from paramscope_gui.theme import GRID, ThemeModel
+from paramscope_gui.theme import GRID, SEVERITIES, ThemeModel
 from paramscope_gui.widgets import ThemedLabel, button
 
 TYPING_MILLISECONDS = 250
@@ -81,6 +80,8 @@ class CodePanel(QWidget):
         column.setSpacing(0)
         column.addWidget(self.editor, 1)
         column.addWidget(self.find_bar)
+        self._verdicts: dict[int, tuple[str, str]] = {}  # rule and place, by line
+        self.editor.mark_pressed.connect(self._on_editor_mark_pressed)
         self._typing = QTimer(self)
         self._typing.setSingleShot(True)
         self._typing.setInterval(TYPING_MILLISECONDS)
@@ -170,6 +171,10 @@ class CodePanel(QWidget):
         if span is not None:
             self.editor.show_line(span.line)
 
+    def _on_editor_mark_pressed(self, line: int) -> None:
+        if line in self._verdicts:
+            self._selection.show_problem(*self._verdicts[line])
+
     def _on_live_failed(self) -> None:
         self._show_marks()
         span = self._failed_span()
@@ -185,6 +190,7 @@ class CodePanel(QWidget):
 
     def _show_marks(self) -> None:
         marks: dict[int, LineMark] = {}
+        self._verdicts = {}
         for problem in self._workspace.program.problems:
             marks[problem.span.line] = LineMark("empty", "amber", problem.message)
         # The worst comes last, so that it is what stands at a line with several.
@@ -192,6 +198,7 @@ class CodePanel(QWidget):
             if finding.line is not None and self._live.failure is None:
                 sign, role, _ = SEVERITIES.get(finding.severity, SEVERITIES["H"])
                 marks[finding.line] = LineMark(sign, role, finding.message.replace("`", ""))
+                self._verdicts[finding.line] = (finding.rule, finding.where)
         span = self._failed_span()
         failure = self._live.failed_here
         if span is not None and failure is not None:

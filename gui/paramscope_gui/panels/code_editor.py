@@ -6,7 +6,7 @@ It knows text and lines only; `code.py` keeps it and the document the same.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFontMetricsF,
@@ -37,6 +37,8 @@ class LineMark(NamedTuple):
 
 class CodeEditor(QPlainTextEdit):
     """Plain text with a gutter. Undo is the document's, so Qt's own is off."""
+
+    mark_pressed = Signal(int)
 
     def __init__(self, themes: ThemeModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -313,9 +315,14 @@ class _Gutter(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         mark = self._editor.marks.get(self._editor.line_at(round(event.position().y())))
         self.setToolTip("" if mark is None else mark.message)
+        shape = Qt.CursorShape.ArrowCursor if mark is None else Qt.CursorShape.PointingHandCursor
+        self.setCursor(shape)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._editor.go_to_line(self._editor.line_at(round(event.position().y())))
+        line = self._editor.line_at(round(event.position().y()))
+        self._editor.go_to_line(line)
+        if line in self._editor.marks:
+            self._editor.mark_pressed.emit(line)
 
 
 def _common_length(one: str, other: str) -> int:

@@ -17,7 +17,7 @@ MOST_OF_WIDTH = 0.5  # buttons that are wider than this share go below the text
 Choice = tuple[str, Callable[[], None]]
 LOOKS = {
     "error": ("triangle", "vermilion", "error_fill"),
-    "warning": ("triangle", "amber", "warning_fill"),
+    "warning": ("diamond_mark", "amber", "warning_fill"),
     "info": ("info", "blue", "info_fill"),
 }
 

@@ -6,19 +6,13 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from paramscope.code.graph import Span
 from paramscope.rules.finding import Finding
 from paramscope_gui.panels.flow import FlowLayout
-from paramscope_gui.theme import GRID, RADIUS, ThemeModel
+from paramscope_gui.theme import GRID, RADIUS, SEVERITIES, ThemeModel
 from paramscope_gui.widgets import ElidedLabel, GlyphLabel, ThemedLabel, WrappedLabel, button
-
-SEVERITIES = {
-    "E": ("triangle", "vermilion", "Error"),
-    "W": ("triangle", "amber", "Warning"),
-    "H": ("info", "blue", "Hint"),
-}
 
 
 class Problem(NamedTuple):
@@ -54,6 +48,7 @@ class ProblemCard(QWidget):
 
     pressed = Signal()
     chosen = Signal(str)
+    stepped = Signal(bool)  # True for the next card, False for the one before
 
     def __init__(
         self,
@@ -65,6 +60,7 @@ class ProblemCard(QWidget):
     ) -> None:
         super().__init__()
         self._themes = themes
+        self.problem = problem
         self._is_hovered = False
         self.setObjectName(f"problem_{number}")
         self.setAccessibleName(f"{problem.rule} {problem.where}: {problem.message}")
@@ -95,6 +91,12 @@ class ProblemCard(QWidget):
         if choices:
             column.addLayout(self._buttons(number, choices))
         row.addLayout(column, 1)
+
+    @property
+    def has_focus_inside(self) -> bool:
+        """Whether the card or one of its buttons has the focus."""
+        focused = QApplication.focusWidget()
+        return focused is not None and (focused is self or self.isAncestorOf(focused))
 
     def _buttons(self, number: int, choices: Sequence[Choice]) -> FlowLayout:
         line = FlowLayout(GRID)
@@ -127,6 +129,8 @@ class ProblemCard(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.pressed.emit()
+        elif event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+            self.stepped.emit(event.key() == Qt.Key.Key_Down)
         else:
             super().keyPressEvent(event)
 

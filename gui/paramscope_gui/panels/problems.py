@@ -7,8 +7,10 @@ one shows its place in every view.
 import importlib
 from functools import partial
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
@@ -18,11 +20,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from paramscope.check.trial import Trial
+from paramscope.document.document import Command, CommandRefused
 from paramscope.engine.protocol import Failed
 from paramscope_gui.bridge.live import Live
+from paramscope_gui.bridge.proving import Proving, Wish
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
 from paramscope_gui.panels.problem_card import Choice, Problem, ProblemCard
+from paramscope_gui.panels.proof import ProofView, edit_text
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import (
     EmptyState,
@@ -31,9 +37,14 @@ from paramscope_gui.widgets import (
     clear_layout,
 )
 
+if TYPE_CHECKING:
+    from paramscope_gui.bridge.cures import Cure
+
 MOST_CARDS = 100
 FEW = 3  # problems that need neither headings nor a filter
 KEEP = Choice("Keep", "keep", "flat")
+COPY = Choice("Copy the edit", "copy", "flat")
+PROVE = Choice("Prove it first", "prove", "flat")
 GROUPS = {"E": "Errors", "W": "Warnings", "H": "Hints"}
 # Imported with the first finding: the edits of all rules are behind it.
 CURES = "paramscope_gui.bridge.cures"
@@ -43,6 +54,7 @@ class ProblemsPanel(QWidget):
     """All problems as cards, the worst first. ``count_changed`` feeds the dock's title."""
 
     count_changed = Signal(int)
+    requested = Signal()
     line_requested = Signal(int)
 
     def __init__(
@@ -57,12 +69,15 @@ class ProblemsPanel(QWidget):
         self._themes, self._workspace = themes, workspace
         self._selection, self._live = selection, live
         self._problems: tuple[Problem, ...] | None = None
+        self._listed: list[ProblemCard] = []
+        self._proved: tuple[Problem, Cure] | None = None  # whose edit is on trial
+        self.proving = Proving(workspace, self)
         self._cards = QVBoxLayout()
         self._cards.setContentsMargins(0, 0, 0, 0)
         self._cards.setSpacing(0)
         inner = QWidget()
         inner.setObjectName("problems_cards")
-        outer = QVBoxLayout(inner)
+        self._inner = outer = QVBoxLayout(inner)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(self._cards)
         outer.addStretch(1)
@@ -79,14 +94,25 @@ class ProblemsPanel(QWidget):
             "No problems found. What is wrong with a tensor, the source or the run appears here,"
             " with its cause and a fix.",
         )
+        self.proof = ProofView(themes, self.proving)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._page())
         self._stack.addWidget(empty)
+        self._stack.addWidget(self.proof)
+        self._connect()
+        self._read()
+
+    def _connect(self) -> None:
+        workspace, selection, live = self._workspace, self._selection, self._live
+        self.proof.left.connect(self._leave_proof)
+        self.proof.applied.connect(self._take_proof)
+        self.proof.copied.connect(lambda text: QGuiApplication.clipboard().setText(text))
+        selection.problem_requested.connect(self.show_problem)
+        workspace.opened.connect(self._leave_proof)
         workspace.document_changed.connect(self._read)
         live.snapshot_arrived.connect(self._read)
         live.failed.connect(self._read)
         live.state_changed.connect(self._read)
-        self._read()
 
     def _page(self) -> QWidget:
         """Return the cards with the filter on top, which only a longer list needs."""
@@ -124,13 +150,57 @@ class ProblemsPanel(QWidget):
         if problems == self._problems:
             return
         self._problems = problems
-        self._stack.setCurrentIndex(0 if problems else 1)
+        self._show_page()
         is_long = len(problems) > FEW
         self._head.setVisible(is_long)
         if not is_long:
             self.filter.clear()
         self._show()
         self.count_changed.emit(len(problems))
+
+    def close_timers(self) -> None:
+        """End what proofs run in; called once, when the window closes."""
+        self.proving.close()
+
+    def show_problem(self, rule: str, where: str) -> None:
+        """Bring the card of one problem into view and give it the focus."""
+        self._leave_proof()
+        self.requested.emit()
+        if self._card_of(rule, where) is None:
+            self.filter.setText(f"{rule} {where}".strip())
+        card = self._card_of(rule, where)
+        if card is not None:
+            self._focus_card(card)
+
+    def step(self, forward: bool) -> None:
+        """Go to the next problem or the one before, and show its place."""
+        if not self._listed:
+            return
+        self._leave_proof()
+        self.requested.emit()
+        focused = [place for place, card in enumerate(self._listed) if card.has_focus_inside]
+        place = focused[0] + (1 if forward else -1) if focused else (0 if forward else -1)
+        card = self._listed[place % len(self._listed)]
+        self._focus_card(card)
+        card.pressed.emit()
+
+    def _focus_card(self, card: ProblemCard) -> None:
+        card.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        # New cards have no place before the layout has run.
+        self._inner.activate()
+        self._area.ensureWidgetVisible(card, 0, GRID)
+
+    def _card_of(self, rule: str, where: str) -> ProblemCard | None:
+        for card in self._listed:
+            if card.problem.rule == rule and card.problem.where == where:
+                return card
+        return None
+
+    def _show_page(self) -> None:
+        if self._proved is not None:
+            self._stack.setCurrentIndex(2)
+        else:
+            self._stack.setCurrentIndex(0 if self._problems else 1)
 
     def _show(self) -> None:
         """Make the cards of what the filter leaves, group by group."""
@@ -140,6 +210,7 @@ class ProblemsPanel(QWidget):
             f"{len(listed):,} of {len(self.problems):,}" if words else f"{len(listed):,}"
         )
         clear_layout(self._cards)
+        self._listed = []
         group = ""
         for number, problem in enumerate(listed[:MOST_CARDS]):
             if problem.severity != group and len(self.problems) > FEW:
@@ -147,7 +218,9 @@ class ProblemsPanel(QWidget):
                 self._cards.addWidget(self._heading(group, listed))
             elif number:
                 self._cards.addWidget(Hairline(self._themes))
-            self._cards.addWidget(self._card(number, problem))
+            card = self._card(number, problem)
+            self._cards.addWidget(card)
+            self._listed.append(card)
         if len(listed) > MOST_CARDS:
             more = ThemedLabel(self._themes, f"and {len(listed) - MOST_CARDS:,} more", "quiet")
             self._cards.addWidget(more)
@@ -205,17 +278,21 @@ class ProblemsPanel(QWidget):
                 Choice(one.label, one.action, "" if place else "primary")
                 for place, one in enumerate(cures)
             ]
+            if cures:
+                choices += [COPY] if self._proves_first else [PROVE, COPY]
             cure = "" if cures else _cures().help_of(finding.rule)
             if _cures().may_keep(finding):
                 choices.append(KEEP)
         card = ProblemCard(self._themes, number, problem, choices, cure)
         card.pressed.connect(partial(self._show_place, problem))
+        card.stepped.connect(self.step)
         card.chosen.connect(partial(self._apply, problem))
         return card
 
     def _show_place(self, problem: Problem) -> None:
-        if problem.where and problem.where in self._live.rows:
-            self._selection.select_tensor(problem.where)
+        if problem.finding is not None and problem.where:
+            is_tensor = problem.where in self._live.rows
+            self._selection.reveal(problem.where, is_tensor=is_tensor)
         elif problem.span is not None:
             self._selection.select_span(problem.span)
         if problem.line is not None:
@@ -227,19 +304,80 @@ class ProblemsPanel(QWidget):
         if finding is None:
             return
         if action == KEEP.action:
-            command = _cures().keep_command(finding, source)
-        else:
-            found = (one for one in _cures().cures_of(finding, source) if one.action == action)
-            cure = next(found, None)
-            command = None if cure is None else _cures().command_for(cure, finding, source)
-        if command is None:
-            self._workspace.refused.emit(
-                "The source has changed since: this edit has no place in it any more."
-                " Run a step to see what is wrong now.",
-                None,
-            )
+            self._execute(_cures().keep_command(finding, source))
             return
-        self._workspace.execute(command)
+        cures = _cures().cures_of(finding, source)
+        first = cures[0] if cures else None
+        if action == COPY.action and first is not None:
+            edited = self._edited(problem, first)
+            QGuiApplication.clipboard().setText(edit_text(source, edited))
+            return
+        cure = first
+        if action != PROVE.action:
+            cure = next((one for one in cures if one.action == action), None)
+        if cure is None or not (self._proves_first or action == PROVE.action):
+            command = None if cure is None else _cures().command_for(cure, finding, source)
+            self._execute(command)
+            return
+        self._prove(problem, cure)
+
+    @property
+    def _proves_first(self) -> bool:
+        """Whether an edit is tried on a copy before it is offered: in a file of the user's.
+
+        A lesson or an example is a copy already, and its run shows at once what an edit does.
+        """
+        return self._workspace.path is not None
+
+    def _prove(self, problem: Problem, cure: "Cure") -> None:
+        edited = self._edited(problem, cure)
+        source = self._workspace.document.source
+        if problem.finding is None or edited == source:
+            self._execute(None)
+            return
+        self._proved = (problem, cure)
+        self.proving.prove(Wish(problem.finding, cure.label, source, edited))
+        self._show_page()
+
+    def _edited(self, problem: Problem, cure: "Cure") -> str:
+        """Return the source with an edit made; as it is where the edit has no place."""
+        document = self._workspace.document
+        if problem.finding is None:
+            return document.source
+        command = _cures().command_for(cure, problem.finding, document.source)
+        try:
+            return document.source if command is None else command.apply(document).source
+        except CommandRefused:
+            return document.source
+
+    def _leave_proof(self) -> None:
+        """Go back to the list; what is still on trial is given up."""
+        self._proved = None
+        self.proving.cancel()
+        self._show_page()
+
+    def _take_proof(self, trial: object) -> None:
+        """Make the edit that was proved, if the source is still the one that was run."""
+        assert isinstance(trial, Trial)
+        proved, self._proved = self._proved, None
+        if proved is None:
+            return
+        problem, cure = proved
+        if trial.source != self._workspace.document.source or problem.finding is None:
+            self._execute(None)
+        else:
+            self._execute(_cures().command_for(cure, problem.finding, trial.source))
+        self._show_page()
+
+    def _execute(self, command: Command | None) -> None:
+        if command is not None:
+            self._workspace.execute(command)
+            return
+        self._workspace.refused.emit(
+            "The source has changed since: this edit has no place in it any more."
+            " Run a step to see what is wrong now.",
+            None,
+        )
 
 
 def _cures() -> ModuleType:

@@ -12,6 +12,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from paramscope.census.rows import Kind, Stepping, TensorRow
+from paramscope.rules.finding import Finding
 from paramscope_gui.theme import FORGOTTEN, GRADIENT_LOOKS, KIND_LOOKS, STEPPING_LOOKS
 from paramscope_gui.widgets import shape_text
 
@@ -70,6 +71,14 @@ def describe(row: TensorRow) -> str:
     return "\n".join(lines)
 
 
+def badges_of(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return the worst verdict on each place that one is about, by its path."""
+    found: dict[str, Finding] = {}
+    for finding in sorted(findings, key=lambda one: "EWH".find(one.severity)):
+        found.setdefault(finding.where, finding)
+    return found
+
+
 class Filter:
     """Words that all must match a row; ``state:unused`` and ``kind:buffer`` ask for states."""
 
@@ -110,6 +119,8 @@ class TensorModel(QAbstractItemModel):
         self._groups: list[Group] = []
         self._places: dict[str, tuple[int, int]] = {}
         self._filter = Filter("")
+        self.longest_name = ""
+        self.badges: Mapping[str, Finding] = {}
 
     @property
     def groups(self) -> Sequence[Group]:
@@ -153,6 +164,14 @@ class TensorModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(place[1], 0, place[0] + 1)
 
+    def badge_path(self, index: Index) -> str:
+        """The path of the tensor or Module whose badge stands at an index; empty if none does."""
+        if not index.isValid():
+            return ""
+        group = index.internalId()
+        path = self.path_at(index) if group else self._groups[index.row()].path
+        return path if path and path in self.badges else ""
+
     def signal_rows(self, indices: Iterable[QModelIndex]) -> None:
         """Tell the view that these rows have new numbers."""
         for index in indices:
@@ -176,6 +195,12 @@ class TensorModel(QAbstractItemModel):
         for group in groups.values():
             if any(self._all[path].kind in FORGOTTEN for path in group.rows):
                 group.rows.sort(key=lambda path: self._all[path].kind not in FORGOTTEN)
+        names = [
+            path[len(group.path) + 1 :] if group.path else path
+            for group in groups.values()
+            for path in group.rows
+        ]
+        self.longest_name = max(names, key=len, default="")
         # The model's own tensors come first, as in named_parameters().
         self._groups = sorted(groups.values(), key=lambda group: group.path != "")
         self._places = {
@@ -233,7 +258,9 @@ class TensorModel(QAbstractItemModel):
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            return describe(row)
+            finding = self.badges.get(row.path)
+            told = describe(row)
+            return told if finding is None else f"{finding.message}\n\n{told}"
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{row.path}, {self._text(row, index.column())}"
         return None

@@ -3,7 +3,15 @@
 import math
 
 from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFontMetrics, QGuiApplication, QPainter, QPixmap, QResizeEvent
+from PySide6.QtGui import (
+    QColor,
+    QFontMetrics,
+    QGuiApplication,
+    QMouseEvent,
+    QPainter,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -20,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from paramscope.census.rows import Gradient, Kind, TensorRow
 from paramscope.code.commands import Register, Unregister
+from paramscope.rules.finding import Finding
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -30,15 +39,17 @@ from paramscope_gui.panels.tensor_model import (
     Group,
     Index,
     TensorModel,
+    badges_of,
     stepped_by,
 )
-from paramscope_gui.theme import FORGOTTEN, GRID, ThemeModel, glyph
+from paramscope_gui.theme import FORGOTTEN, GRID, SEVERITIES, ThemeModel, glyph
 from paramscope_gui.widgets import EmptyState, shape_text
 
 TENTH_OF_A_SECOND = 100
 GLYPH = 14
 PADDING = GRID + GRID // 2  # of a column around its words
 BAR_DECADES = (-8.0, 2.0)  # a gradient norm of 1e-8 draws nothing, of 100 a full bar
+MOST_FOR_NAMES = 20 * GRID  # longer names are elided before other columns are left out
 MANY_ROWS = 2000  # above this, groups stay closed until they are opened
 
 
@@ -58,6 +69,7 @@ class TreePanel(QWidget):
         super().__init__(parent)
         self._themes, self._workspace = themes, workspace
         self._selection, self._live = selection, live
+        self._findings: tuple[Finding, ...] | None = None
         self.model = TensorModel(self)
         self.filter = QLineEdit()
         self.filter.setObjectName("tensor_filter")
@@ -80,6 +92,7 @@ class TreePanel(QWidget):
         self._tick.timeout.connect(self._show_snapshot)
         self.filter.textChanged.connect(self._on_filter_changed)
         self.view.selectionModel().currentChanged.connect(self._on_view_current_changed)
+        self.view.badge_pressed.connect(self._on_view_badge_pressed)
         self.view.customContextMenuRequested.connect(self._on_view_menu_requested)
         selection.changed.connect(self._follow_selection)
         live.snapshot_arrived.connect(self._on_live_snapshot_arrived)
@@ -113,13 +126,29 @@ class TreePanel(QWidget):
 
     def _show_snapshot(self) -> None:
         rows = self._live.rows
+        self._read_findings()
         self._stack.setCurrentIndex(0 if rows else 1)
         closed = self.view.closed_groups()
         if self.model.show_rows(rows):
+            self.view.fit_columns()
             self.view.open_groups(closed)
             self._follow_selection()
         else:
             self.model.signal_rows(self.view.visible_indices())
+
+    def _read_findings(self) -> None:
+        """Mark the tensors and Modules that verdicts are about, the worst one each."""
+        findings = self._live.findings
+        if findings is self._findings:
+            return
+        self._findings = findings
+        self.model.badges = badges_of(findings)
+        self.view.viewport().update()
+
+    def _on_view_badge_pressed(self, path: str) -> None:
+        finding = self.model.badges.get(path)
+        if finding is not None:
+            self._selection.show_problem(finding.rule, finding.where)
 
     def _on_filter_changed(self, text: str) -> None:
         closed = self.view.closed_groups()
@@ -157,6 +186,10 @@ class TreePanel(QWidget):
         menu.setObjectName("tensor_menu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._add_edits(menu, row)
+        problem = menu.addAction("Show its problem")
+        problem.setObjectName("tensor_show_problem")
+        problem.setEnabled(row.path in self.model.badges)
+        problem.triggered.connect(lambda: self._on_view_badge_pressed(row.path))
         copy = menu.addAction("Copy path")
         copy.setObjectName("tensor_copy_path")
         copy.triggered.connect(lambda: QGuiApplication.clipboard().setText(row.path))
@@ -189,6 +222,8 @@ class TreePanel(QWidget):
 
 class _TensorView(QTreeView):
     """The view: uniform rows, columns that fit, only visible rows repainted."""
+
+    badge_pressed = Signal(str)
 
     def __init__(self, model: TensorModel, themes: ThemeModel) -> None:
         super().__init__()
@@ -232,17 +267,23 @@ class _TensorView(QTreeView):
 
     def fit_columns(self) -> None:
         """Leave columns out where they would leave no room for the names."""
-        least = QFontMetrics(self._themes.theme.font()).horizontalAdvance("weight_hh_l0") + 3 * GRID
+        metrics = QFontMetrics(self._themes.theme.font("body", bold=True))
+        names = [self._tensors.longest_name, "weight_hh_l0"]
+        least = max(map(metrics.horizontalAdvance, names)) + 2 * (GLYPH + GRID)
         spare = (Column.SHAPE, Column.STEPPED_BY)
         for column in spare:
             self.setColumnHidden(column, False)
         others = [column for column in Column if column != Column.NAME]
         taken = sum(self.columnWidth(column) for column in others)
         for column in spare:
-            if self.viewport().width() - taken >= least * 0.8:
+            if self.viewport().width() - taken >= min(least, MOST_FOR_NAMES):
                 return
             taken -= self.columnWidth(column)
             self.setColumnHidden(column, True)
+
+    def badge_at(self, path: str) -> Finding | None:
+        """The verdict on a tensor or Module, if there is one."""
+        return self._tensors.badges.get(path)
 
     def closed_groups(self) -> frozenset[str]:
         """Paths of the groups that the user closed."""
@@ -278,12 +319,20 @@ class _TensorView(QTreeView):
         super().resizeEvent(event)
         self.fit_columns()
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        super().mousePressEvent(event)
+        place = event.position().toPoint()
+        path = self._tensors.badge_path(self.indexAt(place).siblingAtColumn(Column.NAME))
+        area = badge_area(self.visualRect(self.indexAt(place).siblingAtColumn(Column.NAME)))
+        if path and event.button() == Qt.MouseButton.LeftButton and area.contains(place):
+            self.badge_pressed.emit(path)
+
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
         """Draw nothing: the delegate draws the opening sign of a group itself."""
 
 
 class _TensorDelegate(QStyledItemDelegate):
-    def __init__(self, themes: ThemeModel, view: QTreeView) -> None:
+    def __init__(self, themes: ThemeModel, view: _TensorView) -> None:
         super().__init__(view)
         self._themes, self._view = themes, view
 
@@ -320,6 +369,8 @@ class _TensorDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(theme.text)
         metrics = QFontMetrics(font)
+        if group.path and self._paint_badge(painter, rect, group.path):
+            whole.setRight(badge_area(rect).left())
         title = metrics.elidedText(group.title, Qt.TextElideMode.ElideMiddle, whole.width())
         painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), title)
         used = metrics.horizontalAdvance(title) + GRID
@@ -329,17 +380,32 @@ class _TensorDelegate(QStyledItemDelegate):
             whole.setLeft(whole.left() + used)
             painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), group.class_name)
 
+    def _paint_badge(self, painter: QPainter, rect: QRect, path: str) -> bool:
+        """Draw the sign of the problem that a row has, if it has one."""
+        finding = self._view.badge_at(path)
+        if finding is None:
+            return False
+        shape, role, _ = SEVERITIES.get(finding.severity, SEVERITIES["H"])
+        sign = glyph(shape, self._themes.theme.glyphs[role], GLYPH, self._view.devicePixelRatioF())
+        area = badge_area(rect)
+        painter.drawPixmap(area.left(), area.center().y() - GLYPH // 2 + 1, sign)
+        return True
+
     def _paint_cell(self, painter: QPainter, rect: QRect, row: TensorRow, column: int) -> None:
         theme = self._themes.theme
         cell = rect.adjusted(GRID // 2, 0, -GRID // 2, 0)
         if column == Column.NAME:
             painter.drawPixmap(cell.left(), cell.center().y() - GLYPH // 2 + 1, self._sign(row))
             cell.setLeft(cell.left() + GLYPH + GRID // 2)
+            if self._paint_badge(painter, rect, row.path):
+                cell.setRight(badge_area(rect).left())
             name = row.path[len(row.owner) + 1 :] if row.owner else row.path
             self._text(painter, cell, name, row.kind in FORGOTTEN)
         elif column == Column.STATE:
             kind = theme.kind(row.kind)
-            self._word(painter, cell, kind.word, kind.text, row.kind in FORGOTTEN)
+            is_bold = row.kind in FORGOTTEN
+            word = self._fitting_word(cell, kind.word, is_bold)
+            self._word(painter, cell, word, kind.text, is_bold)
         elif column == Column.SHAPE:
             self._word(painter, cell, self._shape(cell, row.shape), theme.quiet, False)
         elif column == Column.GRADIENT:
@@ -347,6 +413,11 @@ class _TensorDelegate(QStyledItemDelegate):
         else:
             style = theme.stepping(row.stepping)
             self._word(painter, cell, stepped_by(row), style.text, False)
+
+    def _fitting_word(self, cell: QRect, word: str, is_bold: bool) -> str:
+        """Return a state's word, or of one that is too long the part that matters."""
+        metrics = QFontMetrics(self._themes.theme.font("small", bold=is_bold))
+        return word if metrics.horizontalAdvance(word) <= cell.width() else word.split(" ")[0]
 
     def _shape(self, cell: QRect, shape: tuple[int, ...]) -> str:
         """Write a shape, without its spaces where it would not fit otherwise."""
@@ -387,6 +458,12 @@ class _TensorDelegate(QStyledItemDelegate):
         if row.tied_with and state.word == theme.kind(row.kind).word:
             state = theme.tied()
         return glyph(state.glyph, state.color, GLYPH, self._view.devicePixelRatioF())
+
+
+def badge_area(cell: QRect) -> QRect:
+    """Return where the sign of a problem stands in the cell of a name, and takes a click."""
+    side = GLYPH + GRID // 2
+    return QRect(cell.right() - side, cell.top(), side, cell.height())
 
 
 def bar_share(norm: float) -> float:

@@ -292,7 +292,14 @@ class MainWindow(QMainWindow):
             return
         self._save_arrangement()
         self.closing.emit()
-        for panel in (self.tree, self.tensor, self.code, self.run_bar, self.loss):
+        for panel in (
+            self.tree,
+            self.tensor,
+            self.code,
+            self.run_bar,
+            self.loss,
+            self.problems,
+        ):
             close_timers = getattr(panel, "close_timers", None)
             if close_timers is not None:
                 close_timers()

@@ -84,6 +84,16 @@ class Menus:
     def add_docks(self, docks: Sequence[Dock]) -> None:
         """Fill the View menu."""
         window = self._window
+        problems = window.problems
+        self.add(self.view, "next_problem", "Next problem", partial(problems.step, True), ["F4"])
+        self.add(
+            self.view,
+            "previous_problem",
+            "Previous problem",
+            partial(problems.step, False),
+            ["Shift+F4"],
+        )
+        self.view.addSeparator()
         for dock in docks:
             action = dock.toggleViewAction()
             action.setObjectName(f"view_{dock.objectName()}")

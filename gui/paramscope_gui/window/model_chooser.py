@@ -54,6 +54,7 @@ class ModelChooser(QObject):
         settings = self._workspace.run_settings
         if self.is_needed and _has_torch():
             settings = RunSettings(settings.model, settings.input, "torch")
+            self._live.start_worker("torch")  # it takes seconds, in which the user chooses
         self._dialog.ask(
             self._workspace.name,
             source,
