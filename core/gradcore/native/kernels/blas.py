@@ -151,6 +151,13 @@ def gemv(
 
 
 @njit(error_model="numpy", fastmath=FLAGS)
+def _even(size: int, most: int) -> int:
+    """Return how large parts of ``size`` are if they are equal, and at most ``most``."""
+    parts = (size + most - 1) // most
+    return (size + parts - 1) // parts
+
+
+@njit(error_model="numpy", fastmath=FLAGS)
 def multiply(
     limit: int,
     turn_a: int,
@@ -173,9 +180,10 @@ def multiply(
     if limit == 0 or m * n * k <= limit:
         gemm(turn_a, 0, m, n, k, one, a, a_row, b, b_row, one if add else zero, c, c_row)
         return
-    deep = (k + (k + 783) // 784 - 1) // ((k + 783) // 784)
-    wide = min(n, 64 if deep > 256 else 128)
-    high = max(8, limit // (wide * deep) // 8 * 8)
+    # Parts of equal size, so that none is too small to be fast.
+    deep = _even(k, 256)
+    wide = min(n, 64 if deep > 128 else 128)
+    high = (_even(m, max(8, limit // (wide * deep) // 8 * 8)) + 7) // 8 * 8
     for j in range(0, n, wide):
         for d in range(0, k, deep):
             beta = one if add or d else zero
