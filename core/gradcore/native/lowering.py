@@ -54,7 +54,7 @@ class Lowered:
         program = self.program
         for value, number in program.inputs.items():
             a = inputs[number]._a
-            x = of_array(a, Storage(a.nbytes, None, self._slot(number)))
+            x = of_array(a, Storage(a.nbytes, None, self.slot(number)))
             self._operands[value] = x
             self.inputs.append(x)
         held = {value: t._a for value, t in program.captured.items()} | program.constants
@@ -68,7 +68,8 @@ class Lowered:
                 place = (storage, address_of(a) - first)
                 self._operands[value] = Operand(a.shape, a.dtype, a.strides, place)
 
-    def _slot(self, what: int) -> int:
+    def slot(self, what: int) -> int:
+        """Return a new slot, which holds the argument of this number, or -1: anything else."""
         self.slots.append(what)
         return len(self.slots) - 1
 
@@ -178,7 +179,7 @@ class Lowered:
         leaf = one.leaf._a
         if x.shape != leaf.shape or x.dtype != leaf.dtype:
             raise RefusalError("has a gradient of another shape than its leaf")
-        return self.settled(x, self._slot(-1))
+        return self.settled(x, self.slot(-1))
 
     def _in_python(self) -> set[Storage]:
         """Return the memory that calls of Python look at, which must not move."""

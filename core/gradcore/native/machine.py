@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 
 from gradcore.native.entry import Kernel
-from gradcore.native.memory import call_kernel, integers_at
+from gradcore.native.memory import call_kernel, floats32_at, floats64_at, integers_at
 
 Dtype = np.dtype[Any]
 ROW = 3
@@ -27,7 +27,8 @@ _FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 _lock = threading.Lock()
 
 
-def _drive(code: Any, count: Any) -> Any:
+@numba.njit(error_model="numpy")
+def _run_rows(code: Any, count: Any) -> Any:
     """Run rows of a program; return how many were passed before a check failed, or all.
 
     A row without a kernel is a check: it stops the program if what its word points to is not zero.
@@ -40,6 +41,35 @@ def _drive(code: Any, count: Any) -> Any:
         elif integers_at(integers_at(rows[3 * i + 1])[0])[0]:
             return i
     return count
+
+
+def _drive(code: Any, count: Any) -> Any:
+    return _run_rows(code, count)
+
+
+def _drive_many(code: Any, count: Any, plan: Any) -> Any:
+    """Run a program many times; returns how often it was passed before a check failed.
+
+    The plan's words: how many times, how many words move, for each of them where it is, which
+    argument it points into and how far; how many arguments, where the addresses of all are; then
+    where the loss lies, its bytes, and where the losses go.
+    """
+    words = integers_at(plan)
+    times, moving = words[0], words[1]
+    last = 2 + 3 * moving
+    arguments, places = words[last], integers_at(words[last + 1])
+    losses = floats64_at(words[last + 4])
+    for step in range(times):
+        for i in range(moving):
+            place = places[step * arguments + words[3 + 3 * i]]
+            integers_at(words[2 + 3 * i])[0] = place + words[4 + 3 * i]
+        if _run_rows(code, count) != count:
+            return step
+        if words[last + 3] == 4:
+            losses[step] = floats32_at(words[last + 2])[0]
+        else:
+            losses[step] = floats64_at(words[last + 2])[0]
+    return times
 
 
 @cache
@@ -72,13 +102,22 @@ def _compiled(decorate: Any, function: Any) -> Any:
 @cache
 def driver() -> Any:
     """Return ``drive(code, count)``, which runs without the interpreter's lock."""
-    signature = types.int64(types.int64, types.int64)
+    return _running(types.int64(types.int64, types.int64), _drive)
 
+
+@cache
+def many_driver() -> Any:
+    """Return ``drive(code, count, plan)``, which does many steps in one go."""
+    signature = types.int64(types.int64, types.int64, types.int64)
+    return _running(signature, _drive_many)
+
+
+def _running(signature: Any, function: Any) -> Any:
     def decorate(cache: bool) -> Any:
         return numba.njit(signature, nogil=True, error_model="numpy", cache=cache)
 
     with _lock:
-        return _compiled(decorate, _drive)
+        return _compiled(decorate, function)
 
 
 def address(kernel: Kernel, dtype: Dtype) -> int:

@@ -16,6 +16,7 @@ from gradcore.native.builder import BOOL, DOUBLE, INTEGER, SINGLE, Table, Unsupp
 from gradcore.native.entry import Operand
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
+from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
 
 Call = Callable[..., Any]
@@ -424,6 +425,20 @@ def _expected(table: Table, arguments: Any, options: Any, like: Any) -> None:
     truth = table.element(steps.NOT_EQUAL, table.empty((), dtype), whole_of(value), 0.0)
     table.element(steps.NOT_EQUAL, flag, truth, float(found), dtype=dtype)
     table.expect(flag)
+
+
+@_lowers(finite)
+def _finite(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    (x,) = arguments
+    if not isinstance(x, Operand) or x.size != 1 or x.dtype not in _FLOATS:
+        raise UnsupportedError
+    value = whole_of(x)
+    # What is not finite leaves NaN if it is taken from itself, which is not equal to itself.
+    rest = table.element(steps.SUBTRACT, table.empty((), x.dtype), value, value)
+    flag = table.empty((), INTEGER)
+    table.element(steps.NOT_EQUAL, flag, rest, rest, dtype=x.dtype)
+    table.expect(flag)
+    return x
 
 
 def whole_of(x: Operand) -> Operand:

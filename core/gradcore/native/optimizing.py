@@ -1,6 +1,7 @@
 """Optimizers inside of a native program: their rows, and whether their state is still theirs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter, getitem, is_
 from typing import Any
@@ -11,13 +12,12 @@ from gradcore.graph import Counter, TensorBase, counter, tick
 from gradcore.native.builder import DOUBLE, SINGLE, Launch, UnsupportedError
 from gradcore.native.entry import Operand
 from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
+from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, whole
 from gradcore.optim.optimizer import Optimizer
 
 _ARRAY = attrgetter("_a")
 _GRAD = attrgetter("_grad")
-STATISTICS = 16
-"""How many numbers are told of each tensor when statistics are asked for."""
 
 
 def stepper_of(optimizer: Any) -> Stepper | None:
@@ -26,6 +26,15 @@ def stepper_of(optimizer: Any) -> Stepper | None:
     if kind.__module__.partition(".")[0] != "gradcore":
         return None
     return OPTIMIZERS.get(kind.__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Tensors that one kernel moves, and the statistics of each, as `gradcore.statistics` says."""
+
+    tensors: list[TensorBase]
+    rows: Any
+    slot: int
 
 
 class NativeGroup:
@@ -48,7 +57,7 @@ class NativeGroup:
         if numbers is None:
             raise UnsupportedError
         self.settings = np.array(numbers, np.float64)
-        self.statistics = np.zeros((max(len(self.moved), 1), STATISTICS), np.float64)
+        self.measured: list[Measured] = []
         self._states = optimizer.state
         self._owners: list[Any] = []
         self._names: list[str] = []
@@ -90,20 +99,23 @@ class NativeGroup:
         self._arrays.append(t._a)
         return address_of(t._a)
 
-    def launches(self, measured: bool) -> Iterable[Launch]:
-        """Yield the kernels that move the group, one for each dtype in it."""
+    def launches(self, slot: Callable[[], int]) -> Iterable[Launch]:
+        """Yield the kernels that move the group, one for each dtype in it.
+
+        ``slot`` gives a new slot: what it holds is where statistics go, 0 if nowhere.
+        """
         settings = whole(self.settings.shape, DOUBLE, Storage(0, self.settings))
         for kind in (SINGLE, DOUBLE):
-            rows = [
-                row for p, row in zip(self.moved, self._rows, strict=True) if p._a.dtype == kind
-            ]
-            if not rows:
+            tensors = [p for p in self.moved if p._a.dtype == kind]
+            if not tensors:
                 continue
-            start = next(i for i, p in enumerate(self.moved) if p._a.dtype == kind)
-            if measured and any(p._a.dtype != kind for p in self.moved):
-                raise UnsupportedError
-            statistics = address_of(self.statistics) + start * 8 if measured else 0
-            words = [len(rows), settings, statistics, *[word for row in rows for word in row]]
+            table = np.zeros((len(tensors), STATISTICS), np.float64)
+            page = Measured(tensors, table, slot())
+            self.measured.append(page)
+            words: list[Any] = [len(tensors), settings]
+            words.append(whole(table.shape, DOUBLE, Storage(table.nbytes, None, page.slot)))
+            for p, row in zip(self.moved, self._rows, strict=True):
+                words += row if p._a.dtype == kind else []
             yield Launch(self.stepper.kernel, tuple(words), (), kind)
 
     def holds(self) -> bool:
@@ -135,11 +147,11 @@ class NativeGroup:
             self.settings[:] = numbers
         return True
 
-    def stepped(self) -> None:
+    def stepped(self, times: int = 1) -> None:
         """Note that the kernel has moved the group."""
         stamp = tick()
         for one in self._counters:
-            one.count += 1
+            one.count += times
             one.stamp = stamp
             one.what = "step"
             one.where = ""

@@ -1,6 +1,6 @@
 """A native program with its tensors: run, handed out, and rehearsed before it is trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter, is_
 from sys import getrefcount
 from time import perf_counter
@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import wrap, written
-from gradcore.native.builder import PythonCall, operands_of
+from gradcore.native.builder import PythonCall, Table, UnsupportedError, operands_of
 from gradcore.native.entry import Operand
 from gradcore.native.fusing import fused, storages, touched, without_dead
-from gradcore.native.layout import Storage, address_of
+from gradcore.native.kernels.optimizers.measure import STATISTICS
+from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
-from gradcore.native.machine import address, driver
-from gradcore.native.optimizing import NativeGroup, groups_of
+from gradcore.native.machine import address, driver, many_driver
+from gradcore.native.optimizing import Measured, NativeGroup, groups_of
 from gradcore.native.table import Layout, array_of
 from gradcore.random import default_generator
 from gradcore.replay.program import Program, RefusalError, Returned
@@ -56,15 +57,35 @@ class NativeStep:
         if is_plain:
             self.groups, self._late = groups_of(program.late, known)
         self._copied = _apart(lowered)
+        self._writes = _once(t for t, _ in program.written)
+        self._backups = self._keep(lowered)
         instructions = without_dead(lowered.table.instructions, lowered.outputs)
         instructions = fused(lowered.table, instructions, lowered.outputs)
         for group in self.groups:
-            instructions += group.launches(False)
+            instructions += group.launches(lambda: lowered.slot(-1))
         self._instructions = instructions
         self._gradients = lowered.gradients
         self._inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
-        self._writes = [t for t, _ in program.written]
         self.python_calls = sum(isinstance(one, PythonCall) for one in instructions)
+
+    def _keep(self, lowered: Lowered) -> list[Any] | None:
+        """Let the program begin by copying what it writes, so that a step can be taken back.
+
+        None: that is left to Python.
+        """
+        table = Table()
+        backups = []
+        try:
+            for t in self._writes:
+                backup = np.empty_like(t._a, order="C")
+                target = of_array(backup, Storage(backup.nbytes, backup))
+                table.copy(target, of_array(t._a, Storage(t._a.nbytes, t._a)))
+                lowered.outputs.add(target.place[0])
+                backups.append(backup)
+        except UnsupportedError:
+            return None
+        lowered.table.instructions[:0] = table.instructions
+        return backups
 
     @property
     def kernels(self) -> int:
@@ -74,6 +95,7 @@ class NativeStep:
     def compile(self) -> None:
         """Compile every kernel that it needs; may be done in any thread."""
         driver()
+        many_driver()
         for one in self._instructions:
             if hasattr(one, "kernel"):
                 address(one.kernel, one.dtype)
@@ -82,6 +104,7 @@ class NativeStep:
         """Give it its memory; the kernels are compiled now, if they are not yet."""
         self._layout = layout = Layout(self._instructions)
         self._drive: Callable[[int, int], int] = driver()
+        self._drive_many: Callable[[int, int, int], int] = many_driver()
         self._parts = [
             (address_of(layout.rows) + part.start * layout.rows.strides[0], part.count)
             for part in layout.segments
@@ -121,6 +144,20 @@ class NativeStep:
 
     # --- a step
 
+    def measure(self, is_wanted: bool) -> None:
+        """Let optimizers measure what they move from now on, or no more."""
+        for page in self._pages():
+            self._layout.move(page.slot, address_of(page.rows) if is_wanted else 0)
+
+    def _pages(self) -> list[Measured]:
+        return [page for group in self.groups for page in group.measured]
+
+    def statistics(self) -> tuple[list[Any], Any]:
+        """Return the tensors that optimizers moved, and the statistics of each at the last step."""
+        pages = self._pages()
+        rows = np.concatenate([np.zeros((0, STATISTICS)), *[page.rows for page in pages]])
+        return [t for page in pages for t in page.tensors], rows
+
     def holds(self) -> bool:
         """Tell whether the optimizers are as they were."""
         return all(group.holds() for group in self.groups)
@@ -130,18 +167,24 @@ class NativeStep:
         if not self._are_free():
             self._make_gradients()
         self._point(inputs)
-        if not self._calls and not self._writes:
+        if not self._calls and self._backups is not None:
             start, count = self._parts[0]
-            return self._drive(start, count) == count
+            if self._drive(start, count) == count:
+                return True
+            self._take_back(self._backups)
+            return False
         kept = [t._a.copy() for t in self._writes]
         stream = _stream() if self.program.draws else None
         if self._passed():
             return True
-        for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
-            np.copyto(t._a, values)
+        self._take_back(kept)
         if stream is not None:
             _wind_back(stream)
         return False
+
+    def _take_back(self, values: list[Any]) -> None:
+        for t, before in zip(self._writes, values, strict=True):
+            np.copyto(t._a, before)
 
     def _point(self, inputs: Sequence[Any]) -> None:
         """Tell the program where its arguments are."""
@@ -152,6 +195,55 @@ class NativeStep:
                 self._layout.move(slot, address_of(a))
         for number, array in self._copied:
             np.copyto(array, inputs[number]._a)
+
+    def run_many(self, batches: Sequence[Sequence[Any]]) -> Any:
+        """Do steps on batches without Python between them; returns the losses of those done.
+
+        It ends before a step that leads another way than recorded, and does none where Python has
+        a part in each step.
+        """
+        losses = np.zeros(len(batches))
+        place = self._place_of_loss()
+        if place is None or self._calls or self._late or self._backups is None:
+            return losses[:0]
+        if not all(one.fresh for one in self.program.gradients):
+            return losses[:0]
+        if not self._are_free():
+            self._make_gradients()
+        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches]
+        places = np.array([[address_of(a) for a in row] for row in arrays], np.int64)
+        plan = [len(batches), *self._moving_words(), len(self._inputs), address_of(places)]
+        words = np.array([*plan, *place, address_of(losses)], np.int64)
+        done = int(self._drive_many(*self._parts[0], address_of(words)))
+        self._seen = [None] * len(self._inputs)
+        if done < len(batches):
+            self._take_back(self._backups)
+        if done:
+            self._finish_many(done)
+        return losses[:done]
+
+    def _place_of_loss(self) -> tuple[int, int] | None:
+        """Return address and bytes of the last single number that the step returns."""
+        for a in reversed(self._handed):
+            if a.ndim == 0 and a.dtype.kind == "f" and a.itemsize in (4, 8):
+                return address_of(a), a.itemsize
+        return None
+
+    def _moving_words(self) -> list[int]:
+        """Return how many words arguments move, and for each: where, which argument, how far."""
+        words = []
+        first = address_of(self._layout.words)
+        for i, (slot, _) in enumerate(self._inputs):
+            for word, offset in self._layout.moving.get(slot, ()):
+                words += [first + 8 * word, i, offset]
+        return [len(words) // 3, *words]
+
+    def _finish_many(self, count: int) -> None:
+        self.finish()
+        for t, name in self.program.written * (count - 1):
+            written(t, name, False)
+        for group in self.groups:
+            group.stepped(count - 1)
 
     def _passed(self) -> bool:
         """Run all parts; False where a check fails or Python raises an error."""
@@ -239,6 +331,10 @@ class NativeStep:
             return "the native form gives other running values"
         del before
         return ""
+
+
+def _once(tensors: Iterable[Any]) -> list[Any]:
+    return list({id(t): t for t in tensors}.values())
 
 
 def _values(item: Any) -> list[Any]:

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from gradcore.native.loading import is_loaded, load, start, step_module
 from gradcore.replay.program import Program, RefusalError
 
@@ -30,6 +32,7 @@ class Upgrade:
         self._thread: threading.Thread | None = None
         self._error = ""
         self._is_rehearsed = False
+        self._is_measured = False
         self._advance: Callable[[Sequence[Any]], bool] = self._load
 
     def run(self, inputs: Sequence[Any]) -> bool:
@@ -53,6 +56,25 @@ class Upgrade:
         found: list[Any] = self._step.finish()
         return found
 
+    def run_many(self, batches: Sequence[Sequence[Any]]) -> Any:
+        """Do steps natively in one go; returns their losses, fewer than batches where it stops."""
+        if self._step is None or not self._step.holds():
+            return np.zeros(0)
+        return self._step.run_many(batches)
+
+    def measure(self, is_wanted: bool) -> None:
+        """Let native steps write statistics of what their optimizers move, or no more."""
+        self._is_measured = is_wanted
+        if self._step is not None:
+            self._step.measure(is_wanted)
+
+    def statistics(self) -> tuple[list[Any], Any] | None:
+        """Return tensors and the statistics of each at the last native step, if it wrote any."""
+        if self._step is None or not self._is_measured:
+            return None
+        found: tuple[list[Any], Any] = self._step.statistics()
+        return found
+
     @property
     def is_native(self) -> bool:
         """Whether the native form is trusted."""
@@ -72,6 +94,7 @@ class Upgrade:
                 self.reason = "the native form is not faster: most of it has no kernels"
         if not self.reason:
             self._step = self._next
+            self._step.measure(self._is_measured)
         self._next = None
 
     # --- on the way

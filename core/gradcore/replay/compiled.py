@@ -10,23 +10,25 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from itertools import repeat
+from itertools import repeat, takewhile
 from operator import attrgetter, is_
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradcore import dtypes, graph
-from gradcore.graph import FREED, INFERENCE, Node, TensorBase, new, state, tick, wrap, written
+from gradcore.graph import INFERENCE, TensorBase, state, written
 from gradcore.nn.hooks import GLOBAL_HOOKS
 from gradcore.nn.module import Module
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 from gradcore.replay.handing import HandOut
 from gradcore.replay.inline import inline
-from gradcore.replay.program import Number, Program, RefusalError, Returned
+from gradcore.replay.program import Program, RefusalError
 from gradcore.replay.recording import Recording
+from gradcore.replay.returned import gather, rebuilt
 
 MODES = ("eager", "replay", "native")
 """How a step may run; also what ``Compiled.mode`` says of the last one."""
@@ -69,6 +71,7 @@ class Compiled:
         self._reason = ""
         self._wanted = mode
         self._native_reason = ""
+        self._is_measured = False
         self.mode = "eager"
         self.replayed = 0
         self.native = 0
@@ -103,6 +106,45 @@ class Compiled:
             return self._step(args, kwargs)
         finally:
             self._busy = False
+
+    def run(self, batches: Sequence[Sequence[Any]]) -> NDArray[np.float64]:
+        """Do as many steps as can be done natively in one go; returns their losses.
+
+        ``batches`` holds the arguments of each step. Nothing of Python runs between the steps, and
+        other threads do meanwhile. It ends before the first step that cannot be done so; that one
+        is to be called. What the steps return is not made but for the last single number of each.
+        """
+        key = _signature(batches[0], {}) if batches else None
+        found = self._steps.get(key) if key is not None else None
+        is_quiet = not self._busy and graph.recorder is None and state.grad and not state.anomaly
+        if type(found) is not _Replay or not found.is_checked or found.upgrade is None:
+            return np.zeros(0)
+        if not is_quiet or not found.holds():
+            return np.zeros(0)
+        same = takewhile(lambda batch: _signature(batch, {}) == key, batches)
+        losses: NDArray[np.float64] = found.upgrade.run_many(list(same))
+        self.native += len(losses)
+        self.replayed += len(losses)
+        if len(losses):
+            self.mode, self._reason = "native", ""
+        return losses
+
+    def statistics(self, is_wanted: bool = True) -> None:
+        """Let native steps write statistics of what their optimizers move, or no more."""
+        self._is_measured = is_wanted
+        for found in self._steps.values():
+            if type(found) is _Replay and found.upgrade is not None:
+                found.upgrade.measure(is_wanted)
+
+    def table(self, *args: Any) -> tuple[list[TensorBase], NDArray[np.float64]]:
+        """Return tensors and the statistics of each, as the last native step with such ``args``.
+
+        The columns are those of ``gradcore.statistics``. Nothing if there was no such step.
+        """
+        found = self._steps.get(_signature(args, {}))
+        upgrade = found.upgrade if type(found) is _Replay else None
+        rows = upgrade.statistics() if upgrade is not None else None
+        return ([], np.zeros((0, 0))) if rows is None else rows
 
     def _step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         inputs: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
@@ -203,7 +245,9 @@ class Compiled:
             return None
         # Loaded here, so that importing gradcore does not.
         native = importlib.import_module("gradcore.native")
-        return native.Upgrade(program, self._wanted == "native")
+        upgrade = native.Upgrade(program, self._wanted == "native")
+        upgrade.measure(self._is_measured)
+        return upgrade
 
     def _check(
         self,
@@ -347,7 +391,7 @@ class _Replay:
         """Store the gradients, let the optimizers step, and return what the step returns."""
         program = self.program
         if self.upgrade is not None and self.upgrade.has_run:
-            return _rebuilt(program.returned, iter(self.upgrade.finish()))
+            return rebuilt(program.returned, iter(self.upgrade.finish()))
         gradients, handed = self._results
         self._results = ([], [])
         for t, name in program.written:
@@ -363,7 +407,7 @@ class _Replay:
         for one in program.gradients:
             if not one.kept:
                 one.leaf._grad = None
-        return _rebuilt(program.returned, iter(handed))
+        return rebuilt(program.returned, iter(handed))
 
     def rehearse(self, inputs: Sequence[Any]) -> str:
         """Run the recording and take back what it wrote; return what went wrong, if anything."""
@@ -389,7 +433,7 @@ class _Replay:
         sums, handed, values, end = self._expected
         self._expected = None
         tensors: list[Any] = []
-        _gather(result, self.program.returned, tensors)
+        gather(result, self.program.returned, tensors)
         if any(not _same(t, a) for t, a in zip(tensors, handed, strict=True)):
             return "its recording returns other values than the step itself"
         clipped = any(not hasattr(call, "__self__") for call, _ in self.program.late)
@@ -431,44 +475,3 @@ def _same(a: Any, b: Any) -> bool:
     if type(a) is not np.ndarray:
         a = np.array(a, b.dtype).reshape(b.shape)
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())
-
-
-def _rebuilt(item: Any, arrays: Any) -> Any:
-    """Return what the step returns, with new tensors on copies of ``arrays``."""
-    if isinstance(item, Number):
-        return next(arrays).item()
-    if isinstance(item, Returned):
-        t = wrap(np.array(next(arrays)))
-        if item.node is not None:
-            t._node, t._port = _passed(item.node), item.port
-        return t
-    if isinstance(item, (tuple, list)):
-        return type(item)([_rebuilt(part, arrays) for part in item])
-    if isinstance(item, dict):
-        return {key: _rebuilt(part, arrays) for key, part in item.items()}
-    return item
-
-
-def _passed(node: Node) -> Node:
-    """Return a node like ``node``, as backward leaves it behind."""
-    made = new(Node)
-    made.op, made.plan = node.op, node.plan
-    made.edges, made.ports = node.edges, node.ports
-    made.shape, made.dtype = node.shape, node.dtype
-    made.hooks, made.poison = None, node.poison
-    made.saved = FREED if node.saved else ()
-    made.seq = tick()
-    return made
-
-
-def _gather(result: Any, item: Any, tensors: list[Any]) -> None:
-    if isinstance(item, Returned):
-        tensors.append(result._a)
-    elif isinstance(item, Number):
-        tensors.append(result)
-    elif isinstance(item, (tuple, list)):
-        for part, like in zip(result, item, strict=True):
-            _gather(part, like, tensors)
-    elif isinstance(item, dict):
-        for key, like in item.items():
-            _gather(result[key], like, tensors)
