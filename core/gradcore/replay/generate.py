@@ -15,18 +15,13 @@ import numpy as np
 from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.inline import UntraceableError
 from gradcore.replay.memory import Plan, place
-from gradcore.replay.peephole import Layout, Peephole, plain_strides
+from gradcore.replay.peephole import VIEWS, Layout, Peephole, plain_strides
 from gradcore.replay.program import Call, Number, Program, Returned, Value, members
 from gradcore.replay.questions import is_doubtful
 from gradcore.tensor.storage import new_block
 
 Run = Callable[[list[Any]], tuple[list[Any], list[Any]]]
 
-_VIEWS = {
-    np.ndarray.transpose, np.ndarray.swapaxes, np.ndarray.reshape, np.ndarray.ravel,
-    np.ndarray.squeeze, np.ndarray.view, operator.getitem, np.broadcast_to, np.swapaxes,
-    np.transpose, np.reshape, np.moveaxis, np.expand_dims, np.squeeze,
-}  # fmt: skip
 _BY_NAME = {np.maximum, np.minimum}
 _COPIES = {np.ndarray.copy, np.copy, np.ndarray.astype, np.ndarray.reshape, np.ndarray.ravel}
 _JOINS = {np.concatenate, np.stack}
@@ -53,6 +48,10 @@ class _Writer:
         self.program = program
         peephole = Peephole(program)
         self.calls, self.layouts = peephole.calls, peephole.layouts
+        names = peephole.names
+        arrived = [one.value for one in program.gradients]
+        self._arrived = [names.get(value, value) for value in arrived]
+        self._handed = [names.get(value, value) for value in returned_values(program.returned)]
         self.lines: list[str] = []
         self.space: dict[str, Any] = {}
         self._known: dict[int, str] = {}
@@ -90,7 +89,8 @@ class _Writer:
         for number in shared:
             one = self.program.gradients[number]
             leaf = one.leaf._a
-            memory, layout = blocks[leaf.dtype], self.layouts.get(one.value)
+            value = self._arrived[number]
+            memory, layout = blocks[leaf.dtype], self.layouts.get(value)
             plain = Layout(leaf.shape, leaf.dtype, plain_strides(leaf.shape, leaf.itemsize), -1)
             self.gradients[number] = place(memory, starts[number], plain)
             root = layout.root if layout is not None else -1
@@ -109,7 +109,7 @@ class _Writer:
                 where = place(memory, starts[number], self.layouts[first.results])
                 self._places[first.results] = where
             else:
-                self._late.append((number, one.value))
+                self._late.append((number, value))
         return roots
 
     def _makers(self) -> dict[int, Call]:
@@ -135,9 +135,7 @@ class _Writer:
     def _plan(self, designated: set[int]) -> None:
         """Give every other result a place where it may have one."""
         kept = designated | self._outside()
-        ends = [one.value for one in self.program.gradients] + returned_values(
-            self.program.returned
-        )
+        ends = self._arrived + self._handed
         kept |= {self.layouts[value].root for value in ends if value in self.layouts}
         plan = Plan(self.calls, self.layouts, lambda c: _takes_buffer(c, self.layouts), kept)
         memory = new_block(plan.size)
@@ -231,7 +229,7 @@ class _Writer:
 
     def _is_still(self, call: Call) -> bool:
         """Do a call now that makes a view of arrays which stay where they are."""
-        if call.function not in _VIEWS or not isinstance(call.results, Value):
+        if call.function not in VIEWS or not isinstance(call.results, Value):
             return False
         if call.options or not isinstance(call.arguments[0], Value):
             return False
@@ -266,8 +264,7 @@ class _Writer:
         program = self.program
         for value, number in program.inputs.items():
             self.lines.append(f"v{value.index} = inputs[{number}]")
-        outputs = [one.value for one in program.gradients]
-        handed = returned_values(program.returned)
+        outputs, handed = self._arrived, self._handed
         gone = self._gone({*outputs, *handed})
         for number, call in enumerate(self.calls):
             self.call(call)
@@ -336,7 +333,7 @@ def _has_fixed_shape(call: Call) -> bool:
         return True
     if function is operator.getitem:
         return not members(call.arguments[1])
-    return function in _VIEWS or function in _COPIES or function in _JOINS
+    return function in VIEWS or function in _COPIES or function in _JOINS
 
 
 def _is_reduction(function: Any) -> bool:

@@ -6,14 +6,21 @@ afterwards, or avoids a loop of NumPy's that is slow.
 """
 
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcore.replay.program import Call, Program, Value
+from gradcore.replay.inline import expect
+from gradcore.replay.program import Call, Program, Value, members
 
 _MOST = 1 << 22
+VIEWS = {
+    np.ndarray.transpose, np.ndarray.swapaxes, np.ndarray.reshape, np.ndarray.ravel,
+    np.ndarray.squeeze, np.ndarray.view, operator.getitem, np.broadcast_to, np.swapaxes,
+    np.transpose, np.reshape, np.moveaxis, np.expand_dims, np.squeeze,
+}  # fmt: skip
 _REDUCED = {
     np.ndarray.sum: np.add, np.sum: np.add,
     np.ndarray.max: np.maximum, np.amax: np.maximum, np.ndarray.min: np.minimum,
@@ -78,8 +85,43 @@ class Peephole:
             value: Layout(shape, dtype, program.strides[value], program.roots[value])
             for value, (shape, dtype, _) in program.layouts.items()
         }
+        self.names: dict[Value, Any] = {}
+        self._done: dict[Any, Value | None] = {}
+        self._written = self._written_roots(program.calls)
         for call in program.calls:
-            self._rewrite(call)
+            call = self._renamed(call)
+            if not self._is_repeated(call):
+                self._rewrite(call)
+
+    # --- what has been worked out before
+
+    def _written_roots(self, calls: list[Call]) -> set[int]:
+        return {self.layouts[call.writes].root for call in calls if call.writes in self.layouts}
+
+    def _renamed(self, call: Call) -> Call:
+        if not self.names:
+            return call
+        arguments = _replaced(call.arguments, self.names)
+        options = _replaced(call.options, self.names)
+        return Call(call.function, arguments, call.results, call.writes, options)
+
+    def _is_repeated(self, call: Call) -> bool:
+        """Take the result of an equal call before, if nobody writes to what either looks at."""
+        result = call.results
+        if call.writes is not None or not (result is None or isinstance(result, Value)):
+            return False
+        touched = members((call.arguments, *call.options.values(), result))
+        if any(self.layouts[v].root in self._written for v in touched if v in self.layouts):
+            return False
+        if not is_pure(call.function):
+            return False
+        key = _key((call.function, call.arguments, tuple(call.options.items())))
+        if key not in self._done:
+            self._done[key] = result
+            return False
+        if result is not None:
+            self.names[result] = self._done[key]
+        return True
 
     def _new(self, shape: tuple[int, ...], dtype: Any, like: Value | None = None) -> Value:
         """Return a value of its own memory, or (``like``) one that looks at another's."""
@@ -103,6 +145,8 @@ class Peephole:
         result = call.results
         known = isinstance(result, Value) and result in self.layouts and call.writes is None
         if known and call.function is np.where and self._chosen(call):
+            return
+        if known and call.function in (np.maximum, np.minimum) and self._limited(call):
             return
         if known and call.function in (np.ndarray.mean, np.mean) and self._mean(call):
             return
@@ -165,6 +209,30 @@ class Peephole:
             if layout.root == root:
                 self.layouts[value] = Layout(layout.shape, layout.dtype, layout.strides, to)
 
+    # --- limits
+
+    def _limited(self, call: Call) -> bool:
+        """Take the larger (or smaller) of two arrays: with a number, NumPy is slow."""
+        if len(call.arguments) != 2 or call.options or not isinstance(call.arguments[0], Value):
+            return False
+        source, number = call.arguments
+        layout, out = self.layouts.get(source), self.layouts[call.results]
+        if isinstance(number, np.ndarray) and number.ndim == 0:
+            number = number.item()
+        if type(number) not in (int, float) or layout is None or out.dtype != layout.dtype:
+            return False
+        width = _width(out.size)
+        if not width or out.dtype.kind != "f" or not (layout.is_plain and out.is_plain):
+            return False
+        row = np.full(width, number, out.dtype)
+        rows = self._new((out.size // width, width), out.dtype, source)
+        made = self._new((out.size // width, width), out.dtype)
+        self._add(np.ndarray.reshape, (source, (-1, width)), rows)
+        self._add(call.function, (rows, row), made)
+        self._move(out.root, self.layouts[made].root)
+        self._add(np.ndarray.reshape, (made, out.shape), call.results)
+        return True
+
     # --- sums and means
 
     def _reduced(self, call: Call) -> bool:
@@ -194,6 +262,49 @@ class Peephole:
         self._add(np.add.reduce, (call.arguments[0],), total, axis=axis, keepdims=keepdims)
         self._add(np.true_divide, (total, np.array(count, out.dtype)), call.results)
         return True
+
+
+def _width(size: int) -> int:
+    """Return a length of rows that divides an array and stays in the nearest cache; 0: none."""
+    for width in range(4096, 255, -1):
+        if size % width == 0:
+            return width
+    return 0
+
+
+def is_pure(function: Any) -> bool:
+    """Tell whether a call gives the same result for the same arguments, and does nothing else."""
+    if isinstance(function, np.ufunc) or function is expect or function in VIEWS:
+        return True
+    owner = getattr(function, "__self__", None)
+    return isinstance(owner, np.ufunc) and function.__name__ == "reduce"
+
+
+def _key(item: Any) -> Any:
+    """Return what equal calls have in common."""
+    if isinstance(item, Value):
+        return (Value, item.index)
+    if isinstance(item, (tuple, list)):
+        return (type(item), *map(_key, item))
+    if isinstance(item, slice):
+        return (slice, _key(item.start), _key(item.stop), _key(item.step))
+    if item is None or type(item) in (bool, int, str):
+        return (type(item), item)
+    # Compared by identity: the call keeps it alive.
+    return (object, id(item))
+
+
+def _replaced(item: Any, names: dict[Value, Any]) -> Any:
+    if isinstance(item, Value):
+        return names.get(item, item)
+    if type(item) in (tuple, list):
+        return type(item)([_replaced(part, names) for part in item])
+    if type(item) is dict:
+        return {key: _replaced(part, names) for key, part in item.items()}
+    if type(item) is slice:
+        parts = (item.start, item.stop, item.step)
+        return slice(*[_replaced(part, names) for part in parts])
+    return item
 
 
 def _bound(call: Call) -> tuple[Any, bool] | None:
