@@ -41,6 +41,7 @@ class Checker:
         self._folder = tempfile.TemporaryDirectory(prefix="paramscope-")
         self._server: _Server | None = None
         self._problem = ""
+        self._is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -68,12 +69,15 @@ class Checker:
         if self._problem:
             raise ServerError(self._problem)
         self._stop()
-        self._server = _Server(self.engine, self._environment, self._forks)
-        body = self._server.next_answer(ENGINE_TIMEOUT)
+        self._server = server = _Server(self.engine, self._environment, self._forks)
+        body = None if self._is_closed else server.next_answer(ENGINE_TIMEOUT)
+        if self._is_closed:
+            self._stop()
+            raise ServerError("It was closed while it was started.")
         ready: Ready = decode(body, Ready) if body is not None else Ready()
         self.engine_words, self._does_many = ready.engine, ready.does_many
         if not ready.engine:
-            said = self._server.output().strip().splitlines() or ["nothing"]
+            said = server.output().strip().splitlines() or ["nothing"]
             self._stop()
             self._problem = ready.error or (
                 f"The engine `{self.engine}` cannot be loaded.\n  It says: {said[-1]}\n"
@@ -88,7 +92,8 @@ class Checker:
         """
         self.start()
         server = self._server
-        assert server is not None
+        if server is None:
+            raise ServerError("It was closed while it was started.")
         Path(job.trace_path).unlink(missing_ok=True)
         server.send(job)
         body = server.next_answer(job.timeout + GRACE)
@@ -104,14 +109,15 @@ class Checker:
         return msgspec.structs.replace(verdict, output=output)
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, from any thread; what runs in it ends with it."""
+        self._is_closed = True
         self._stop()
         self._folder.cleanup()
 
     def _stop(self) -> None:
-        if self._server is not None:
-            self._server.end()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.end()
 
 
 class _Server:

@@ -52,7 +52,8 @@ class Proving(QObject):
         self._number += 1
         self.wish, self.is_running = wish, True
         workspace = self._workspace
-        run = self._runner(workspace.filename, workspace.harness, workspace.run_settings.engine)
+        engine = workspace.run_settings.engine
+        run = self._runner(self._number, workspace.filename, workspace.harness, engine)
         arguments = (self._number, wish, run)
         threading.Thread(target=self._try, args=arguments, name="proving", daemon=True).start()
         self.began.emit()
@@ -82,9 +83,11 @@ class Proving(QObject):
             # Ending a process may take its time, which the window does not have.
             threading.Thread(target=checker.close, name="leaving", daemon=True).start()
 
-    def _runner(self, filename: str, harness: str, engine: str) -> Callable[[str], Verdict]:
+    def _runner(
+        self, number: int, filename: str, harness: str, engine: str
+    ) -> Callable[[str], Verdict]:
         def run(source: str) -> Verdict:
-            checker = self._ready_checker(engine)
+            checker = self._ready_checker(number, engine)
             return checker.run(
                 Job(
                     filename=filename,
@@ -99,8 +102,10 @@ class Proving(QObject):
 
         return run
 
-    def _ready_checker(self, engine: str) -> Checker:
+    def _ready_checker(self, number: int, engine: str) -> Checker:
         with self._lock:
+            if number != self._number:
+                raise ServerError("It was given up.")
             if self._checker is not None and self._checker.engine != engine:
                 self._checker.close()
                 self._checker = None
