@@ -157,10 +157,14 @@ else:
 
 _LATER = {
     "amp": "",
+    "backends": "",
+    "cuda": "",
     "distributions": "",
     "load": "serialization",
     "save": "serialization",
     "serialization": "",
+    "types": "",
+    "utils": "",
 }
 """Parts that are imported when they are first asked for; for a name in a part, which part."""
 

@@ -107,6 +107,15 @@ def test_every_part_of_torch_that_is_listed_can_be_imported(installed):
     assert compat.is_installed()
 
 
+def test_parts_can_be_reached_without_importing_them(tmp_path):
+    script = "import torch\nprint(torch.cuda.is_available(), torch.backends.cudnn.benchmark)\n"
+    script += "print(torch.utils.data.DataLoader.__name__, torch.nn.utils.rnn.pad_sequence)\n"
+    script += "print(torch.distributions.Normal(0.0, 1.0), torch.amp.GradScaler.__name__)\n"
+    done = run(script=script, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("False False\nDataLoader <function pad_sequence")
+
+
 def test_missing_name_is_an_attribute_error_with_a_cure():
     with pytest.raises(AttributeError, match=r"no `torch\.bfloat16`\n  NumPy has no such dtype"):
         _ = gradcore.bfloat16

@@ -289,8 +289,23 @@ def alpha_dropout(
     _check_probability(p)
     if not training or p == 0.0:
         return input
+    return _alpha_dropped(input, tuple(input.shape), p, inplace)
+
+
+def feature_alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
+    """Drop whole channels to SELU's lower limit, keeping mean and variance."""
+    _check_probability(p)
+    if not training or p == 0.0:
+        return input
+    shape = (*input.shape[:2], *(1,) * (input.dim() - 2))
+    return _alpha_dropped(input, shape, p, inplace)
+
+
+def _alpha_dropped(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
     lowest = -ops.SELU_ALPHA * ops.SELU_SCALE
-    kept = input.new_empty(input.shape).bernoulli_(1 - p)
+    kept = input.new_empty(shape).bernoulli_(1 - p)
     if p == 1.0:
         result: Tensor = input.mul_(kept) if inplace else input * kept
         return result

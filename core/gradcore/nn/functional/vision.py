@@ -188,6 +188,11 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return result
 
 
+def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """Mix the channels of different groups."""
+    return channel_shuffle(input, groups)
+
+
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Mix the channels of different groups."""
     count, channels, *space = input.shape
@@ -196,22 +201,26 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return result
 
 
-def unfold(
-    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Tensor:
-    """Return every window of (N, C, H, W) as a column of (N, C * area, positions)."""
-    kernel, spread = ntuple(kernel_size, 2), ntuple(dilation, 2)
-    extra, step = ntuple(padding, 2), ntuple(stride, 2)
-    batched = input.dim() == 4
-    images = input if batched else input.unsqueeze(0)
-    count, channels, height, width = images.shape
-    places = np.arange((height + 2 * extra[0]) * (width + 2 * extra[1]))
-    grid = places.reshape(height + 2 * extra[0], width + 2 * extra[1])
+def window_places(
+    size: Any, kernel_size: Any, dilation: Any, extra: tuple[int, ...], stride: Any
+) -> Array:
+    """Return where, in the padded image, the values of each window (a column) stand."""
+    kernel, spread, step = ntuple(kernel_size, 2), ntuple(dilation, 2), ntuple(stride, 2)
+    wide = tuple(n + 2 * p for n, p in zip(size, extra, strict=True))
+    grid = np.arange(wide[0] * wide[1]).reshape(wide)
     rows = [
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, p, d, k, s in zip((height, width), extra, spread, kernel, step, strict=True)
+        (n - d * (k - 1) - 1) // s + 1
+        for n, d, k, s in zip(wide, spread, kernel, step, strict=True)
     ]
-    windows = np.stack(
+    if min(rows) < 1:
+        raise ShapeError(
+            f"Given an image of {list(size)}, kernel_size={kernel}, dilation={spread}, "
+            f"padding={extra} and stride={step}, the shape of the array of sliding blocks is "
+            f"{tuple(rows)}, but its components must be at least one.",
+            "In `unfold` or `fold`.",
+            "Use a smaller kernel, or more padding.",
+        )
+    return np.stack(
         [
             grid[
                 i * spread[0] : i * spread[0] + step[0] * (rows[0] - 1) + 1 : step[0],
@@ -221,6 +230,17 @@ def unfold(
             for j in range(kernel[1])
         ]
     )
+
+
+def unfold(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """Return every window of (N, C, H, W) as a column of (N, C * area, positions)."""
+    extra = ntuple(padding, 2)
+    batched = input.dim() == 4
+    images = input if batched else input.unsqueeze(0)
+    count, channels = images.shape[:2]
+    windows = window_places(tuple(images.shape[2:]), kernel_size, dilation, extra, stride)
     padded = _padded(images, extra).reshape(count, channels, -1)
     columns = padded.index_select(2, wrap(windows.ravel()))
     out: Tensor = columns.reshape(count, channels * len(windows), -1)
