@@ -3,6 +3,7 @@
 from gradcore.ops import (
     arithmetic,
     arranging,
+    attention,
     comparison,
     elementwise,
     indexing,
@@ -23,6 +24,7 @@ from gradcore.ops import (
 __all__ = [
     "arithmetic",
     "arranging",
+    "attention",
     "comparison",
     "elementwise",
     "indexing",

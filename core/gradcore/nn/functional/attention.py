@@ -7,6 +7,7 @@ import numpy as np
 
 from gradcore.graph import wrap
 from gradcore.nn.functional.activation import dropout
+from gradcore.ops.attention import attention
 from gradcore.tensor import Tensor
 
 
@@ -26,19 +27,21 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(repeats, -3)
         value = value.repeat_interleave(repeats, -3)
     factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    if is_causal and attn_mask is not None:
+        raise RuntimeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
+        )
+    bias = None if attn_mask is None else as_bias(attn_mask, query._a.dtype)
+    if dropout_p == 0.0:
+        mixed: Tensor = attention(query, key, value, bias, is_causal, factor)
+        return mixed
     scores = (query * factor) @ key.transpose(-2, -1)
     if is_causal:
-        if attn_mask is not None:
-            raise RuntimeError(
-                "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
-                "is_causal=True"
-            )
         scores = scores + causal_bias(query.size(-2), key.size(-2), query._a.dtype)
-    elif attn_mask is not None:
-        scores = scores + as_bias(attn_mask, query._a.dtype)
-    weights = scores.softmax(-1)
-    if dropout_p > 0.0:
-        weights = dropout(weights, dropout_p)
+    elif bias is not None:
+        scores = scores + bias
+    weights = dropout(scores.softmax(-1), dropout_p)
     result: Tensor = weights @ value
     return result
 
