@@ -35,7 +35,9 @@ class Figure:
         return {**asdict(self), "samples": list(self.samples), "is_reached": self.is_reached}
 
     def __str__(self) -> str:
-        spread = f"{min(self.samples):.4g} to {max(self.samples):.4g}, {len(self.samples)} runs"
+        spread = ""
+        if len(self.samples) > 1:
+            spread = f"{min(self.samples):.4g} to {max(self.samples):.4g}, {len(self.samples)} runs"
         goal = ""
         if self.goal is not None:
             word = "at least" if self.at_least else "at most"

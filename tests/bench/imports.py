@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from bootstrap.environment import Checkout
 from figure import Figure
 from process import quiet_environ
+from request import Request
 
 RUNS = 5
 PROBE = """
@@ -24,13 +25,13 @@ print(json.dumps([elapsed * 1e3, resident() - before if is_linux else 0.0]))
 """
 
 
-def measure(checkout: Checkout) -> Iterator[Figure]:
+def measure(request: Request) -> Iterator[Figure]:
     """Yield time and memory of gradcore's import, and of its neighbours' for comparison."""
     goals = {"gradcore": (100.0, 40.0), "numpy": (None, None), "torch": (None, None)}
     for module, (most_time, most_memory) in goals.items():
         if importlib.util.find_spec(module) is None:
             continue
-        samples = [_probe(checkout, module) for _ in range(RUNS + 1)][
+        samples = [_probe(request.checkout, module) for _ in range(RUNS + 1)][
             1:
         ]  # the first warms the disk
         yield Figure(f"import {module}", [time for time, _ in samples], "ms", most_time)

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable
 
 import imports
-import steps
+import scaling
 import training
 import window
-from bootstrap.environment import Checkout
 from figure import Figure
+from request import Request
 
-MEASUREMENTS: dict[str, Callable[[Checkout], Iterable[Figure]]] = {
+MEASUREMENTS: dict[str, Callable[[Request], Iterable[Figure]]] = {
     "import": imports.measure,
-    "steps": steps.measure,
     "training": training.measure,
+    "scaling": scaling.measure,
     "window": window.measure,
 }

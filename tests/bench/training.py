@@ -1,54 +1,85 @@
-"""Time of one training step on gradcore, eager and replayed, as ratios to PyTorch's eager step.
+"""A training step on gradcore in each mode and on the peers that are installed, side by side.
 
-One thread, CPU time, all modes interleaved in one process on the same data and weights. The losses
-of replay must equal those of eager bit for bit, and agree with PyTorch's.
+Figures are ratios to PyTorch's eager step where it is there, else microseconds; goals stand beside
+them. At the end comes the table of all, which ``--readme`` also writes into README.md.
 """
 
-import importlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from statistics import median
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from bootstrap.environment import Checkout
+from contest import MODES, TOLERANCE, YARDSTICK, Row, contest, contestants
 from figure import Figure
-from steps import CHECKED_STEPS, cpu_time, load_torch
-from workloads import WORKLOADS, Chain, Trained
+from request import Request
+from statistics_cost import statistics_figures
+from table import as_table, write_readme
+from workloads import WORKLOADS
 
-ROUNDS = 7
+PACKAGES = ("numpy", "numba", "torch", "jax", "tinygrad", "mygrad", "autograd")
 
 
-def measure(checkout: Checkout) -> Iterator[Figure]:
-    """Yield for each workload the time of a step in each mode, and the ratios to PyTorch."""
-    ours, theirs = importlib.import_module("gradcore"), load_torch()
+def measure(request: Request) -> Iterator[Figure]:
+    """Yield for each workload and contestant the time of a step and its ratio to PyTorch."""
+    keys = [key for key in WORKLOADS if not request.rows or key.startswith(request.rows)]
+    peers, missing = contestants(request.peers)
+    print(f"  {versions()}")
+    for name, reason in missing.items():
+        print(f"  {name}: left out, {reason}")
+    if YARDSTICK in missing:
+        print("  without PyTorch there are times, but no ratios and no goals")
+    print(f"  losses of 20 steps are compared; they agree up to {TOLERANCE:g}, relative")
+    rows: list[Row] = []
     with threadpool_limits(1):
-        for name, workload in WORKLOADS.items():
-            yield from _compare(name, workload, ours, theirs)
+        for row in contest(keys, peers):
+            rows.append(row)
+            yield from row_figures(row)
+        costs = list(statistics_figures()) if not request.rows else []
+    yield from costs
+    print("\n" + as_table(rows, costs))
+    if request.readme:
+        write_readme(request.readme, rows, costs, versions())
 
 
-def _compare(
-    name: str, workload: type[Chain] | type[Trained], ours: Any, theirs: Any
-) -> Iterator[Figure]:
-    replay = ours.compile(workload(ours).update)
-    modes: dict[str, Callable[[], Any]] = {"eager": workload(ours).update, "replay": replay}
-    if theirs:
-        modes["torch"] = workload(theirs).update
-    losses = {
-        mode: [float(step().detach()) for _ in range(CHECKED_STEPS)] for mode, step in modes.items()
-    }
-    rounds = [{mode: cpu_time(step) for mode, step in modes.items()} for _ in range(ROUNDS)]
-    for mode in modes:
-        why = f"runs eager: {replay.reason}" if mode == "replay" and replay.reason else ""
-        note = why or _agreement(losses[mode], losses["eager"])
-        yield Figure(f"{name}: {mode}", [one[mode] * 1e6 for one in rounds], "us", note=note)
-    if theirs:
-        for mode, goal in {"eager": workload.goal, "replay": workload.replay_goal}.items():
-            ratios = [one[mode] / one["torch"] for one in rounds]
-            yield Figure(f"{name}: {mode} to torch", ratios, "x", goal=goal)
+def row_figures(row: Row) -> Iterator[Figure]:
+    """Yield what was measured of one workload."""
+    for name, entry in row.entries.items():
+        if entry.reason:
+            print(f"  {row.key}: {name}: {entry.reason}")
+            continue
+        note = entry.note or f"last loss {entry.losses[-1]:.6g}"
+        microseconds = [one * 1e6 for one in entry.seconds]
+        yield Figure(f"{row.key}: {name}", microseconds, "us", note=note)
+    for name in row.entries:
+        if name != YARDSTICK:
+            yield from _ratio(row, name, YARDSTICK, row.goal(name) if name in MODES else None)
+    for peer in ("jax.jit", "torch fused Adam"):
+        for mode in MODES:
+            # Ahead of JAX on every row is a goal of native mode.
+            goal = 1.0 if (peer, mode) == ("jax.jit", "native") else None
+            yield from _ratio(row, mode, peer, goal)
 
 
-def _agreement(losses: Sequence[float], expected: Sequence[float]) -> str:
-    if losses == expected:
-        return "losses equal eager's"
-    gap = max(abs(a - b) / max(abs(b), 1e-6) for a, b in zip(losses, expected, strict=True))
-    return f"losses agree to {gap:.0e}" if gap < 1e-3 else f"LOSSES DIFFER by {gap:.0e}"
+def _ratio(row: Row, name: str, base: str, goal: float | None) -> Iterator[Figure]:
+    if (ratio := row.ratio(name, base)) is not None:
+        note = f"by rounds {median(row.ratios(name, base)):.3g}"
+        yield Figure(f"{row.key}: {name} to {base}", [ratio], "x", goal=goal, note=note)
+
+
+def versions(names: Sequence[str] = PACKAGES) -> str:
+    """Return the versions of what takes part, and the kernels of its linear algebra."""
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    kernels = sorted(
+        {
+            f"{info['internal_api']} {info.get('architecture', '')}".strip()
+            for info in threadpool_info()
+            if info["user_api"] == "blas"
+        }
+    )
+    return ", ".join([*found, *kernels])

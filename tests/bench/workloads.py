@@ -1,33 +1,82 @@
-"""What is trained to compare two libraries: the same source for both, the same data and weights.
+"""What is trained to compare libraries: data, initial weights, goals, and the PyTorch source.
 
-Each workload is a class made with the library (``torch`` or gradcore under that name); `update`
-does one training step and returns the loss, `step` the loss as a float.
+Each workload is a class made with a library of PyTorch's names (``torch`` or gradcore); `update`
+does one training step and returns the loss. Peers with other names (in `peers`) get the same
+numbers by `problem`.
 """
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 
 
-class Chain:
-    """Thirty tiny operations and their backward: what the overhead of one operation costs."""
+class Goals(NamedTuple):
+    """Times of a step relative to PyTorch's eager step, by mode of gradcore."""
 
-    goal = 0.6
-    replay_goal = 0.3
+    eager: float | None = None
+    replay: float | None = None
+    native: float | None = None
+    stretch: float | None = None
+
+
+@dataclass
+class Problem:
+    """The numbers of a workload, without a library: weights by PyTorch's names, one batch."""
+
+    weights: dict[str, Array]
+    x: Array | None = None
+    y: Array | None = None
+    gradients: list[Array] = field(default_factory=list)
+    lr: float = 1e-3
+
+
+class Workload:
+    """What all workloads have: a title, goals, and an `update` to be timed."""
+
+    title = ""
+    goals = Goals()
 
     def __init__(self, torch: Any) -> None:
-        numbers = np.random.default_rng(0)
-        self.x = torch.from_numpy(numbers.standard_normal((16, 16), np.float32))
-        weight = torch.from_numpy(numbers.standard_normal((16, 16), np.float32) * np.float32(0.2))
-        self.weight = weight.requires_grad_()
-        self.scale = torch.from_numpy(np.full(16, 0.9, np.float32)).requires_grad_()
-        self.shift = torch.from_numpy(np.full(16, 0.1, np.float32)).requires_grad_()
+        self.torch = torch
 
     def update(self) -> Any:
-        """Run forward and backward."""
+        """Run one step and return the loss."""
+        raise NotImplementedError
+
+    def problem(self) -> Problem:
+        """Return the numbers it starts from."""
+        raise NotImplementedError
+
+    def number(self, loss: Any) -> float:
+        """Return what is compared between libraries after a step that returned ``loss``."""
+        return float(loss.item())
+
+
+class Chain(Workload):
+    """Thirty tiny operations and their backward: what the overhead of one operation costs."""
+
+    title = "chain of 30 tiny operations"
+    goals = Goals(0.6, 0.3, 0.05, 0.03)
+
+    def __init__(self, torch: Any) -> None:
+        super().__init__(torch)
+        own = self.problem()
+        self.x = torch.from_numpy(own.x)
+        tensors = [torch.from_numpy(array).requires_grad_() for array in own.weights.values()]
+        self.weight, self.scale, self.shift = tensors
+
+    def problem(self) -> Problem:
+        numbers = np.random.default_rng(0)
+        x = numbers.standard_normal((16, 16), np.float32)
+        weight = numbers.standard_normal((16, 16), np.float32) * np.float32(0.2)
+        scale, shift = np.full(16, 0.9, np.float32), np.full(16, 0.1, np.float32)
+        return Problem({"weight": weight, "scale": scale, "shift": shift}, x)
+
+    def update(self) -> Any:
         h = self.x
         for _ in range(10):
             h = (h @ self.weight) * self.scale + self.shift
@@ -36,24 +85,18 @@ class Chain:
         loss.backward()
         return loss
 
-    def step(self) -> float:
-        """Run forward and backward, and look at the loss."""
-        return float(self.update().item())
 
+class Trained(Workload):
+    """A model with Adam and one batch; subclasses say which."""
 
-class Trained:
-    """A model with an optimizer and one batch; subclasses say which."""
-
-    goal = 1.0
-    replay_goal = 1.0
     lr = 1e-3
 
-    def __init__(self, torch: Any) -> None:
-        self.torch = torch
+    def __init__(self, torch: Any, **adam: Any) -> None:
+        super().__init__(torch)
         torch.manual_seed(0)
         self.model = self.build(torch)
         self.take_weights(np.random.default_rng(1))
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.lr)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=self.lr, **adam)
         self.x, self.y = map(torch.from_numpy, self.batch(np.random.default_rng(2)))
 
     def take_weights(self, numbers: np.random.Generator) -> None:
@@ -62,6 +105,10 @@ class Trained:
             for parameter in self.model.parameters():
                 values = numbers.standard_normal(tuple(parameter.shape), np.float32)
                 parameter.copy_(self.torch.from_numpy(values * np.float32(0.05)))
+
+    def problem(self) -> Problem:
+        weights = {name: p.detach().numpy().copy() for name, p in self.model.named_parameters()}
+        return Problem(weights, *self.batch(np.random.default_rng(2)), lr=self.lr)
 
     def build(self, torch: Any) -> Any:
         """Return the model."""
@@ -76,23 +123,18 @@ class Trained:
         return self.torch.nn.functional.cross_entropy(self.model(self.x), self.y)
 
     def update(self) -> Any:
-        """Run one training step."""
         self.optimizer.zero_grad()
         loss = self.loss()
         loss.backward()
         self.optimizer.step()
         return loss
 
-    def step(self) -> float:
-        """Run one training step and look at the loss."""
-        return float(self.update().item())
-
 
 class DemoMLP(Trained):
-    """The network of a demonstration: 2-32-32-2."""
+    """The network of a demonstration."""
 
-    goal = 0.25
-    replay_goal = 0.15
+    title = "demo MLP 2-32-32-2, batch 64"
+    goals = Goals(0.25, 0.15, 0.04, 0.025)
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -105,10 +147,10 @@ class DemoMLP(Trained):
 
 
 class MLP(Trained):
-    """784-256-128-10."""
+    """A dense classifier of handwritten digits."""
 
-    goal = 0.6
-    replay_goal = 0.5
+    title = "MLP 784-256-128-10, batch 64"
+    goals = Goals(0.6, 0.5, 0.36, 0.32)
     size = 64
 
     def build(self, torch: Any) -> Any:
@@ -123,18 +165,18 @@ class MLP(Trained):
 
 
 class MLP512(MLP):
-    """784-256-128-10 on a batch of 512."""
+    """The same on a large batch."""
 
-    goal = 0.5
-    replay_goal = 0.45
+    title = "MLP 784-256-128-10, batch 512"
+    goals = Goals(0.5, 0.45, 0.37, 0.35)
     size = 512
 
 
 class CNN(Trained):
     """Two convolutions with pooling and a linear layer on 1 x 28 x 28."""
 
-    goal = 0.9
-    replay_goal = 0.75
+    title = "CNN 1x28x28, batch 64"
+    goals = Goals(0.9, 0.75, 0.50, 0.40)
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -148,11 +190,28 @@ class CNN(Trained):
         return numbers.standard_normal((64, 1, 28, 28), np.float32), numbers.integers(0, 10, 64)
 
 
-class LSTM(Trained):
-    """Hidden size 128 over 64 steps of time, batch 32."""
+class NormalizedCNN(CNN):
+    """The same with batch normalization after each convolution."""
 
-    goal = 1.5
-    replay_goal = 1.0
+    title = "CNN with BatchNorm, batch 64"
+    goals = Goals()
+
+    def build(self, torch: Any) -> Any:
+        nn = torch.nn
+        return nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(32 * 7 * 7, 10),
+        )  # fmt: skip
+
+
+class LSTM(Trained):
+    """A recurrent layer over 64 steps of time."""
+
+    title = "LSTM 128, T 64, batch 32"
+    goals = Goals(1.5, 1.0, 0.85, 0.75)
 
     def build(self, torch: Any) -> Any:
         return torch.nn.LSTM(64, 128, batch_first=True)
@@ -165,11 +224,21 @@ class LSTM(Trained):
         return self.torch.nn.functional.mse_loss(self.model(self.x)[0], self.y)
 
 
-class TransformerBlock(Trained):
-    """One encoder layer: width 128, 4 heads, 128 positions, batch 16."""
+class GRU(LSTM):
+    """Its lighter relative."""
 
-    goal = 0.75
-    replay_goal = 0.58
+    title = "GRU 128, T 64, batch 32"
+    goals = Goals()
+
+    def build(self, torch: Any) -> Any:
+        return torch.nn.GRU(64, 128, batch_first=True)
+
+
+class TransformerBlock(Trained):
+    """One encoder layer."""
+
+    title = "transformer block d 128, 4 heads, T 128, batch 16"
+    goals = Goals(0.75, 0.58, 0.48, 0.42)
 
     def build(self, torch: Any) -> Any:
         return torch.nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
@@ -182,12 +251,118 @@ class TransformerBlock(Trained):
         return self.torch.nn.functional.mse_loss(self.model(self.x), self.y)
 
 
-WORKLOADS: dict[str, type[Chain] | type[Trained]] = {
-    "chain of 30 tiny operations": Chain,
-    "demo MLP 2-32-32-2": DemoMLP,
-    "MLP 784-256-128-10, batch 64": MLP,
-    "MLP 784-256-128-10, batch 512": MLP512,
-    "CNN 1x28x28, batch 64": CNN,
-    "LSTM 128, T 64, batch 32": LSTM,
-    "transformer block d 128, T 128": TransformerBlock,
+class BagOfWords(Trained):
+    """The mean of 50 embedded words, and a linear layer."""
+
+    title = "bag of words, 5,000 x 64, batch 64"
+
+    def build(self, torch: Any) -> Any:
+        return torch.nn.Sequential(torch.nn.EmbeddingBag(5000, 64), torch.nn.Linear(64, 4))
+
+    def batch(self, numbers: np.random.Generator) -> tuple[Any, Any]:
+        return numbers.integers(0, 5000, (64, 50)), numbers.integers(0, 4, 64)
+
+
+class CharTransformer(Trained):
+    """A small language model: two causal layers over 64 characters."""
+
+    title = "char transformer, 2 layers, d 64, T 64, batch 16"
+
+    def build(self, torch: Any) -> Any:
+        nn = torch.nn
+
+        class Model(nn.Module):  # type: ignore[misc,name-defined] # the library is an argument
+            def __init__(self) -> None:
+                super().__init__()
+                self.words = nn.Embedding(65, 64)
+                self.places = nn.Parameter(torch.zeros(64, 64))
+                for name in ("first", "second"):
+                    layer = nn.TransformerEncoderLayer(64, 4, 256, dropout=0.0, batch_first=True)
+                    setattr(self, name, layer)
+                self.out = nn.Linear(64, 65)
+                future = torch.triu(torch.full((64, 64), float("-inf")), diagonal=1)
+                self.register_buffer("future", future)
+
+            def forward(self, x: Any) -> Any:
+                h = self.words(x) + self.places
+                for layer in (self.first, self.second):
+                    h = layer(h, src_mask=self.future)
+                return self.out(h)
+
+        return Model()
+
+    def batch(self, numbers: np.random.Generator) -> tuple[Any, Any]:
+        return numbers.integers(0, 65, (16, 64)), numbers.integers(0, 65, (16, 64))
+
+    def loss(self) -> Any:
+        scores = self.model(self.x)
+        cross_entropy = self.torch.nn.functional.cross_entropy
+        return cross_entropy(scores.reshape(-1, 65), self.y.reshape(-1))
+
+
+class AdamAlone(Workload):
+    """Steps of Adam on 100 tensors whose gradients stay; there is no model."""
+
+    width = 32
+
+    def __init__(self, torch: Any, **adam: Any) -> None:
+        super().__init__(torch)
+        own = self.problem()
+        self.parameters = [torch.nn.Parameter(torch.from_numpy(a)) for a in own.weights.values()]
+        for p, gradient in zip(self.parameters, own.gradients, strict=True):
+            p.grad = torch.from_numpy(gradient)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, **adam)
+
+    def problem(self) -> Problem:
+        numbers = np.random.default_rng(3)
+        shapes = [(self.width, self.width), (self.width,)] * 50
+        weights = {str(i): numbers.standard_normal(s, np.float32) for i, s in enumerate(shapes)}
+        return Problem(weights, gradients=[numbers.standard_normal(s, np.float32) for s in shapes])
+
+    def update(self) -> Any:
+        self.optimizer.step()
+
+    def number(self, loss: Any) -> float:
+        # The first tensor has moved by as much as any; its sum of squares tells.
+        return float((self.parameters[0].detach() ** 2).sum().item())
+
+
+class AdamSmall(AdamAlone):
+    """55 thousand values."""
+
+    title = "Adam alone, 100 tensors, 55 k values"
+    goals = Goals(None, 0.03, 0.005)
+
+
+class AdamMedium(AdamAlone):
+    """0.8 million values."""
+
+    title = "Adam alone, 100 tensors, 0.8 M values"
+    goals = Goals(None, 0.25, 0.04)
+    width = 127
+
+
+class AdamLarge(AdamAlone):
+    """11 million values."""
+
+    title = "Adam alone, 100 tensors, 11 M values"
+    goals = Goals(None, 0.75, 0.25)
+    width = 470
+
+
+WORKLOADS: dict[str, type[Workload]] = {
+    "chain": Chain,
+    "demo_mlp": DemoMLP,
+    "mlp_64": MLP,
+    "mlp_512": MLP512,
+    "cnn": CNN,
+    "lstm": LSTM,
+    "transformer": TransformerBlock,
+    "adam_small": AdamSmall,
+    "adam_medium": AdamMedium,
+    "adam_large": AdamLarge,
+    "gru": GRU,
+    "norm_cnn": NormalizedCNN,
+    "words": BagOfWords,
+    "char_transformer": CharTransformer,
 }

@@ -1,0 +1,1 @@
+"""The libraries that gradcore is compared with: one file each, written in its own idioms."""
