@@ -267,7 +267,8 @@ class _Axes:
             self.words = (math.prod(shape[:first]), math.prod(shape[first:]))
         elif self.is_channels:
             self.words = (shape[0], shape[1], math.prod(shape[2:]))
-        self.is_columns = self.is_channels and not self.is_last and self.words[-1] == 1
+        is_flat = math.prod(shape[2:]) == 1
+        self.is_columns = self.is_channels and not self.is_last and is_flat
 
 
 def _or_zero(out: Builder, operand: Operand | None) -> Any:
