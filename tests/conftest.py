@@ -21,6 +21,8 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Before Qt is imported anywhere; a test that wants a real X window starts a process for it.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Native steps join a run when a thread has compiled them; tests of them ask for it.
+os.environ.setdefault("GRADCORE_NATIVE", "0")
 
 TESTS = Path(__file__).parent
 PROMISE = "test_promise.py"

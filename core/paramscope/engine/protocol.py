@@ -188,7 +188,8 @@ class TensorValues(msgspec.Struct, frozen=True):
 class Snapshot(Event, frozen=True):
     """The session at one moment, at most 30 a second. Empty tuples mean: as before.
 
-    ``losses`` holds (step, loss) pairs since the last snapshot, metrics likewise by name.
+    ``losses`` holds (step, loss) pairs since the last snapshot, metrics likewise by name; of very
+    many the lowest and highest of each stretch.
     ``lr`` is that of the first group. ``optimizer`` is its class and group count, in words.
     ``mode`` is how steps run that nobody watches: ``eager``, ``replay`` or ``native``, nothing on
     an engine with one mode only; ``mode_reason`` says why it is ``eager``.

@@ -17,6 +17,7 @@ from _thread import interrupt_main
 from collections.abc import Callable
 from typing import BinaryIO
 
+from paramscope.engine.adapters.base import Adapter, SharedAdapter
 from paramscope.engine.adapters.open import ENGINES, open_adapter
 from paramscope.engine.failures import describe_failure
 from paramscope.engine.output import Capture, flush_python_streams, rewire_python_streams
@@ -44,6 +45,7 @@ from paramscope.engine.protocol import (
     Watch,
 )
 from paramscope.engine.session import Session
+from paramscope.engine.thinning import thinned
 from paramscope.engine.user_warnings import point_warnings_at_the_user
 from paramscope.engine.wire import decode_request, frame_of, read_frame
 
@@ -53,6 +55,7 @@ OUTPUT_DELAY = 0.02  # seconds in which prints are gathered into one event
 STEP_PATIENCE = 2.0  # seconds a step may still run when the document is loaded anew
 STOP_PATIENCE = 0.1  # the same for a Stop
 POLL = 0.01  # seconds between two looks whether the main thread has come back
+REST = 0.3  # seconds after a load, in which a Play may come, before numba is loaded
 HEARTBEAT = 1.0  # seconds after which a worker with nothing to tell says that it lives
 MAX_WAITING_FRAMES = 64  # beyond these, the window is not reading: snapshots are left out
 
@@ -133,6 +136,7 @@ class Worker:
         self._watched: tuple[str, ...] = ()
         self._next_frame = 0.0
         self._pid = os.getpid()
+        self._is_prepared = False
 
     def run(self) -> None:
         """Serve until told to shut down."""
@@ -211,8 +215,17 @@ class Worker:
         self._send_snapshot()
         if done and self._session.failure is None:
             self._set_state(RunState.READY)
+            self._prepare()
         else:
             self._report_failure()
+
+    def _prepare(self) -> None:
+        """Have the engine load what makes it faster, once, after what the user waits for."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            timer = threading.Timer(REST, self._session.adapter.prepare)
+            timer.daemon = True
+            timer.start()
 
     def _play(self, steps: int | None) -> None:
         session = self._session
@@ -298,7 +311,7 @@ class Worker:
                 steps_per_second=session.steps_per_second,
                 mode=session.mode,
                 mode_reason=session.mode_reason,
-                losses=tuple(news.losses),
+                losses=thinned(news.losses),
                 metrics={name: tuple(pairs) for name, pairs in news.metrics.items()},
                 lr=session.learning_rate,
                 optimizer=session.optimizer_words,
@@ -394,6 +407,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         adapter = open_adapter(options.engine)
         adapter.activate()
+        _warm_up(adapter)
     except Exception as error:
         sender.send(describe_failure(error, "", "worker", 0))
         sender.close(1.0)
@@ -414,6 +428,12 @@ def main(arguments: list[str] | None = None) -> None:
         os._exit(1)
     sender.close(1.0)
     end_with_children()
+
+
+def _warm_up(adapter: Adapter) -> None:
+    """Load before the hello what PyTorch loads with its first optimizer: it takes a second."""
+    if isinstance(adapter, SharedAdapter):
+        adapter.torch.optim.SGD([adapter.torch.zeros(1)], lr=0.0)
 
 
 def _worker_failure(error: BaseException) -> Failed:

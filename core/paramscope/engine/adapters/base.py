@@ -158,6 +158,10 @@ class Adapter(EngineView, Protocol):
         """Return a faster way to do unwatched steps, None where the engine has none."""
         ...
 
+    def prepare(self) -> None:
+        """Load in the background what will make steps faster; called while nothing trains."""
+        ...
+
     def mute(self) -> None:
         """Have operations go untold until `unmute`: they are not the model's."""
         ...

@@ -89,7 +89,8 @@ class FastSteps:
     @property
     def mode(self) -> str:
         """How the last step ran: ``eager``, ``replay`` or ``native``."""
-        return "replay" if self._form.is_replayed else "eager"
+        mode: str = self._form.compiled.mode
+        return mode
 
     @property
     def reason(self) -> str:

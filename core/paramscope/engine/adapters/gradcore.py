@@ -1,5 +1,6 @@
 """gradcore as an engine: recording by its own hook, and ``import torch`` meaning gradcore."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 import gradcore
 import gradcore.compat
 import gradcore.graph
+import gradcore.native
 import gradcore.nn
 import gradcore.optim
 from gradcore.nn import init
@@ -67,6 +69,11 @@ class GradcoreAdapter(SharedAdapter):
     def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
         """Return steps that are recorded and replayed."""
         return FastSteps(parts, self.backward_listeners)
+
+    def prepare(self) -> None:
+        """Load numba, so that the first steps need not wait for native ones."""
+        if os.environ.get("GRADCORE_NATIVE", "1") != "0":
+            gradcore.native.start()
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:

@@ -69,6 +69,9 @@ class TorchAdapter(SharedAdapter):
         with super().watch_build(listener), _memory_mode_class()(listener):
             yield
 
+    def prepare(self) -> None:
+        """Nothing: PyTorch is whole once it is loaded."""
+
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
         """Tell ``listener`` of every call of PyTorch inside the ``with`` block."""
