@@ -52,6 +52,7 @@ LAYERS = (
     ("gradcore.optim",),
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),
+    ("gradcore.fft", "gradcore.special"),
     ("gradcore.drawing",),
     ("gradcore.draws",),
     ("gradcore.random",),

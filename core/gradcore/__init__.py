@@ -160,11 +160,15 @@ _LATER = {
     "backends": "",
     "cuda": "",
     "distributions": "",
+    "fft": "",
+    "func": "",
     "load": "serialization",
     "save": "serialization",
     "serialization": "",
+    "special": "",
     "types": "",
     "utils": "",
+    "vmap": "func",
 }
 """Parts that are imported when they are first asked for; for a name in a part, which part."""
 
