@@ -14,6 +14,7 @@ import numpy as np
 from gradcore import graph
 from gradcore.errors import AutogradError, GraphFreedError
 from gradcore.graph import FREED, Node, SavedOutput, TensorBase, wrap
+from gradcore.ops.sums import sum_of_rows
 
 Fit = Callable[[Any, tuple[int, ...], Any], Any]
 _fit_tensor: Fit
@@ -29,6 +30,10 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Sum ``g`` over broadcast axes down to ``shape`` and cast it to ``dtype``."""
     if g.shape != shape:
         extra = g.ndim - len(shape)
+        if extra == 1 and g.shape[1:] == shape and g.dtype == dtype:
+            # The common case, a row that was added to each row.
+            is_plain = g.ndim == 2 and dtype.char in "fd"
+            return sum_of_rows(g) if is_plain else np.add.reduce(g, 0)
         if extra < 0:
             return fit_array(np.broadcast_to(g, shape), shape, dtype)
         axes = tuple(range(extra)) + tuple(
@@ -168,17 +173,25 @@ class Pass:
             node = nodes.pop(key)
             g = grads.pop(key)
             plan = node.plan
-            if slow_pass or plan.calls is None or node.hooks is not None or graph.recorder:
+            if slow_pass or node.hooks is not None or graph.recorder:
                 self._pass_carefully(node, g, capture)
+                continue
+            if plan.calls is None:
+                self._pass_jointly(node, g)
                 continue
             saved: Any = node.saved
             values: Any = saved
             if saved:
-                if saved is FREED or node.poison or plan.outputs:
+                if saved is FREED or node.poison:
                     values = unpack(node, False)
                 else:
-                    # ``unpack``, inline for the case that only inputs were saved.
+                    # ``unpack``, inline.
                     values = list(saved)
+                    for i, _port in plan.outputs:
+                        item = values[i]
+                        if item.vc.stamp > key:
+                            graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
+                        values[i] = item.array
                     for i in plan.tensors:
                         item = values[i]
                         if isinstance(item, TensorBase):
@@ -186,6 +199,8 @@ class Pass:
                             if vc is not None and vc.stamp > key:
                                 graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
                             values[i] = item._a
+                        elif type(item) is tuple:
+                            values[i] = _unpack_tuple(node, item, False)
                 if not retain:
                     node.saved = FREED
             edges = node.edges
@@ -203,34 +218,46 @@ class Pass:
                     continue
                 edge = edges[i]
                 # ``put``, inline for the two common cases: a node met for the first time, and a
-                # leaf that has been met before.
+                # leaf.
                 if type(edge) is Node:
                     key = edge.seq
-                    if (
-                        ports is None
-                        and key not in grads
-                        and gi.shape == edge.shape
-                        and gi.dtype is edge.dtype
-                    ):
+                    if ports is None and key not in grads and not edge.plan.many:
+                        if gi.shape != edge.shape or gi.dtype is not edge.dtype:
+                            gi = fit_array(gi, edge.shape, edge.dtype)
                         grads[key] = gi
                         nodes[key] = edge
                         push(heap, -key)
                         continue
-                elif gi.shape == edge._a.shape and gi.dtype is edge._a.dtype:
-                    key = -id(edge)
-                    if key in owned:
-                        held = grads[key]
-                        add(held, gi, held)
-                        continue
-                    held = grads.get(key)
-                    if held is None:
-                        leaves[key] = edge
-                        grads[key] = gi
-                    else:
-                        grads[key] = held + gi
-                        owned.add(key)
+                    put(edge, ports[i] if ports else 0, gi)
                     continue
-                put(edge, ports[i] if ports else 0, gi)
+                a = edge._a
+                if gi.shape != a.shape or gi.dtype is not a.dtype:
+                    gi = fit_array(gi, a.shape, a.dtype)
+                key = -id(edge)
+                if key in owned:
+                    held = grads[key]
+                    add(held, gi, held)
+                    continue
+                held = grads.get(key)
+                if held is None:
+                    leaves[key] = edge
+                    grads[key] = gi
+                else:
+                    grads[key] = held + gi
+                    owned.add(key)
+
+    def _pass_jointly(self, node: Node, g: Any) -> None:
+        """Pass one node whose gradients come from one function."""
+        function, wants = node.plan.joint
+        edges, ports = node.edges, node.ports
+        values = unpack(node, False) if node.saved else ()
+        needs = tuple([edge is not None for edge in edges])
+        for i, gi in enumerate(function(g, needs, *[values[j] for j in wants])):
+            edge = edges[i]
+            if gi is not None and edge is not None:
+                self.put(edge, ports[i] if ports else 0, gi)
+        if node.saved and not self.retain:
+            node.saved = FREED
 
     def _pass_carefully(self, node: Node, g: Any, capture: dict[int, dict[int, Any]]) -> None:
         """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""

@@ -53,11 +53,20 @@ sub = binary(
     "Return ``input - other``.",
     adapt=_meet_in_difference,
 )
+
+
+def _times(g: Any, factor: Any) -> Any:
+    if type(g) is np.ndarray and g.dtype.kind == "f":
+        # All real: nothing to conjugate. With the function, NumPy takes less time than with `*`.
+        return np.multiply(g, factor)
+    return g * conj(factor)
+
+
 mul = binary(
     "mul",
     np.multiply,
-    lambda g, other: g * conj(other),
-    lambda g, input: g * conj(input),
+    lambda g, other: _times(g, other),
+    lambda g, input: _times(g, input),
     "Return ``input * other``.",
 )
 

@@ -9,6 +9,7 @@ from gradcore.errors import ShapeError
 from gradcore.ops.matrix import matmul
 from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
+from gradcore.ops.sums import sum_of_rows
 
 
 def _rows(x: Any) -> Any:
@@ -17,6 +18,8 @@ def _rows(x: Any) -> Any:
 
 
 def _weight_gradient(g: Any, input: Any) -> Any:
+    if type(g) is np.ndarray and g.ndim == 2 and g.dtype.kind == "f":
+        return np.matmul(g.T, input)
     if len(input.shape) == 1:
         return g[:, None] * input
     return matmul(_rows(g).swapaxes(-1, -2), _rows(input))
@@ -36,19 +39,6 @@ def _product(x: Array, matrix: Array) -> Any:
     return np.matmul(x, matrix)
 
 
-_ONES: dict[Any, Array] = {}
-
-
-def _ones(count: int, dtype: Any) -> Array:
-    """Return a vector of ones; the last few are kept, since training asks for the same again."""
-    found = _ONES.get((count, dtype))
-    if found is None:
-        if len(_ONES) > 16:
-            _ONES.clear()
-        found = _ONES[(count, dtype)] = np.ones(count, dtype)
-    return found
-
-
 def _spread_rows(g: Any, input_shape: Any) -> Any:
     if isinstance(g, np.ndarray):
         return np.broadcast_to(g, input_shape)
@@ -65,10 +55,13 @@ def _spread_rows(g: Any, input_shape: Any) -> Any:
 )
 def column_sum(input: Array) -> Any:
     """Sum over all axes but the last, as a product with ones: faster than a reduction."""
+    return _column_sum(input)
+
+
+def _column_sum(input: Array) -> Any:
     if input.ndim == 1:
         return input.copy()
-    rows = input if input.ndim == 2 else input.reshape((-1, input.shape[-1]))
-    return _ones(rows.shape[0], rows.dtype) @ rows
+    return sum_of_rows(input if input.ndim == 2 else input.reshape((-1, input.shape[-1])))
 
 
 @operation(
@@ -77,7 +70,7 @@ def column_sum(input: Array) -> Any:
     gradient={
         "input": lambda g, weight: _product(g, weight) if type(g) is np.ndarray else g @ weight,
         "weight": _weight_gradient,
-        "bias": lambda g: column_sum(g),
+        "bias": lambda g: _column_sum(g) if type(g) is np.ndarray else column_sum(g),
     },
     functions=False,
     adapt=_same,

@@ -269,16 +269,17 @@ def cross_entropy(
     """Return ``log(sum(exp(input))) - input[target]``, weighted."""
     _check_target_dtype(target)
     class_counts(input, target)
-    axis = _axis(input)
-    shifted = input - np.maximum.reduce(input, axis=axis, keepdims=True)
+    axis = 1 if input.ndim > 1 else 0
+    shifted = np.subtract(input, np.maximum.reduce(input, axis, keepdims=True))
     scale, safe = class_scale(
         target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
     )
     own = shifted[_at_classes(input.shape, safe)]
     softmax = np.exp(shifted, out=shifted)
-    total = np.add.reduce(softmax, axis=axis, keepdims=True)
-    softmax /= total
-    losses = np.log(total.squeeze(axis)) - own
+    total = np.add.reduce(softmax, axis, keepdims=True)
+    np.divide(softmax, total, out=softmax)
+    losses = np.log(total.squeeze(axis))
+    losses = np.subtract(losses, own)
     return _weighted(losses, scale, reduction), softmax
 
 
