@@ -36,6 +36,8 @@ _ATOMS = (
     MethodType,
     BuiltinFunctionType,
 )
+_MAX_CLASSES = 4_096
+_known_slots: dict[int, tuple[type, tuple[tuple[str, MemberDescriptorType], ...]]] = {}
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 # Objects of these packages are tools of the training, and point back at the model's tensors.
 _TOOL_PACKAGES = (
@@ -135,17 +137,31 @@ def attributes_of(value: object) -> Iterator[tuple[str, object]]:
         stored = {}
     if isinstance(stored, dict):
         yield from list(stored.items())
-    for cls in type(value).__mro__:
+    for name, member in _slots_of(type(value)):
+        try:
+            yield name, member.__get__(value)
+        except AttributeError:
+            continue
+
+
+def _slots_of(kind: type) -> tuple[tuple[str, MemberDescriptorType], ...]:
+    # By id, since a class need not be hashable; kept with it, so that the id stays its own.
+    known = _known_slots.get(id(kind))
+    if known is not None:
+        return known[1]
+    found = []
+    for cls in kind.__mro__:
         slots = cls.__dict__.get("__slots__")
         if not slots or cls.__module__ == "builtins":
             continue
         for name in (slots,) if isinstance(slots, str) else tuple(slots):
             member = cls.__dict__.get(_mangled(name, cls))
             if isinstance(member, MemberDescriptorType):
-                try:
-                    yield name, member.__get__(value)
-                except AttributeError:
-                    continue
+                found.append((name, member))
+    if len(_known_slots) >= _MAX_CLASSES:
+        _known_slots.clear()
+    _known_slots[id(kind)] = (kind, tuple(found))
+    return tuple(found)
 
 
 def _mangled(name: str, cls: type) -> str:
@@ -165,7 +181,7 @@ class _Walker:
         self._objects_left = MAX_OBJECTS
         self._plain_left = MAX_PLAIN_IN_CONTAINERS
         self._revisits_left = MAX_REVISITS
-        self._class_attributes: dict[type, list[tuple[str, object]]] = {}
+        self._class_attributes: dict[type, dict[str, object]] = {}
 
     def run(self, model: Any, root: str) -> Walk:
         order = self._visit_modules(model, root, None, "")
@@ -247,17 +263,15 @@ class _Walker:
         """Give what the user's own classes store, which every instance sees and none owns."""
         cls = type(module)
         if cls not in self._class_attributes:
-            found: list[tuple[str, object]] = []
+            found: dict[str, object] = {}
             for base in cls.__mro__:
                 if base.__module__.partition(".")[0] in ("torch", "gradcore", "builtins"):
                     continue
-                found.extend(
-                    (name, value)
-                    for name, value in list(vars(base).items())
-                    if not name.startswith("__") and not isinstance(value, _ATOMS)
-                )
+                for name, value in list(vars(base).items()):
+                    if not name.startswith("__") and not isinstance(value, _ATOMS):
+                        found.setdefault(name, value)
             self._class_attributes[cls] = found
-        return dict(reversed(self._class_attributes[cls]))
+        return self._class_attributes[cls]
 
     def _visit_value(
         self, value: object, owner: Any, owner_path: str, name: str, place: Place = Place.ATTRIBUTE

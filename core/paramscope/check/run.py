@@ -1,6 +1,7 @@
 """Running one job in the process that was made for it: load, some steps, a last look."""
 
 import faulthandler
+import gc
 import time
 from typing import IO
 
@@ -10,6 +11,8 @@ from paramscope.check.judgement import judged, placed
 from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.session import Session
 
+COLLECT_EVERY = 50_000  # objects made
+
 
 def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
     """Run ``job`` on an engine and return what it has shown. The process is spent afterwards."""
@@ -17,9 +20,12 @@ def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
     faulthandler.dump_traceback_later(job.timeout, file=trace)
     if not job.allows_network:
         refuse_network()
+    # The process ends with the job: cycles need not be looked for among all that it holds.
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
     start = time.perf_counter()
     adapter.activate()
-    session = Session(adapter)
+    session = Session(adapter, may_replay=False, is_quiet=True)
     if session.load(job.source + job.harness, job.filename, seed=job.seed) and not session.note:
         for _ in range(job.steps):
             if not session.run_step():

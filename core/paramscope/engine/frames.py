@@ -8,6 +8,7 @@ from types import CodeType, FrameType
 from paramscope.code.graph import Span
 
 _positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
+_methods: dict[tuple[CodeType, type], bool] = {}
 _MAX_CACHED = 5_000
 
 
@@ -75,10 +76,17 @@ def find_site(
 def owner_of(frame: FrameType, is_module: Callable[[object], bool]) -> object | None:
     """Return the Module whose method runs in ``frame``, None for any other function."""
     code = frame.f_code
-    if not code.co_argcount:
+    if not code.co_argcount or "." not in code.co_qualname:
         return None
     owner = frame.f_locals.get(code.co_varnames[0])
     if owner is None or not is_module(owner):
         return None
-    holder = code.co_qualname.rpartition(".")[0]
-    return owner if any(cls.__qualname__ == holder for cls in type(owner).__mro__) else None
+    key = (code, type(owner))
+    is_method = _methods.get(key)
+    if is_method is None:
+        if len(_methods) >= _MAX_CACHED:
+            _methods.clear()
+        holder = code.co_qualname.rpartition(".")[0]
+        is_method = any(cls.__qualname__ == holder for cls in type(owner).__mro__)
+        _methods[key] = is_method
+    return owner if is_method else None

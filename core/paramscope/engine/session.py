@@ -52,7 +52,9 @@ class Session:
         clock: Callable[[], float] = time.perf_counter,
         observed: bool = True,
         may_replay: bool = True,
+        is_quiet: bool = False,
     ) -> None:
+        """``is_quiet``: the census and the rules wait until `look` asks for them, or an error."""
         self.adapter = adapter
         self.revision = 0
         self.news = News()
@@ -60,6 +62,8 @@ class Session:
         self._clock = clock
         self._observed = observed
         self._may_replay = may_replay
+        self._is_quiet = is_quiet
+        self._has_just_looked = False
         self._runner = Runner(adapter)
         self._source = ""
         self._filename = ""
@@ -232,7 +236,8 @@ class Session:
     def look(self) -> None:
         """Take the census of what stands now, between two steps."""
         if self._observer is not None:
-            self._observer.look_again()
+            if not self._has_just_looked:
+                self._observer.look_again()
             self._look()
 
     def measure(self) -> None:
@@ -290,6 +295,7 @@ class Session:
                     slice_.until = min(until, self._looks.due)
                 elif self._observed:
                     slice_.last = trainer.step_number + 1
+                self._has_just_looked = False
                 trainer.run(slice_)
         except BaseException as error:
             self._add_losses(slice_)
@@ -311,14 +317,17 @@ class Session:
     def _run_traced(self, trainer: Trainer, observer: Observer) -> None:
         self._is_look_wanted = False
         start = self._clock()
-        observer.look_again()
+        if not self._has_just_looked:
+            observer.look_again()
         with observer.evaluating():
             tracer = trainer.run_traced_step(observer.walk)
         observer.add_step(tracer.record)
         self.news.operations = tracer.operations()
         # The step may have put new tensors in place of those that were there before.
         observer.look_again()
-        self._look()
+        self._has_just_looked = self._is_quiet  # nothing runs before the next step
+        if not self._is_quiet:
+            self._look()
         self._looks.note_cost(self._clock() - start)
 
     def _add_loss(self, step: int, loss: float) -> None:
@@ -367,10 +376,12 @@ class Session:
             self.news = News()
             self._last_loss_step = -1
         self._findings = None
+        self._has_just_looked = False
         self._marks.clear()
         self._looks = Pacer(self._clock)
         self._measures = Pacer(self._clock, METRIC_INTERVAL, METRIC_SHARE)
-        self._look()
+        if not self._is_quiet:
+            self._look()
 
     def _mark(self) -> None:
         now = self._clock()
@@ -391,6 +402,8 @@ class Session:
 
     def _fail(self, error: BaseException, during: str, has_loaded: bool = True) -> None:
         """Tell of an error, with what the rules say of it beside what they said before."""
+        if self._is_quiet and has_loaded and self._observer is not None:
+            self._look()
         explained = self._explain(error, during, has_loaded)
         self.failure = describe_failure(
             error,

@@ -154,11 +154,14 @@ class StepTracer:
             if live and requires_grad(tensor):
                 lives[id(tensor)] = lives.get(id(tensor), 0) | live
         self._held.extend(outputs)
-        self.trail.operation(name, inputs, outputs, site.span, site.module)
+        arrive = self.trail.operation(name, inputs, outputs, site.span, site.module)
+        record = None
         if outputs and site.span is not None and len(self._operations) < MAX_OPERATIONS:
-            self._note_operation(name, site.span, site.module, outputs[0], inputs)
+            record = self._note_operation(name, site.span, site.module, outputs[0], inputs)
             if site.in_forward:
                 self.forward_operations = len(self._operations)
+        if arrive is not None or (record is not None and record.requires_grad):
+            self._hook(outputs[0], record, arrive)
 
     def _note_reads(self, inputs: tuple[Any, ...], is_recorded: bool, site: Site) -> int:
         """Note what an operation reads; return whose values come to it with their gradient."""
@@ -427,7 +430,9 @@ class StepTracer:
         if adapter.is_tensor(value) and len(self._operations) < MAX_OPERATIONS:
             was_mute = adapter.is_muted
             adapter.mute()  # the look at it is no operation of the model's
-            self._note_operation("input", span, module, value)
+            record = self._note_operation("input", span, module, value)
+            if record.requires_grad:
+                self._hook(value, record, None)
             if not was_mute:
                 adapter.unmute()
 
@@ -438,7 +443,7 @@ class StepTracer:
         module: str | None,
         output: Any,
         inputs: tuple[Any, ...] | None = None,
-    ) -> None:
+    ) -> TracedOperation:
         inputs = (output,) if inputs is None else inputs
         adapter = self._adapter
         needs_gradient = requires_grad(output)
@@ -456,15 +461,27 @@ class StepTracer:
                 self._suspicions.zero_factors.append((mask, Cut(name, span)))
             if lets_nothing_through(name, output, adapter):
                 self._suspicions.dead.append(Dead(Cut(name, span), feeders_of(record)))
-        if needs_gradient and not is_leaf(output):
+        return record
 
-            def note(gradient: Any) -> None:
-                # PyTorch calls hooks with None where a part of a result got no gradient.
-                array = adapter.array(gradient) if gradient is not None else None
-                if array is not None:
-                    record.gradient_norm = float(np.linalg.norm(array.ravel()))
+    def _hook(
+        self, output: Any, record: TracedOperation | None, arrive: Callable[[], None] | None
+    ) -> None:
+        """Have the gradient that comes back to a result measured; it is left as it is."""
+        if is_leaf(output):
+            return
+        adapter = self._adapter
 
-            output.register_hook(note)
+        def note(gradient: Any) -> None:
+            if arrive is not None:
+                arrive()
+            # PyTorch calls hooks with None where a part of a result got no gradient.
+            if record is None or gradient is None:
+                return
+            array = adapter.array(gradient)
+            if array is not None:
+                record.gradient_norm = float(np.linalg.norm(array.ravel()))
+
+        output.register_hook(note)
 
 
 def _flatten(value: object) -> list[object]:

@@ -68,11 +68,14 @@ class Trail:
         outputs: tuple[Any, ...],
         span: Span | None,
         module: str | None,
-    ) -> None:
-        """Note one operation. It is called after each, so it does little."""
+    ) -> Callable[[], None] | None:
+        """Note one operation. It is called after each, so it does little.
+
+        Returns: what is to be called when the gradient of its first result arrives.
+        """
         self._count += 1
         if self._count > MAX_NOTES:
-            return
+            return None
         self.read.update(map(id, inputs))
         if span is not None:
             self.last = Place(name, span, module)
@@ -80,16 +83,16 @@ class Trail:
             place = Place(name, span, module, inputs[0])
             self._writes.append(_Write(self._count, self._storage(inputs[0]), place))
         if not outputs or not requires_grad(outputs[0]) or is_leaf(outputs[0]):
-            return
+            return None
         tensors = (*inputs, *outputs)
         self._calls[self._count] = _Call(tensors, tuple(map(_version, tensors)))
         arrivals, step, number = self._arrivals, self._step, self._count
         place = Place(name, span, module)
 
-        def arrive(_: Any) -> None:
+        def arrive() -> None:
             arrivals.step, arrivals.number, arrivals.place = step, number, place
 
-        outputs[0].register_hook(arrive)
+        return arrive
 
     def optimizer_stepped(self, optimizer: Any, span: Span | None) -> None:
         """Note that an optimizer has written to all that it holds."""
