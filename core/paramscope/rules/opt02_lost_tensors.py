@@ -47,7 +47,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         severity=ERROR,
         message=(
             f"{_tensors(len(lost))} in the optimizer {_are(len(lost))} not in the model; "
-            f"{names}{more} of the model {_are(len(missing))} stepped by nobody."
+            f"{len(missing)} in the model {_are(len(missing))} stepped by nobody: {names}{more}."
         ),
         cause="A layer was replaced after the optimizer was made. Make the optimizer last.",
         line=evidence.source.function_lines.get("optimizer"),

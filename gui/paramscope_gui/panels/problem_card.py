@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from paramscope.code.graph import Span
 from paramscope.rules.finding import Finding
@@ -91,12 +91,6 @@ class ProblemCard(QWidget):
         if choices:
             column.addLayout(self._buttons(number, choices))
         row.addLayout(column, 1)
-
-    @property
-    def has_focus_inside(self) -> bool:
-        """Whether the card or one of its buttons has the focus."""
-        focused = QApplication.focusWidget()
-        return focused is not None and (focused is self or self.isAncestorOf(focused))
 
     def _buttons(self, number: int, choices: Sequence[Choice]) -> FlowLayout:
         line = FlowLayout(GRID)

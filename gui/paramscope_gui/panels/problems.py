@@ -55,7 +55,8 @@ class ProblemsPanel(QWidget):
 
     count_changed = Signal(int)
     requested = Signal()
-    line_requested = Signal(int)
+    line_requested = Signal(int)  # to go there
+    line_shown = Signal(int)  # to look there, and stay in the list
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class ProblemsPanel(QWidget):
         self._selection, self._live = selection, live
         self._problems: tuple[Problem, ...] | None = None
         self._listed: list[ProblemCard] = []
+        self._current = ("", "")  # rule and place of the problem that was shown last
         self._proved: tuple[Problem, Cure] | None = None  # whose edit is on trial
         self.proving = Proving(workspace, self)
         self._cards = QVBoxLayout()
@@ -178,13 +180,17 @@ class ProblemsPanel(QWidget):
             return
         self._leave_proof()
         self.requested.emit()
-        focused = [place for place, card in enumerate(self._listed) if card.has_focus_inside]
-        place = focused[0] + (1 if forward else -1) if focused else (0 if forward else -1)
+        places = [(card.problem.rule, card.problem.where) for card in self._listed]
+        last = places.index(self._current) if self._current in places else None
+        place = (0 if forward else -1) if last is None else last + (1 if forward else -1)
         card = self._listed[place % len(self._listed)]
+        self._select_place(card.problem)
+        if card.problem.line is not None:
+            self.line_shown.emit(card.problem.line)
         self._focus_card(card)
-        card.pressed.emit()
 
     def _focus_card(self, card: ProblemCard) -> None:
+        self._current = (card.problem.rule, card.problem.where)
         card.setFocus(Qt.FocusReason.ShortcutFocusReason)
         # New cards have no place before the layout has run.
         self._inner.activate()
@@ -290,13 +296,17 @@ class ProblemsPanel(QWidget):
         return card
 
     def _show_place(self, problem: Problem) -> None:
+        self._current = (problem.rule, problem.where)
+        self._select_place(problem)
+        if problem.line is not None:
+            self.line_requested.emit(problem.line)
+
+    def _select_place(self, problem: Problem) -> None:
         if problem.finding is not None and problem.where:
             is_tensor = problem.where in self._live.rows
             self._selection.reveal(problem.where, is_tensor=is_tensor)
         elif problem.span is not None:
             self._selection.select_span(problem.span)
-        if problem.line is not None:
-            self.line_requested.emit(problem.line)
 
     def _apply(self, problem: Problem, action: str) -> None:
         """Make the edit in the source as it is now: it may have changed since the card was made."""

@@ -105,6 +105,7 @@ def _connect(window: MainWindow) -> None:
     window.workspace.document_changed.connect(show_title)
     window.workspace.saved.connect(show_title)
     window.problems.count_changed.connect(show_count)
+    window.problems.line_shown.connect(window.code.editor.go_to_line)
     window.problems.requested.connect(lambda: window.problems_dock.show_page(0))
     window.selection.changed.connect(window.make_room_for_tensor)
     for panel in (window.tree, window.problems, window.log):

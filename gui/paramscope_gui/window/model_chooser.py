@@ -110,6 +110,7 @@ class ModelChooser(QObject):
             self._workspace.execute(SetRun(settings))
         self._window.notices.withdraw("failure")
         self._looked_at = -1
+        self._window.activateWindow()
         self._documents.trust_and_load()
 
     def _on_live_state_changed(self) -> None:

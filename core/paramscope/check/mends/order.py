@@ -51,7 +51,7 @@ def make_the_optimizer_last(finding: Finding, source: str) -> Mends:
         if isinstance(statement, ast.Assign) and statement.value in made:
             later = place.line_before(function.body[-1], place.written(statement))
             text = place.edited(place.without_lines(statement), later)
-            yield "Make the optimizer last", text
+            yield "Rebuild optimizer", text
 
 
 def run_once_before(finding: Finding, source: str) -> Mends:
