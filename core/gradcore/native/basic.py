@@ -7,7 +7,7 @@ from numba import njit
 from gradcore.native.entry import kernel
 from gradcore.native.kernels.blas import gemm, gemv, multiply
 from gradcore.native.kernels.values import at, maximum, minimum, real, transpose
-from gradcore.native.memory import bytes_at, pointer
+from gradcore.native.memory import bytes_at, integers_at, pointer
 
 COPY_AXES = 6
 """How many axes ``copy`` knows."""
@@ -161,6 +161,14 @@ def fill(a: Any, f: Any) -> None:
     y, value = pointer(a[0], f), f[0]
     for i in range(a[1]):
         y[i] = value
+
+
+@kernel()
+def add_integer(a: Any, f: Any) -> None:
+    """Add a number to integers that lie side by side. Words: y, x, how many, the number."""
+    y, x = integers_at(a[0]), integers_at(a[1])
+    for i in range(a[2]):
+        y[i] = x[i] + a[3]
 
 
 @kernel()

@@ -26,7 +26,7 @@ _LOADS = {BOOL: steps.LOAD_BYTE, DOUBLE: steps.LOAD_DOUBLE, INTEGER: steps.LOAD_
 _STORES = {BOOL: steps.STORE_BYTE, DOUBLE: steps.STORE_DOUBLE, INTEGER: steps.STORE_INTEGER}
 _TARGET_FIRST = {
     basic.product, basic.vector_product, basic.sums, basic.extremes, basic.copy,
-    basic.copy_bytes, basic.fill, basic.clear,
+    basic.copy_bytes, basic.fill, basic.clear, basic.add_integer,
 }  # fmt: skip
 
 

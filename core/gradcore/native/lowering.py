@@ -24,8 +24,9 @@ from gradcore.native.numpy_calls import (
     is_view,
     view,
 )
-from gradcore.replay.inline import Inliner
-from gradcore.replay.program import Call, Program, RefusalError, Value
+from gradcore.native.stream import Stream
+from gradcore.replay.inline import Inliner, StandIn, _Trace
+from gradcore.replay.program import Call, Program, RefusalError, Value, members
 
 # Each file of kernels enters its lowerings.
 for _file in pkgutil.iter_modules(kernels.__path__):
@@ -79,8 +80,36 @@ class Lowered:
         lowering = LOWERINGS.get(call.function) or FUNCTIONS.get(call.function)
         if lowering is not None and call.writes is None and self._native(call, lowering):
             return
-        for one in self._inliner._inlined(call):
+        parts = self._traced_write(call) if call.writes is not None else None
+        inlined = self._inliner._inlined(call)
+        for one in inlined if parts is None else parts:
             self._numpy(one)
+
+    def _traced_write(self, call: Call) -> list[Call] | None:
+        """Return the calls that a function which writes makes; None: it is one call of NumPy."""
+        if call.function in CALLS or call.options:
+            return None
+        trace = _Trace(self.program)
+        arrays = {value: self._inliner.arrays[value] for value in members(call.arguments)}
+        stands = {
+            value: StandIn(trace, array.copy() if value == call.writes else array, value)
+            for value, array in arrays.items()
+            if isinstance(array, (np.ndarray, np.generic))
+        }
+        count, stream = self.program.count, Stream.now()
+        try:
+            call.function(*self._inliner._replace(call.arguments, stands))
+            followed = Stream.now() == stream
+        except Exception:
+            # Stand-ins cannot follow it; the call itself has gone well.
+            followed = False
+        if not followed:
+            # What it drew would stay the same in every step.
+            stream.restore()
+            self.program.count = count
+            return None
+        self._inliner.arrays.update(trace.made)
+        return trace.calls
 
     def _native(self, call: Call, lowering: Any) -> bool:
         """Lower a call of a gradcore function; tell whether that could be done."""
@@ -110,6 +139,8 @@ class Lowered:
 
     def _given(self, item: Any) -> Any:
         if isinstance(item, Value):
+            if item not in self._operands:
+                raise RefusalError("uses a value that native mode does not know")
             return self._operands[item]
         if type(item) in (tuple, list):
             return type(item)([self._given(part) for part in item])
@@ -126,7 +157,7 @@ class Lowered:
         like = self._inliner.arrays.get(value) if isinstance(value, Value) else None
         try:
             if isinstance(value, tuple | list):
-                like = tuple(self._inliner.arrays[one] for one in value)
+                like = tuple(self._inliner.arrays.get(one) for one in value)
             made = _lowered(self.table, call.function, arguments, options, like)
         except UnsupportedError:
             del self.table.instructions[mark:]
@@ -149,7 +180,12 @@ class Lowered:
             if value is None:
                 results.append(None)
                 continue
-            array = np.asarray(self._inliner.arrays[value])
+            given = self._inliner.arrays[value]
+            if not isinstance(given, (np.ndarray, np.generic)):
+                # A question that is only asked: it gives nothing.
+                results.append(None)
+                continue
+            array = np.asarray(given)
             if self._shares(array, call):
                 raise RefusalError("has a view that native mode does not know")
             results.append(self.table.empty(array.shape, array.dtype))

@@ -201,12 +201,12 @@ def _written(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
 @_lowers(operator.setitem)
 def _set(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
     target, key, source = arguments
-    part = _part(target, key)
-    _assigned(table, part, source)
-    return part
+    place = part(target, key)
+    _assigned(table, place, source)
+    return place
 
 
-def _part(x: Operand, key: Any) -> Operand:
+def part(x: Operand, key: Any) -> Operand:
     """Return a view by numbers and slices."""
     keys = key if isinstance(key, tuple) else (key,)
     if not all(item is None or item is Ellipsis or type(item) in (int, slice) for item in keys):
@@ -221,7 +221,7 @@ def _part(x: Operand, key: Any) -> Operand:
 
 @_lowers(operator.getitem)
 def _got(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
-    return _part(arguments[0], arguments[1])
+    return part(arguments[0], arguments[1])
 
 
 _MOVES = {
@@ -293,7 +293,7 @@ def _joined(table: Table, parts: list[Any], axis: int, like: Any, is_stack: bool
     for x in parts:
         length = 1 if is_stack else x.shape[axis]
         place = start if is_stack else slice(start, start + length)
-        _assigned(table, _part(target, (*[slice(None)] * axis, place)), x)
+        _assigned(table, part(target, (*[slice(None)] * axis, place)), x)
         start += length
     return target
 

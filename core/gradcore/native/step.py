@@ -17,8 +17,8 @@ from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
 from gradcore.native.machine import address, driver, many_driver
 from gradcore.native.optimizing import Measured, NativeGroup, groups_of
+from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
-from gradcore.random import default_generator
 from gradcore.replay.program import Program, RefusalError, Returned
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
@@ -29,12 +29,12 @@ _COUNTER = attrgetter("_vc")
 
 def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
     """Return the native form of a program, not yet compiled."""
-    stream = _stream() if program.draws else None
+    stream = Stream.now() if program.draws else None
     try:
         return NativeStep(program.copy(), inputs)
     finally:
         if stream is not None:
-            _wind_back(stream)
+            stream.restore()
 
 
 class NativeStep:
@@ -174,12 +174,12 @@ class NativeStep:
             self._take_back(self._backups)
             return False
         kept = [t._a.copy() for t in self._writes]
-        stream = _stream() if self.program.draws else None
+        stream = Stream.now() if self.program.draws else None
         if self._passed():
             return True
         self._take_back(kept)
         if stream is not None:
-            _wind_back(stream)
+            stream.restore()
         return False
 
     def _take_back(self, values: list[Any]) -> None:
@@ -296,7 +296,7 @@ class NativeStep:
         """Do the step and take it back; returns what went wrong, if anything."""
         arrays = self._all_written()
         before = [a.copy() for a in arrays]
-        stream = _stream() if self.program.draws else None
+        stream = Stream.now() if self.program.draws else None
         begun = perf_counter()
         if not self.run(inputs):
             return "the native form leads another way"
@@ -310,7 +310,7 @@ class NativeStep:
         for a, values in zip(arrays, before, strict=True):
             np.copyto(a, values)
         if stream is not None:
-            _wind_back(stream)
+            stream.restore()
         return ""
 
     def compare(self, gradients: list[Any], handed: list[Any]) -> str:
@@ -420,14 +420,6 @@ def _resolved(item: Any, arena: Any) -> Any:
     if type(item) is slice:
         return slice(*[_resolved(part, arena) for part in (item.start, item.stop, item.step)])
     return item
-
-
-def _stream() -> Any:
-    return default_generator.bits().state, default_generator._spare
-
-
-def _wind_back(stream: Any) -> None:
-    default_generator.bits().state, default_generator._spare = stream
 
 
 def _largest(a: Any) -> float:
