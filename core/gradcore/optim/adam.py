@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcore.graph import wrap
 from gradcore.modes import no_grad
+from gradcore.optim.blocks import Scalars
 from gradcore.optim.optimizer import Group, Optimizer, check_range
 from gradcore.tensor import Tensor
 
@@ -23,11 +24,11 @@ _NAMES = ("exp_avg", "exp_avg_sq")
 
 
 class Step:
-    """The numbers of one step, the same for all tensors of a group, as arrays of their dtype."""
+    """The numbers of one step, the same for all tensors of a group."""
 
     __slots__ = ("_decay", "_maximize", "_numbers", "_shrink")
 
-    def __init__(self, group: Group, count: float, kind: Any) -> None:
+    def __init__(self, group: Group, count: float, scalars: Scalars) -> None:
         lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
         decoupled = group["decoupled_weight_decay"]
         self._maximize = group["maximize"]
@@ -36,8 +37,8 @@ class Step:
         # m / (sqrt(v) / root + eps) is root * m / (sqrt(v) + eps * root): one pass less.
         root = math.sqrt(1 - beta2**count)
         factor = lr / (1 - beta1**count) * root
-        numbers = np.array((1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor), kind)
-        self._numbers = tuple([numbers[i : i + 1].reshape(()) for i in range(5)])
+        scalars.set(1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor)
+        self._numbers = scalars.each
 
     def move(self, values: Any, g: Any, mean: Any, square: Any, *rest: Any) -> None:
         """Move values by their gradient; the last argument is room for as many.
@@ -131,14 +132,14 @@ class Adam(Optimizer):
         if block is not None:
             count = block.count()
             if count is not None:
-                block.move(grads, self.known_gradients, Step(group, count, block.kind).move)
+                block.move(grads, self.known_gradients, Step(group, count, block.scalars).move)
                 return
         for p, g, state in zip(params, grads, states, strict=True):
             if block is None:
                 state["step"]._a += 1
             largest = (state["max_exp_avg_sq"]._a,) if amsgrad else ()
             mean, square = state["exp_avg"]._a, state["exp_avg_sq"]._a
-            step = Step(group, float(state["step"]._a), p._a.dtype)
+            step = Step(group, float(state["step"]._a), Scalars(5, p._a.dtype))
             step.move(p._a, g, mean, square, *largest, np.empty_like(p._a))
 
 

@@ -21,8 +21,9 @@ _STRETCH = 1 << 14
 """How many values are moved at once: five arrays of this length fit a cache of 512 KiB."""
 _MOVES = 16
 """So often are values moved into one block; who needs more is better off without."""
-_SMALL = 1 << 12
-"""Up to this size, gathering tensors costs less than calling NumPy for each."""
+_SMALL = (1 << 11, 1 << 12, 1 << 14)
+"""Up to this size, gathering tensors costs less than calling NumPy for each: the more state there
+is, the more often it would be called."""
 _ARRAY, _SHAPE, _DTYPE = attrgetter("_a"), attrgetter("_a.shape"), attrgetter("_a.dtype")
 
 Group = dict[str, Any]
@@ -112,6 +113,20 @@ def _is_only_view(a: Any) -> bool:
     return a.base.base is None and _base_holders(a) == _ONLY
 
 
+class Scalars:
+    """Numbers of one dtype as arrays without axes, which NumPy reads faster than Python's."""
+
+    __slots__ = ("_all", "each")
+
+    def __init__(self, count: int, kind: Any) -> None:
+        self._all = np.empty(count, kind)
+        self.each = tuple([self._all[i : i + 1].reshape(()) for i in range(count)])
+
+    def set(self, *numbers: float) -> None:
+        """Set all of them."""
+        self._all[:] = numbers
+
+
 class Block:
     """The state of all tensors of a group, each kind (by its name) in one array.
 
@@ -124,6 +139,7 @@ class Block:
         self.values, self.params, self.states = values, values.params, list(states)
         self.kind = values.kind
         self.sizes = [p._a.size for p in self.params]
+        self.scalars = Scalars(5, self.kind)
         self.kinds: list[Any] = []
         named = (*names, "step") if counted else tuple(names)
         # Of one name, the getter would return the bare item: ask for it twice.
@@ -152,10 +168,9 @@ class Block:
 
     def count(self) -> float | None:
         """Count one step more; return the number if it is the same for all tensors."""
-        steps = self._steps
-        steps += 1
-        first = steps[0]
-        return None if (steps != first).any() else float(first)
+        np.add(self._steps, 1, self._steps)
+        counts: list[float] = self._steps.tolist()
+        return counts[0] if counts.count(counts[0]) == len(counts) else None
 
     def _divide(self) -> None:
         """Note the stretches: over the whole block, and so that each gathers whole tensors."""
@@ -167,8 +182,9 @@ class Block:
         ]
         self._runs: list[tuple[int, int, slice]] = []
         first = start = end = 0
+        small = _SMALL[min(len(self.kinds), 2)]
         for i, size in enumerate(self.sizes):
-            large = size > _SMALL or (i and self.sizes[i - 1] > _SMALL)
+            large = size > small or (i and self.sizes[i - 1] > small)
             if i > first and (large or end - start + size > _STRETCH):
                 self._runs.append((first, i, slice(start, end)))
                 first, start = i, end
