@@ -257,5 +257,6 @@ class Evidence:
         known = self.build.origins_by_id.get(id(tensor))
         if known is not None:
             return known[1]
-        storage = self.view.storage(tensor)
+        # Once steps have run, memory may have been let go of, and be another tensor's now.
+        storage = 0 if self.build.is_complete else self.view.storage(tensor)
         return self.build.origins.get(storage) if storage else None
