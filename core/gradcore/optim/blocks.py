@@ -1,6 +1,6 @@
 """Values and state of a group's tensors in flat blocks, stepped a stretch at a time.
 
-NumPy is called for some 16,000 values at once and finds them in the cache, however many tensors
+NumPy is called for some 32,000 values at once and finds them in the cache, however many tensors
 they belong to. Where nobody else holds the memory of the parameters, it is moved into one block as
 well; otherwise small ones are gathered and put back.
 """
@@ -17,8 +17,8 @@ from gradcore.graph import wrap
 from gradcore.tensor import Tensor
 from gradcore.tensor.storage import new_block
 
-_STRETCH = 1 << 14
-"""How many values are moved at once: five arrays of this length fit a cache of 512 KiB."""
+_STRETCH = 1 << 15
+"""How many values are moved at once: five arrays of this length fit a cache of 1 MiB."""
 _MOVES = 16
 """So often are values moved into one block; who needs more is better off without."""
 _SMALL = (1 << 11, 1 << 12, 1 << 14)
