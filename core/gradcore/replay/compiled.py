@@ -443,7 +443,7 @@ class _Replay:
                 return "its recording gives other gradients than the step itself"
         if any(not _same(t._a, a) for t, a in zip(self._writes, values, strict=True)):
             return "its recording gives other running values than the step itself"
-        if end is not None and not _same_stream(end, _stream()):
+        if end is not None and end != _stream():
             return "its recording draws other random numbers than the step itself"
         return ""
 
@@ -458,16 +458,11 @@ def _has_global_hooks() -> bool:
 
 
 def _stream() -> Any:
-    return default_generator.bits().state, default_generator._spare
+    return default_generator.place()
 
 
 def _wind_back(stream: Any) -> None:
-    default_generator.bits().state, default_generator._spare = stream
-
-
-def _same_stream(first: Any, second: Any) -> bool:
-    one, other = first[0]["state"], second[0]["state"]
-    return bool(one["pos"] == other["pos"] and (one["key"] == other["key"]).all())
+    default_generator.return_to(stream)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -25,11 +25,11 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     """
     world = Captured(function)
     moved = {id(t) for one in world.optimizers for group in one.param_groups for t in _of(group)}
-    values = [_Value(t) for t in world.tensors if id(t) in moved or _was_written(t)]
+    values = [_Value(t) for t in world.tensors if id(t) in moved or was_written(t)]
     gradients = [(t, t._grad) for t in world.tensors]
     sums = [_Value(g) for _, g in gradients if g is not None]
     optimizers = [_State(one) for one in world.optimizers]
-    stream = default_generator.bits().state, default_generator._spare
+    drawn = default_generator.place()
     try:
         yield
     finally:
@@ -41,7 +41,7 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
             value.restore()
         for state in optimizers:
             state.restore()
-        default_generator.bits().state, default_generator._spare = stream
+        default_generator.return_to(drawn)
 
 
 def _of(group: dict[str, Any]) -> list[TensorBase]:
@@ -49,7 +49,7 @@ def _of(group: dict[str, Any]) -> list[TensorBase]:
     return tensors
 
 
-def _was_written(t: TensorBase) -> bool:
+def was_written(t: TensorBase) -> bool:
     """Tell whether a tensor was ever written in place; data never is, and may be large."""
     return t._vc is not None and t._vc.count > 0
 

@@ -107,7 +107,7 @@ class Trainer:
             tracer = self._trace_step(walk, None)
             self.step_number += 1
             return tracer
-        batch = None if fast.draws_batch else self._next_batch()
+        batch = None if fast.draws_batch else fast.next_batch()
         with trial:
             tracer = self._trace_step(walk, batch)
         # The traced step was only to look at: this one counts, in the mode of all others.
@@ -215,6 +215,8 @@ class Trainer:
         )
 
     def _next_batch(self) -> tuple[Any, Any]:
+        if self._fast is not None:
+            return self._fast.next_batch()
         x, y = require_pair(self._batch(), self._program.filename)
         return x, y
 

@@ -12,14 +12,22 @@ from typing import Any
 
 import gradcore
 from gradcore.graph import TensorBase
+from gradcore.random import default_generator
+from gradcore.replay.captured import Captured
 from gradcore.replay.finite import NotFiniteError, expect_finite
-from gradcore.replay.trial import taken_back
+from gradcore.replay.program import RefusalError
+from gradcore.replay.trial import taken_back, was_written
 from paramscope.engine.adapters.base import BackwardListener, Batch, Slice, StepParts
 from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
 
 PATIENCE = 6
 """So many steps a form may run as it is, from its first on, before it is given up."""
+MOMENT = 0.0025
+"""Seconds for which steps run in one go, at most: so long nothing else in the process is served."""
+MOST = 1024
+REST = 64
+"""So many steps are done one by one after several in one go could not be."""
 _PASSING = ("it was recorded", "its recording was checked")
 
 
@@ -84,6 +92,10 @@ class FastSteps:
         self._whole = _Form(_with_batch(parts, inner))
         self._inner = _Form(inner)
         self._form = self._whole
+        self._pace = MOMENT / 16  # seconds that a step takes, as far as is known
+        self._rest = 0
+        self._ahead: list[Batch] = []  # drawn already, for steps that are still to come
+        self._is_independent: bool | None = None
         self.is_settled = False  # whether it is known how steps are to run from now on
 
     @property
@@ -102,6 +114,10 @@ class FastSteps:
     def draws_batch(self) -> bool:
         """Whether the batch is drawn inside of the step."""
         return self._form is self._whole
+
+    def next_batch(self) -> Batch:
+        """Return the batch of the next step, which may have been drawn already."""
+        return self._ahead.pop(0) if self._ahead else self._draw()
 
     def step(self, number: int, batch: Batch | None = None) -> float:
         """Run step ``number``, on ``batch`` if the step does not draw its own; return its loss."""
@@ -130,20 +146,67 @@ class FastSteps:
 
     def _run(self, slice_: Slice, batch: Batch | None) -> None:
         losses, clock, until = slice_.losses, slice_.clock, slice_.until
+        left = slice_.count
         try:
-            for _ in range(slice_.count):
-                losses.append(_as_number(self._once(batch)))
+            while left > 0:
+                many = self._many(slice_, left) if left > 1 and self.mode == "native" else []
+                losses += many or [_as_number(self._once(batch))]
+                left -= len(many) or 1
                 if clock() >= until:
                     return
         except NotFiniteError as error:
             number = slice_.done + len(losses) + 1
             raise NonFiniteLossError(error.value, number) from None
 
+    def _many(self, slice_: Slice, left: int) -> list[float]:
+        """Run steps that take a moment together, in one call; return no loss if none could be."""
+        self._rest -= 1
+        if self._rest > 0 or (self._form is self._inner and not self._may_draw_ahead()):
+            return []
+        begun = slice_.clock()
+        time = min(MOMENT, slice_.until - begun)
+        count = min(left, MOST, max(1, int(time / self._pace)))
+        batches: Any = [()] * count if self._form is self._whole else self._ahead
+        while len(batches) < count:
+            batches.append(self._draw())
+        losses: list[float] = self._form.compiled.run(batches[:count]).tolist()
+        del batches[: len(losses)]
+        if losses:
+            self._pace = (slice_.clock() - begun) / len(losses) or self._pace
+        else:
+            self._rest = REST
+        return losses
+
     def _once(self, batch: Batch | None) -> Any:
         if self._form is self._whole and batch is None:
             return self._whole.compiled()
-        x, y = require_pair(self._batch(), self._filename) if batch is None else batch
-        return self._inner.compiled(x, y)
+        x, y = self.next_batch() if batch is None else batch
+        if self._is_independent is not None or self.mode != "native":
+            return self._inner.compiled(x, y)
+        before = default_generator.place()
+        loss = self._inner.compiled(x, y)
+        self._is_independent = before == default_generator.place() and self._is_batch_apart()
+        return loss
+
+    def _draw(self) -> Batch:
+        x, y = require_pair(self._batch(), self._filename)
+        return x, y
+
+    def _may_draw_ahead(self) -> bool:
+        """Tell whether batches of later steps are the same if they are drawn now.
+
+        They are if the step draws no random numbers, which the first native one shows, and if
+        ``batch()`` can be watched and reaches nothing that a step writes.
+        """
+        return bool(self._is_independent)
+
+    def _is_batch_apart(self) -> bool:
+        try:
+            given, own = Captured(self._batch), Captured(self._inner.function)
+        except RefusalError:
+            return False
+        written = {id(t) for t in own.tensors if was_written(t)}
+        return not written & {id(t) for t in given.tensors}
 
     def _settle(self) -> None:
         """Choose the form of the next steps, and see whether the choice stands."""
