@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -263,9 +264,12 @@ deg2rad = unary(
 
 
 def _sigmoid(x: Array) -> Any:
-    # exp of a negative number only: no overflow on either side.
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    # As torch: where exp overflows, 1 / inf is the 0 that is meant.
+    e = np.exp(-x)
+    if type(e) is not np.ndarray:
+        return 1 / (1 + e)
+    np.add(e, 1, out=e)
+    return np.divide(1, e, out=e)
 
 
 sigmoid = unary(
@@ -289,9 +293,29 @@ def _where_positive(g: Any, y: Any) -> Any:
     return mask.view(g.dtype)
 
 
+@lru_cache(32)
+def _zeros(size: int, kind: Any) -> Any:
+    """Return a row of zeros whose length divides ``size``; None where none does."""
+    for width in range(4096, 255, -1):
+        if size % width == 0:
+            return np.zeros(width, kind)
+    return None
+
+
+def _relu(x: Array) -> Any:
+    if type(x) is np.ndarray and x.size >= 1 << 14 and x.flags.c_contiguous:
+        # With a number, NumPy takes three times as long as with a row.
+        row = _zeros(x.size, x.dtype)
+        if row is not None:
+            out = np.empty_like(x)
+            np.maximum(x.reshape(-1, row.size), row, out=out.reshape(-1, row.size))
+            return out
+    return np.maximum(x, 0)
+
+
 relu = unary(
     "relu",
-    lambda x: np.maximum(x, 0),
+    _relu,
     lambda g, y: _where_positive(g, y),
     "Return the input where it is positive, else 0.",
     floats=False,

@@ -16,7 +16,6 @@ from gradcore.differentiate import grad
 from gradcore.dtypes import Array
 from gradcore.graph import TensorBase
 from gradcore.modes import enable_grad
-from gradcore.ops.elementwise import sigmoid
 from gradcore.ops.linear import linear
 from gradcore.ops.registry import FUNCTIONS, T, operation
 
@@ -264,6 +263,12 @@ def lstm_sequence(
 # --- GRU
 
 
+def _sigmoid_slope(y: Array, out: Array) -> Array:
+    """Return the slope of a sigmoid whose value is ``y``."""
+    np.multiply(y, y, out=out)
+    return np.subtract(y, out, out=out)
+
+
 def _gru_gradient(
     g: Any,
     needs: Any,
@@ -283,19 +288,29 @@ def _gru_gradient(
     into_h = _zeros_or(g[1], hidden)
     before = _previous(y, hidden, reverse)
     into, into_turned = np.empty_like(gates), np.empty_like(gates)
+    part, slope, back = np.empty_like(hidden), np.empty_like(hidden), np.empty_like(hidden)
     for time in reversed(_order(len(gates), reverse)):
         if g[0] is not None:
             into_h += g[0][time]
+        now, turned = into[time], into_turned[time]
         reset = active[time][:, :size]
         update = active[time][:, size : 2 * size]
         new = active[time][:, 2 * size :]
-        into_new = into_h * (1 - update) * (1 - new * new)
-        into_reset = into_new * from_hidden[time] * reset * (1 - reset)
-        into_update = into_h * (before[time] - new) * update * (1 - update)
-        into[time] = np.concatenate([into_reset, into_update, into_new], axis=1)
-        into_turned[time] = into[time]
-        into_turned[time][:, 2 * size :] *= reset
-        into_h = into_h * update + into_turned[time] @ weight
+        np.subtract(before[time], new, out=part)
+        part *= into_h
+        np.multiply(part, _sigmoid_slope(update, slope), out=now[:, size : 2 * size])
+        np.subtract(1, update, out=part)
+        part *= into_h
+        np.multiply(new, new, out=slope)
+        np.subtract(1, slope, out=slope)
+        part *= slope
+        now[:, 2 * size :] = part
+        np.multiply(part, reset, out=turned[:, 2 * size :])
+        part *= from_hidden[time]
+        np.multiply(part, _sigmoid_slope(reset, slope), out=now[:, :size])
+        turned[:, : 2 * size] = now[:, : 2 * size]
+        into_h *= update
+        into_h += np.matmul(turned, weight, out=back)
     into_weight, into_bias = _weight_gradients(into_turned, before, needs[2:])
     return [into, into_h, into_weight, into_bias]
 
@@ -320,21 +335,32 @@ def gru_sequence(
     """Run a GRU along a sequence; the gates stand as in PyTorch: reset, update, new."""
     size = hidden.shape[-1]
     outputs = np.empty((*gates.shape[:2], size), gates.dtype)
-    active = gates.copy()
     from_hidden = np.empty_like(outputs)
-    turned = np.ascontiguousarray(weight.T)
+    # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2.
+    scale = np.repeat(np.array((0.5, 0.5, 1), gates.dtype), size)
+    active = gates * scale
+    if bias is not None:
+        active[..., : 2 * size] += bias[: 2 * size] * scale[: 2 * size]
+    turned = np.multiply(weight.T, scale, order="C")
+    room, part = np.empty_like(active[0]), np.empty_like(hidden)
     h = hidden
     for time in _order(len(gates), reverse):
-        total = h @ turned
-        if bias is not None:
-            total += bias
-        now = active[time]
-        now[:, : 2 * size] += total[:, : 2 * size]
-        now[:, : 2 * size] = sigmoid(now[:, : 2 * size])
-        from_hidden[time] = total[:, 2 * size :]
-        now[:, 2 * size :] += now[:, :size] * from_hidden[time]
-        np.tanh(now[:, 2 * size :], out=now[:, 2 * size :])
-        update = now[:, size : 2 * size]
-        outputs[time] = (1 - update) * now[:, 2 * size :] + update * h
-        h = outputs[time]
+        total = np.matmul(h, turned, out=room)
+        now, own = active[time], from_hidden[time]
+        both, new = now[:, : 2 * size], now[:, 2 * size :]
+        both += total[:, : 2 * size]
+        np.tanh(both, out=both)
+        both *= 0.5
+        both += 0.5
+        if bias is None:
+            np.copyto(own, total[:, 2 * size :])
+        else:
+            np.add(total[:, 2 * size :], bias[2 * size :], out=own)
+        new += np.multiply(now[:, :size], own, out=part)
+        np.tanh(new, out=new)
+        # (1 - update) * new + update * h
+        last, h = h, outputs[time]
+        np.subtract(last, new, out=h)
+        h *= now[:, size : 2 * size]
+        h += new
     return outputs, h.copy(), active, from_hidden
