@@ -6,7 +6,7 @@ The operations come from the tables of ``gradcore.ops``; what stands here by nam
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gradcore import autograd, dtypes, linalg, nn, optim
+from gradcore import autograd, dtypes, linalg, nn, optim, rarer
 from gradcore.creation import (
     arange,
     as_tensor,
@@ -137,6 +137,7 @@ from gradcore.various import (
 __version__ = "0.1.0"
 
 globals().update({name: call for name, call in FUNCTIONS.items() if name not in globals()})
+globals().update(rarer.NAMES)
 globals().update(TYPED, **dtypes.ALIASES, bool=dtypes.bool_)
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ else:
         """Load what few scripts ask for; say of other names whether PyTorch has them."""
         if name in _LATER:
             return _loaded(name)
+        if name in _ALSO_LAYERS.split():
+            return getattr(nn.functional, name)
         if name in _ABSENT:
             raise AttributeError(
                 f"gradcore has no `torch.{name}`\n  {_ABSENT[name]}", name=name, obj=None
@@ -156,12 +159,14 @@ else:
 
 
 _LATER = {
+    "accelerator": "",
     "amp": "",
     "backends": "",
     "cuda": "",
     "distributions": "",
     "fft": "",
     "func": "",
+    "jit": "",
     "load": "serialization",
     "save": "serialization",
     "serialization": "",
@@ -173,6 +178,16 @@ _LATER = {
 """Parts that are imported when they are first asked for; for a name in a part, which part."""
 
 
+_ALSO_LAYERS = """
+    adaptive_avg_pool1d adaptive_max_pool1d affine_grid alpha_dropout avg_pool1d batch_norm
+    bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_transpose1d conv_transpose2d
+    conv_transpose3d dropout feature_alpha_dropout group_norm instance_norm layer_norm
+    max_pool1d max_pool2d max_pool3d native_channel_shuffle pixel_shuffle pixel_unshuffle
+    rms_norm rrelu
+"""
+"""Functions of `torch.nn.functional` that PyTorch also has as `torch.<name>`."""
+
+
 def _loaded(name: str) -> Any:
     part = importlib.import_module(f"gradcore.{_LATER[name] or name}")
     return getattr(part, name) if _LATER[name] else part
@@ -180,7 +195,6 @@ def _loaded(name: str) -> Any:
 
 _ABSENT = {
     "bfloat16": "NumPy has no such dtype. Use torch.float32 or torch.float16.",
-    "jit": "There is nothing to compile. Call the model as it is.",
     "distributed": "gradcore computes in one process. Run this file on PyTorch.",
     "sparse": "Tensors are dense here. Use to_dense() where it was made.",
 }

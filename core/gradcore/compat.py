@@ -15,6 +15,7 @@ from typing import Any
 
 PARTS = {
     "torch": "gradcore",
+    "torch.accelerator": "gradcore.accelerator",
     "torch.amp": "gradcore.amp",
     "torch.autograd": "gradcore.autograd",
     "torch.autograd.functional": "gradcore.autograd.functional",
@@ -59,6 +60,7 @@ PARTS = {
     "torch.distributions.weibull": "gradcore.distributions",
     "torch.fft": "gradcore.fft",
     "torch.func": "gradcore.func",
+    "torch.jit": "gradcore.jit",
     "torch.linalg": "gradcore.linalg",
     "torch.nn": "gradcore.nn",
     "torch.nn.functional": "gradcore.nn.functional",
@@ -101,6 +103,7 @@ PARTS = {
     "torch.special": "gradcore.special",
     "torch.types": "gradcore.types",
     "torch.utils": "gradcore.utils",
+    "torch.utils.checkpoint": "gradcore.utils.checkpoint",
     "torch.utils.data": "gradcore.utils.data",
     "torch.utils.data.dataset": "gradcore.utils.data",
     "torch.utils.data.dataloader": "gradcore.utils.data",
@@ -112,7 +115,6 @@ _CURES = {
     "bfloat16": "Use torch.float32: gradcore computes with NumPy, which has no bfloat16.",
     "distributed": "Leave it out: gradcore trains in one process.",
     "hub": "Load the model's own code and its weights yourself.",
-    "jit": "Leave it out: the model runs as it is.",
     "multiprocessing": "Leave it out: gradcore trains in one process.",
     "onnx": "Run the script with PyTorch to export it.",
     "sparse": "Use dense tensors.",

@@ -11,6 +11,7 @@ from gradcore import dtypes, graph, random
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, wrap
+from gradcore.ops.numbers import ragged_lists
 from gradcore.random import shape_of
 from gradcore.tensor import Tensor
 
@@ -98,7 +99,7 @@ def array_from(data: Any, kind: Any = None) -> Array:
         made = np.array(_plain(data), dtype=None)
     except ValueError:
         raise ValueRangeError(
-            "expected sequence of equal lengths: the nested lists have different lengths",
+            ragged_lists(data) or "expected sequence of equal lengths",
             "",
             "Pad them to one length.",
         ) from None
@@ -190,6 +191,7 @@ def full(size: Any, fill_value: Any, **options: Any) -> Any:
 
 def eye(n: int, m: int | None = None, **options: Any) -> Any:
     """Return the identity matrix."""
+    shape_of((n, n if m is None else m))
     return _made("eye", np.eye(n, m, dtype=_kind(options)), options)
 
 
@@ -255,11 +257,6 @@ def logspace(start: float, end: float, steps: int, base: float = 10.0, **options
     """Return powers of ``base`` with evenly spaced exponents."""
     values = np.power(float(base), np.linspace(start, end, steps))
     return _made("logspace", values.astype(_kind(options)), options)
-
-
-def complex_(real: Any, imag: Any) -> Any:
-    """Return a complex tensor from its parts."""
-    return real + imag * 1j
 
 
 # --- random
@@ -345,6 +342,8 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None) -> Any:
 
 
 def _bernoulli(shape: Any, chance: Any, kind: Any, generator: Any) -> Array:
+    if not ((np.asarray(chance) >= 0) & (np.asarray(chance) <= 1)).all():
+        raise ShapeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
     draws = random.uniform_array(shape, np.float64 if np.ndim(chance) == 0 else kind, generator)
     hits: Array = (draws < chance).astype(kind)
     return hits
@@ -367,13 +366,11 @@ def _multinomial(weights: Array, num_samples: int, replacement: bool, generator:
     if weights.ndim not in (1, 2):
         raise ShapeError("prob_dist must be 1 or 2 dim", f"It has shape {weights.shape}.")
     if not (weights >= 0).all() or not np.isfinite(weights).all():
-        raise ValueRangeError(
+        raise ShapeError(
             "probability tensor contains either `inf`, `nan` or element < 0", "In `multinomial`."
         )
     if not replacement and num_samples > weights.shape[-1]:
-        raise ValueRangeError(
-            "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
-        )
+        raise ShapeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     rows = weights.reshape(-1, weights.shape[-1])
     if not replacement or num_samples == 1:
         # As torch: the largest of weight / exponential noise.

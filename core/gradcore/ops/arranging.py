@@ -11,6 +11,7 @@ from gradcore.graph import TensorBase, written
 from gradcore.ops.elementwise import is_complex
 from gradcore.ops.indexing import flip, index_of
 from gradcore.ops.joining import stack
+from gradcore.ops.numbers import broadcast_failed
 from gradcore.ops.parts import select
 from gradcore.ops.registry import CALLS, METHODS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape, transpose
@@ -29,7 +30,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     """Return views of all tensors in their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
-    shape = np.broadcast_shapes(*[tuple(item.shape) for item in tensors])
+    try:
+        shape = np.broadcast_shapes(*[tuple(item.shape) for item in tensors])
+    except ValueError as error:
+        arrays = [item._a for item in tensors]
+        raise broadcast_failed("broadcast_tensors", arrays, error) from None
     return tuple(expand(item, shape) for item in tensors)
 
 

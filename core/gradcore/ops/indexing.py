@@ -36,7 +36,7 @@ def pick(input: Array, index: Any) -> Any:
     try:
         out = input[index]
     except IndexError as error:
-        raise index_error(input, error) from None
+        raise index_error(input, error, index) from None
     # A full index makes NumPy return a bare value, which would no longer share memory.
     return out if isinstance(out, np.ndarray) else input[(*_tuple(index), Ellipsis)]
 
@@ -45,11 +45,33 @@ def _tuple(index: Any) -> tuple[Any, ...]:
     return index if isinstance(index, tuple) else (index,)
 
 
-def index_error(input: Array, error: Exception) -> IndexOutOfRangeError:
+def _mask_error(input: Array, index: Any) -> str:
+    """Say which mask has another shape than the part of the tensor it stands for."""
+    place = 0
+    for i, part in enumerate(_tuple(index)):
+        if isinstance(part, np.ndarray) and part.dtype.kind == "b":
+            if part.shape != input.shape[place : place + part.ndim]:
+                return (
+                    f"The shape of the mask {list(part.shape)} at index {i} does not match the "
+                    f"shape of the indexed tensor {list(input.shape)} at index {place}"
+                )
+            place += part.ndim
+        elif part is Ellipsis:
+            return ""
+        elif part is not None:
+            place += 1
+    return ""
+
+
+def index_error(input: Array, error: Exception, index: Any = ()) -> IndexOutOfRangeError:
     """Return torch's error for NumPy's."""
     text = str(error)
     if "too many indices" in text:
         text = f"too many indices for tensor of dimension {input.ndim}"
+    elif "out of bounds for axis" in text:
+        text = text.replace("for axis", "for dimension")
+    elif "boolean index did not match" in text:
+        text = _mask_error(input, index) or text
     return IndexOutOfRangeError(
         text,
         f"The tensor has shape {tuple(input.shape)}.",
@@ -85,7 +107,7 @@ def index_of(input: Array, index: Any) -> Any:
     try:
         return input[index]
     except IndexError as error:
-        raise index_error(input, error) from None
+        raise index_error(input, error, index) from None
 
 
 @operation(
@@ -149,7 +171,7 @@ def index_put_op(input: Array, values: Any, index: Any, accumulate: bool = False
         try:
             out[index] = values
         except IndexError as error:
-            raise index_error(input, error) from None
+            raise index_error(input, error, index) from None
         except ValueError:
             raise ShapeError(
                 f"shape mismatch: value tensor of shape {list(np.shape(values))} cannot be "

@@ -48,11 +48,26 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Any:
         return np.concatenate(full, axis=where)
     except ValueError:
         raise ShapeError(
-            f"Sizes of tensors must match except in dimension {where}.",
+            _cat_mismatch(full, where),
             f"In `cat` of shapes {', '.join(str(item.shape) for item in full)}.",
             "Make the other dimensions equal, or join along another.",
             shapes=tuple(item.shape for item in full),
         ) from None
+
+
+def _cat_mismatch(members: Any, where: int) -> str:
+    """Say which of the tensors does not go with the first, as torch."""
+    first = members[0]
+    for i, item in enumerate(members):
+        if item.ndim != first.ndim:
+            return f"Tensors must have same number of dimensions: got {first.ndim} and {item.ndim}"
+        for dim, (expected, got) in enumerate(zip(first.shape, item.shape, strict=True)):
+            if dim != where and expected != got:
+                return (
+                    f"Sizes of tensors must match except in dimension {where}. Expected size "
+                    f"{expected} but got size {got} for tensor number {i} in the list."
+                )
+    return f"Sizes of tensors must match except in dimension {where}."
 
 
 cat = operation(

@@ -1,5 +1,6 @@
 """Matrix products."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,17 @@ def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
         a = x.shape if x.ndim == 2 else (1, *x.shape)
         b = y.shape if y.ndim == 2 else (*y.shape, 1)
         what = f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+    elif y.ndim == 2:
+        rows = math.prod(x.shape[:-1])
+        what = (
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{x.shape[-1]} and "
+            f"{y.shape[0]}x{y.shape[1]})"
+        )
+    elif x.ndim == 3 and y.ndim == 3:
+        what = (
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"{[x.shape[0], x.shape[2]]} but got: {list(y.shape[:2])}."
+        )
     else:
         what = f"matmul: shapes {list(x.shape)} and {list(y.shape)} cannot be multiplied"
     inner = y.shape[-2] if y.ndim > 1 else y.shape[0]

@@ -1,5 +1,6 @@
 """How dtypes meet in an operation: tensors with numbers, tensors with each other."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,8 +94,7 @@ def _c_name(x: Array) -> str:
 def broadcast_failed(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     """Return the error to raise where NumPy refused the shapes of an element-wise operation."""
     shapes = [item.shape for item in arrays if isinstance(item, ndarray)]
-    if len(shapes) >= 2:
-        a, b = shapes[0], shapes[1]
+    for a, b in itertools.combinations(shapes, 2):
         for dim in range(1, min(len(a), len(b)) + 1):
             if a[-dim] != b[-dim] and 1 not in (a[-dim], b[-dim]):
                 place = max(len(a), len(b)) - dim
@@ -135,8 +135,23 @@ def dtype_refused(name: str, arrays: Sequence[Any], error: Exception) -> Excepti
         return error
     kind = dtypes.common(given[0], given[-1])
     return UnsupportedDtypeError(
-        f'"{name}_cpu" not implemented for \'{_LONG_NAMES.get(str(kind), str(kind))}\'',
+        f"\"{name}_cpu\" not implemented for '{_LONG_NAMES.get(str(kind), str(kind))}'",
         f"The inputs have {', '.join(str(dtypes.of(item)) for item in given)}.",
         "Convert them first.",
         dtypes=tuple(dtypes.of(item) for item in given),
     )
+
+
+def ragged_lists(data: Any, depth: int = 0) -> str:
+    """Say, as torch, which of nested lists has another length than the first."""
+    if not isinstance(data, (list, tuple)) or not data:
+        return ""
+    if isinstance(data[0], (list, tuple)):
+        wanted = len(data[0])
+        for item in data:
+            if not isinstance(item, (list, tuple)):
+                return f"expected sequence of length {wanted} at dim {depth + 1}"
+            if len(item) != wanted:
+                return f"expected sequence of length {wanted} at dim {depth + 1} (got {len(item)})"
+        return next((found for item in data if (found := ragged_lists(item, depth + 1))), "")
+    return ""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
-from gradcore.errors import IndexOutOfRangeError, ValueRangeError
+from gradcore.errors import ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, ask, wrap
 from gradcore.ops.indexing import gather_of, pick, put_along
 from gradcore.ops.reduction import return_type
@@ -78,7 +78,7 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
         return input.copy(), np.zeros((), np.int64)
     where = axis(dim, input.ndim)
     if not 0 <= k <= input.shape[where]:
-        raise IndexOutOfRangeError(
+        raise ShapeError(
             "selected index k out of range",
             f"k is {k}, the dimension has size {input.shape[where]}.",
             "Choose k between 0 and the size.",

@@ -128,6 +128,14 @@ def split(
     where = axis(dim, len(tensor.shape))
     size = tensor.shape[where]
     if isinstance(wanted, int):
+        if wanted < 0:
+            raise ShapeError(
+                f"split expects split_size be non-negative, but got split_size={wanted}"
+            )
+        if wanted == 0 and size:
+            raise ShapeError(
+                f"split_size can only be 0 if dimension size is 0, but got dimension size of {size}"
+            )
         return _cut(tensor, where, [*range(0, max(size, 1), max(wanted, 1)), size])
     if sum(wanted) != size:
         raise ShapeError(
@@ -148,6 +156,8 @@ composite("split_with_sizes", methods=True, samples=[(T(5, 2), [1, 4])])(split)
 @composite("chunk", methods=True, samples=[(T(5, 2), 2), (T(2, 6), 3, 1)])
 def chunk(input: Any, chunks: int, dim: int = 0) -> Any:
     """Return at most ``chunks`` views of equal size; the last may be smaller."""
+    if chunks <= 0:
+        raise ShapeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     size = input.shape[axis(dim, len(input.shape))]
     return split(input, max(math.ceil(size / chunks), 1), dim)
 

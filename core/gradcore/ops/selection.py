@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, IndexOutOfRangeError
+from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
 from gradcore.graph import TensorBase, wrap
 from gradcore.ops.indexing import (
     gather_of,
@@ -20,7 +20,7 @@ from gradcore.ops.indexing import (
     scatter_of,
 )
 from gradcore.ops.inplace import make_inplace
-from gradcore.ops.numbers import promoted
+from gradcore.ops.numbers import broadcast_failed, promoted
 from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape
 
@@ -196,7 +196,16 @@ def _overwriting(name: str) -> None:
 )
 def masked_select(input: Any, mask: Any) -> Any:
     """Return the values where the mask is true, in one dimension."""
-    shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    if mask._a.dtype.kind != "b":
+        raise DtypeError(
+            "masked_select: expected BoolTensor for mask",
+            f"It has dtype {mask.dtype}.",
+            "Convert it with .bool(), or compare it with something.",
+        )
+    try:
+        shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    except ValueError as error:
+        raise broadcast_failed("masked_select", (input._a, mask._a), error) from None
     key = np.broadcast_to(mask._a, shape)
     return index_of(expand(input, shape), key)
 
@@ -208,7 +217,9 @@ def masked_select(input: Any, mask: Any) -> Any:
 )
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
     """Return a copy with the values of ``source`` written, in order, where the mask is true."""
-    key = np.broadcast_to(mask._a, input._a.shape)
+    shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    input = expand(input, shape)
+    key = np.broadcast_to(mask._a, shape)
     count = int(key.sum())
     return index_put_op(input, pick(reshape(source, (-1,)), slice(0, count)), key, False)
 
@@ -277,7 +288,7 @@ def _clamp_kinds(input: Any, min: Any, max: Any) -> Any:
 def clamp(input: Array, min: Any = None, max: Any = None) -> Any:
     """Return values moved to the nearest that lies between ``min`` and ``max``."""
     if min is None and max is None:
-        raise ArgumentError(
+        raise ShapeError(
             "torch.clamp: At least one of 'min' or 'max' must not be None", "", "Give a limit."
         )
     out = input

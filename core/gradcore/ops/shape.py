@@ -61,6 +61,8 @@ def _view(input: Array, shape: Any) -> Array:
     try:
         out = input.reshape(shape)
     except ValueError:
+        if sum(n == -1 for n in shape) > 1:
+            raise ShapeError("only one dimension can be inferred") from None
         raise ShapeError(
             f"shape '{list(shape)}' is invalid for input of size {input.size}",
             f"The input has shape {input.shape}.",
@@ -177,6 +179,24 @@ def t(input: Array) -> Array:
     return input.T
 
 
+def expand_error(have: Sequence[int], target: Sequence[int]) -> str:
+    """Say, as torch, which dimension cannot be repeated to the target's size."""
+    if len(target) < len(have):
+        return (
+            f"expand: the number of sizes provided ({len(target)}) must be greater or equal to "
+            f"the number of dimensions in the tensor ({len(have)})"
+        )
+    extra = len(target) - len(have)
+    for dim in range(len(target) - 1, extra - 1, -1):
+        if have[dim - extra] not in (1, target[dim]):
+            return (
+                f"The expanded size of the tensor ({target[dim]}) must match the existing size "
+                f"({have[dim - extra]}) at non-singleton dimension {dim}.  Target sizes: "
+                f"{list(target)}.  Tensor sizes: {list(have)}"
+            )
+    return f"The tensor of sizes {list(have)} cannot be expanded to {list(target)}."
+
+
 def _expand(input: Array, size: Sequence[int]) -> Array:
     extra = len(size) - input.ndim
     target = tuple(
@@ -189,8 +209,7 @@ def _expand(input: Array, size: Sequence[int]) -> Array:
         return np.broadcast_to(input, target)
     except ValueError:
         raise ShapeError(
-            f"The expanded size of the tensor {tuple(size)} must match the existing size "
-            f"{input.shape} at every non-singleton dimension.",
+            expand_error(input.shape, target),
             "In `expand`.",
             "Only dimensions of size 1 can be expanded; use repeat() to copy others.",
             shapes=(input.shape, tuple(size)),

@@ -16,6 +16,7 @@ from gradcore.graph import (
     wrap,
 )
 from gradcore.ops.entry import Operation, Plan
+from gradcore.ops.numbers import broadcast_failed
 
 
 def current_node(t: TensorBase) -> Node | None:
@@ -160,7 +161,12 @@ def apply(op: Operation, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any
         arrays = [x._a if isinstance(x, TensorBase) else x for x in inputs]
     if op.adapt is not None:
         arrays = op.adapt(*arrays)
-    result = op.kernel(*arrays, *attrs)
+    try:
+        result = op.kernel(*arrays, *attrs)
+    except ValueError as error:
+        if "could not be broadcast" not in str(error):
+            raise
+        raise broadcast_failed(op.name, arrays, error) from None
     if op.many:
         outputs = tuple([wrap(item) for item in result])
     else:

@@ -13,6 +13,7 @@ from gradcore.errors import (
 from gradcore.graph import (
     TensorBase,
 )
+from gradcore.ops.shape import expand_error
 
 
 def as_value(value: Any) -> Any:
@@ -32,9 +33,8 @@ def check_broadcast(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
     )
     if not fits:
         raise ShapeError(
-            f"The expanded size of the tensor {list(wanted)} must match the existing size "
-            f"{list(given)}: the values cannot be broadcast to where they are to be written.",
-            "",
+            expand_error(given_cut, wanted),
+            "The values cannot be broadcast to where they are to be written.",
             "Give values of that shape, or one value.",
             shapes=(given, wanted),
         )

@@ -1,5 +1,5 @@
 """Helpers around training: `torch.utils`."""
 
-from gradcore.utils import data
+from gradcore.utils import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -123,3 +123,34 @@ def test_nan_of_either_side_is_kept(name):
     t, nan = torch.tensor([2.0]), torch.tensor([float("nan")])
     assert getattr(t, name)(nan).isnan().all()
     assert getattr(nan, name)(t).isnan().all()
+
+
+PYTORCH_SAYS = {
+    "x[5]": "index 5 is out of bounds for dimension 0 with size 2",
+    "x[mask]": r"The shape of the mask \[3\] at index 0 does not match the shape of the indexed "
+    r"tensor \[2, 3\] at index 0",
+    "t.cat([x, t.ones(2)])": "Tensors must have same number of dimensions: got 2 and 1",
+    "t.cat([x, t.ones(1, 2)])": "Expected size 3 but got size 2 for tensor number 1 in the list",
+    "t.ones(4, 2, 3) @ x": r"mat1 and mat2 shapes cannot be multiplied \(8x3 and 2x3\)",
+    "x.reshape(-1, -1)": "only one dimension can be inferred",
+    "x.expand(3, 3)": r"The expanded size of the tensor \(3\) must match the existing size \(2\) "
+    r"at non-singleton dimension 0.  Target sizes: \[3, 3\].  Tensor sizes: \[2, 3\]",
+    "x.copy_(t.ones(4))": r"must match the existing size \(4\) at non-singleton dimension 1",
+    "t.nn.functional.mse_loss(x, t.ones(4))": r"The size of tensor a \(3\) must match the size",
+    "x.topk(9)": "selected index k out of range",
+    "x.chunk(0)": "chunk expects `chunks` to be greater than 0, got: 0",
+    "x.split(0)": "split_size can only be 0 if dimension size is 0",
+    "x.masked_select(t.tensor([1, 0, 1]))": "expected BoolTensor for mask",
+    "t.tensor([[1, 2], [3]])": r"expected sequence of length 2 at dim 1 \(got 1\)",
+    "t.multinomial(t.tensor([-1.0, 2.0]), 1)": "either `inf`, `nan` or element < 0",
+    "t.bernoulli(t.tensor([2.0]))": "Expected p_in >= 0 && p_in <= 1 to be true",
+    "t.where(mask, x, t.ones(4))": "must match the size of tensor b",
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using a target size")
+@pytest.mark.parametrize("program", PYTORCH_SAYS)
+def test_a_refusal_begins_with_the_words_of_torch(program):
+    names = {"t": torch, "x": torch.ones(2, 3), "mask": torch.tensor([True, False, True])}
+    with pytest.raises((RuntimeError, IndexError, ValueError), match=PYTORCH_SAYS[program]):
+        eval(program, names)

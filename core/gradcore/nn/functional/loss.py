@@ -55,6 +55,7 @@ def mse_loss(
     """Return the squared difference."""
     if target._a.shape != input._a.shape:
         _warn_of_broadcast(input, target)
+        input, target = FUNCTIONS["broadcast_tensors"](input, target)
     reduction = _settled(size_average, reduce, reduction)
     if weight is None:
         result: Tensor = ops.mse_loss(input, target, reduction)
