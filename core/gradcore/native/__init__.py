@@ -4,7 +4,7 @@ Nothing here is imported by ``import gradcore``; ``replay`` loads it when a step
 file and ``upgrade`` do without numba; all others are loaded by ``load()``.
 """
 
-from gradcore.native.loading import is_loaded, load, start
+from gradcore.native.loading import is_loaded, is_wanted, load, start
 from gradcore.native.upgrade import Upgrade
 
-__all__ = ["Upgrade", "is_loaded", "load", "start"]
+__all__ = ["Upgrade", "is_loaded", "is_wanted", "load", "start"]

@@ -1,6 +1,8 @@
 """Loads numba and what is built on it, once, quietly, in whichever thread asks first."""
 
 import importlib
+import importlib.util
+import os
 import threading
 from types import ModuleType
 
@@ -9,6 +11,16 @@ OLDEST = (0, 60)
 _lock = threading.Lock()
 _STEP: list[ModuleType] = []
 _REASON: list[str] = []
+
+
+def is_wanted() -> bool:
+    """Tell whether steps are to become native by themselves: numba is there and not kept out."""
+    if os.environ.get("GRADCORE_NATIVE", "1") == "0":
+        return False
+    try:
+        return importlib.util.find_spec("numba") is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def load() -> str:

@@ -7,8 +7,6 @@ calls replayed. Each replay is preceded by guards; whatever they do not recognis
 
 import functools
 import importlib
-import importlib.util
-import os
 from collections.abc import Callable, Sequence
 from itertools import repeat, takewhile
 from operator import attrgetter, is_
@@ -237,14 +235,12 @@ class Compiled:
 
     def _upgrade(self, program: Program) -> Any:
         """Return what brings a recorded step to native mode, where that is wanted."""
-        if self._wanted == "auto":
-            switched = os.environ.get("GRADCORE_NATIVE", "1") != "0"
-            if not switched or importlib.util.find_spec("numba") is None:
-                return None
-        elif self._wanted != "native":
+        if self._wanted not in ("auto", "native"):
             return None
         # Loaded here, so that importing gradcore does not.
         native = importlib.import_module("gradcore.native")
+        if self._wanted == "auto" and not native.is_wanted():
+            return None
         upgrade = native.Upgrade(program, self._wanted == "native")
         upgrade.measure(self._is_measured)
         return upgrade
