@@ -15,8 +15,10 @@ from paramscope.rules.scope import (
     values_in,
 )
 
-BAD = document(forward="h = x + torch.relu(self.inner(x) - 1000.0)")
-GOOD = BAD.replace(" - 1000.0", "")
+BAD = document(
+    "nn.init.constant_(self.inner.bias, -1000.0)", "h = x + torch.relu(self.inner(x))"
+)
+GOOD = BAD.replace("-1000.0", "0.0")
 TRAPS = (document("self.cell = nn.RNNCell(4, 4)", "h = self.cell(self.inner(x))"),)
 
 

@@ -29,11 +29,11 @@ def step_it_too(finding: Finding, source: str) -> Mends:
             path = model
         label = f"Give {finding.where} to the optimizer"
         for added in (path, f"*{path}.parameters()"):
-            yield label, place.edited(*_with_group(place, given, added))
+            yield label, place.edited(*with_group(place, given, added))
     yield from step_everything(finding, source)
 
 
-def _with_group(place: Place, given: ast.expr, added: str) -> list[Edit]:
+def with_group(place: Place, given: ast.expr, added: str) -> list[Edit]:
     """Add to what an optimizer is given: a group to groups, a tensor to tensors."""
     elements = given.elts if isinstance(given, ast.List) else []
     if not elements:
