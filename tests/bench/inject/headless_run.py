@@ -21,7 +21,7 @@ def main(name: str, seconds: float) -> None:
     os.nice(NICENESS)
     adapter = open_adapter("gradcore")
     adapter.activate()
-    session = Session(adapter, time.monotonic, observed=False)
+    session = Session(adapter, time.monotonic, observed=False, mode="auto")
     found = example(name)
     if not session.load(found.source, found.filename):
         sys.exit(f"{name} does not load: {session.failure}")
