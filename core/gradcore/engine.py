@@ -177,7 +177,11 @@ class Pass:
                 self._pass_carefully(node, g, capture)
                 continue
             if plan.calls is None:
-                self._pass_jointly(node, g)
+                if plan.joint is None:
+                    # A function of the user's: its entry calls the backward they wrote.
+                    self._pass_carefully(node, g, capture)
+                else:
+                    self._pass_jointly(node, g)
                 continue
             saved: Any = node.saved
             values: Any = saved
