@@ -177,6 +177,8 @@ class _Sizes:
         wide += self.stride[1] - 1
         row = self.channels * math.prod(self.kernel) * self.out[1]
         rows = min(self.out[0], max(1, _ROOM // (dtype.itemsize * max(row, 1))))
+        # As many in each part, so that none is too small to be fast.
+        rows = -(-self.out[0] // -(-self.out[0] // rows)) if self.out[0] else 1
         image = out.empty((self.channels * tall * wide + SLACK,), dtype)
         return image, out.empty((rows * row + SLACK,), dtype), rows
 
@@ -241,8 +243,10 @@ def _input_gradient(
     channels = weight.shape[1] * groups
     into = out.empty((g.shape[0], channels, *shape), g.dtype)
     reach = tuple(d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True))
-    if all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True)):
-        # With step 1, spreading is a convolution with the kernel turned round.
+    fits = all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True))
+    # With step 1, spreading is a convolution with the kernel turned round: faster where fewer
+    # windows are taken so than would be added up.
+    if fits and (weight.shape[0] <= channels or math.prod(weight.shape[2:]) == 1):
         border = tuple(r - p for p, r in zip(padding, reach, strict=True))
         turned = out.empty((channels, weight.shape[0] // groups, *weight.shape[2:]), g.dtype)
         places = math.prod(weight.shape[2:])

@@ -10,79 +10,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from gradcore.native.kernels.values import VECTOR
+from gradcore.native.kernels.lanes import Lanes
 
 _BYTE = ir.IntType(8)
-
-
-class _Lanes:
-    """Vectors of one dtype in the making, of which the first ``count`` lanes are in use."""
-
-    def __init__(self, builder: Any, kind: Any, count: Any) -> None:
-        self.builder = builder
-        self.kind = kind
-        self.length = VECTOR // (4 if isinstance(kind, ir.FloatType) else 8)
-        self.bits = 32 if self.length == 16 else 64
-        self.vector = ir.VectorType(kind, self.length)
-        self.count = count
-
-    def used(self, count: Any, first: int = 0) -> Any:
-        """Return the mask of lanes below ``count``, the lanes counted from ``first``."""
-        integer = ir.IntType(32)
-        numbers = ir.VectorType(integer, self.length)
-        indices = ir.Constant(numbers, [first + i for i in range(self.length)])
-        limit = self.builder.trunc(count, integer)
-        limits = self.spread(limit, numbers)
-        return self.builder.icmp_signed("<", indices, limits)
-
-    def spread(self, value: Any, vector: Any) -> Any:
-        """Return a vector with the same value in each lane."""
-        first = ir.Constant(ir.IntType(32), 0)
-        single = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, first)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.length), [0] * self.length)
-        return self.builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), zeros)
-
-    def _memory(self, verb: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
-        bits = self.bits if vector is self.vector else 8
-        letter = "f" if vector is self.vector else "i"
-        name = f"llvm.masked.{verb}.v{self.length}{letter}{bits}.p0"
-        function = self.builder.module.globals.get(name)
-        if function is None:
-            kind = ir.FunctionType(result, [item.type for item in arguments])
-            function = ir.Function(self.builder.module, kind, name)
-        return self.builder.call(function, arguments)
-
-    def load(self, pointer: Any, mask: Any, vector: Any = None) -> Any:
-        """Return a vector from memory; lanes outside of the mask are zero."""
-        vector = vector or self.vector
-        size = 1 if vector is not self.vector else self.bits // 8
-        align, rest = ir.Constant(ir.IntType(32), size), ir.Constant(vector, None)
-        place = self.builder.bitcast(pointer, vector.as_pointer())
-        return self._memory("load", vector, vector, [place, align, mask, rest])
-
-    def store(self, value: Any, pointer: Any, mask: Any) -> None:
-        """Write the lanes of the mask."""
-        size = self.bits // 8 if value.type.element == self.kind else 1
-        vector = self.vector if size > 1 else value.type
-        place = self.builder.bitcast(pointer, vector.as_pointer())
-        align = ir.Constant(ir.IntType(32), size)
-        self._memory("store", vector, ir.VoidType(), [value, place, align, mask])
-
-    def choose(self, first: Any, second: Any, places: list[int]) -> Any:
-        """Return lanes of two vectors, counted through both."""
-        kind = ir.VectorType(ir.IntType(32), self.length)
-        return self.builder.shuffle_vector(first, second, ir.Constant(kind, places))
-
-
-@intrinsic
-def lanes(typing_context: Any, f: Any) -> Any:
-    """Return how many windows ``largest_of_pairs`` works on at a time."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        size = context.get_abi_sizeof(context.get_data_type(f.dtype))
-        return context.get_constant(types.int64, VECTOR // size)
-
-    return types.int64(f), generate
 
 
 @intrinsic
@@ -93,7 +23,7 @@ def largest_of_pairs(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = context.get_value_type(top.dtype)
-        v = _Lanes(builder, kind, args[4])
+        v = Lanes(builder, kind, args[4])
         both = builder.add(args[4], args[4])
         low, high = v.used(both), v.used(both, v.length)
         even, odd = list(range(0, 2 * v.length, 2)), list(range(1, 2 * v.length, 2))
@@ -128,7 +58,7 @@ def spread_pairs(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kind = context.get_value_type(g.dtype)
-        v = _Lanes(builder, kind, args[4])
+        v = Lanes(builder, kind, args[4])
         mask, both = v.used(args[4]), builder.add(args[4], args[4])
         low, high = v.used(both), v.used(both, v.length)
         numbers = ir.VectorType(_BYTE, v.length)

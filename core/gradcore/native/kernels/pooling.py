@@ -8,7 +8,8 @@ from numba import njit
 
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.functions import is_nan
-from gradcore.native.kernels.pairs import lanes, largest_of_pairs, spread_pairs
+from gradcore.native.kernels.lanes import lanes
+from gradcore.native.kernels.pairs import largest_of_pairs, spread_pairs
 from gradcore.native.kernels.values import FLAGS, at, fill, real
 from gradcore.native.memory import bytes_at, integers32_at, pointer
 from gradcore.ops.pooling import _shares, _sizes

@@ -10,6 +10,7 @@ from typing import Any
 
 from numba import njit
 
+from gradcore.native.kernels.lanes import add_lanes, lanes
 from gradcore.native.kernels.values import FLAGS, VECTOR, at, copy_block, fill, real
 from gradcore.native.memory import width_of
 
@@ -116,7 +117,7 @@ def take_windows(image: Any, columns: Any, first: int, rows: int, a: Any) -> Non
 @njit(error_model="numpy", fastmath=FLAGS)
 def add_windows(columns: Any, image: Any, first: int, rows: int, a: Any) -> None:
     """Add the columns to the places of the image that their windows cover."""
-    part, width = share(a), a[OUT + 1]
+    part, width, block = share(a), a[OUT + 1], lanes(image)
     down = a[STRIDE] * part * a[STRIDE + 1]
     place = 0
     for c in range(a[CHANNELS]):
@@ -125,6 +126,6 @@ def add_windows(columns: Any, image: Any, first: int, rows: int, a: Any) -> None
                 start = start_of(c, ky, kx, first, part, a)
                 for y in range(rows):
                     source, target = at(columns, place), at(image, start + y * down)
-                    for i in range(width):
-                        target[i] += source[i]
+                    for i in range(0, width, block):
+                        add_lanes(at(target, i), at(source, i), min(block, width - i))
                     place += width
