@@ -37,9 +37,11 @@ def new_block(nbytes: int) -> memoryview:
 
     It is no array: arrays made on it count as owners of their part, as those of any tensor do.
     """
-    room = np.empty(max(1, nbytes) + 64, np.uint8)
-    start = -room.__array_interface__["data"][0] % 64
-    return room.data[start : start + max(1, nbytes)]
+    # Of an array's memory, NumPy would find the array again.
+    room = bytearray(max(1, nbytes) + 64)
+    address: int = np.frombuffer(room, np.uint8).__array_interface__["data"][0]
+    start = -address % 64
+    return memoryview(room)[start : start + max(1, nbytes)]
 
 
 def row_strides(sizes: tuple[int, ...]) -> tuple[int, ...]:
