@@ -6,6 +6,7 @@ its reason, so that the user sees what is a guess.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ _USUAL: tuple[tuple[tuple[str, ...], str], ...] = (
     (("num_class", "n_class", "nclass", "classes", "num_labels", "n_out", "action"), "10"),
     (("in_channels", "in_ch", "inplanes", "in_planes", "channels", "img_ch", "nc"), "3"),
     (("out_ch", "planes", "filters", "features_g", "features_d", "ngf", "ndf"), "16"),
-    (("head",), "4"),
+    (("head", "heads", "nhead", "n_head", "num_head"), "4"),
     (("layer", "depth", "n_block", "num_block"), "2"),
     (("kernel",), "3"),
     (("stride",), "1"),
@@ -35,6 +36,10 @@ _USUAL: tuple[tuple[tuple[str, ...], str], ...] = (
     (("in_features", "input_size", "in_dim", "input", "n_in"), "8"),
     (("out_features", "output", "out"), "4"),
     (("size", "features", "num", "n_"), "8"),
+)
+_MODULE_NAME = re.compile(
+    r"(encoder|decoder|backbone|model|net|network|module|block|layer|embedder|classifier|head|fn"
+    r"|func|function|activation|criterion|generator|discriminator)$"
 )
 _BY_TYPE = {"int": "8", "float": "0.1", "bool": "False", "str": "'same'"}
 
@@ -91,6 +96,24 @@ def choices(source: str) -> tuple[Choice, ...]:
     return tuple(found)
 
 
+def class_made_by(source: str, expression: str) -> str:
+    """Return the class of the file whose object an expression is; empty if that is not known."""
+    try:
+        analysis = analyze(source)
+    except SourceError:
+        return ""
+    name = re.split(r"\W", expression.strip(), maxsplit=1)[0]
+    if name in analysis.context.classes:
+        return name
+    for statement in analysis.tree.body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            if any(isinstance(one, ast.Name) and one.id == name for one in statement.targets):
+                made = _made_by(statement.value)
+                return made if made in analysis.context.classes else ""
+    function = analysis.context.functions.get(name)
+    return _class_returned(function, analysis) if function is not None else ""
+
+
 def _names_build(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef):
         return node.name == "build"
@@ -113,7 +136,7 @@ def _classes(analysis: Analysis) -> Iterator[Choice]:
 def _functions(analysis: Analysis) -> Iterator[Choice]:
     """Functions at the top of the file that return an object of one of its Modules."""
     for name, function in analysis.context.functions.items():
-        if isinstance(function, ast.FunctionDef) and _returns_model(function, analysis):
+        if isinstance(function, ast.FunctionDef) and _class_returned(function, analysis):
             arguments = _arguments(analysis, name, function, is_method=False)
             yield Choice(name, "function", function.lineno, arguments, _first_line(function))
 
@@ -138,7 +161,8 @@ def _made_by(call: ast.Call) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def _returns_model(function: ast.FunctionDef, analysis: Analysis) -> bool:
+def _class_returned(function: FunctionNode, analysis: Analysis) -> str:
+    """Return the class of the file that a function returns an object of, else nothing."""
     made: dict[str, str] = {}
     for statement in statements_of(function):
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
@@ -150,8 +174,8 @@ def _returns_model(function: ast.FunctionDef, analysis: Analysis) -> bool:
             if isinstance(value, ast.Name):
                 name = made.get(value.id, "")
             if name in analysis.context.classes:
-                return True
-    return False
+                return name
+    return ""
 
 
 def _ranks(analysis: Analysis) -> dict[str, tuple[int, int]]:
@@ -278,14 +302,23 @@ def _guessed(analysis: Analysis, argument: ast.arg, function: FunctionNode) -> A
     if made is not None:
         return Argument(name, *made)
     low = name.lower()
+    if not written.startswith(("int", "float", "bool", "str")) and _MODULE_NAME.search(low):
+        return Argument(name, "", "a Module or function: write what makes one")
     if written in ("float", "bool", "str"):
         return Argument(name, _BY_TYPE[written], "a value of its type; change it to yours")
     for parts, value in _USUAL:
-        if any(part in low for part in parts):
+        if any(_speaks_of(low, part) for part in parts):
             return Argument(name, value, "a usual size; change it to yours")
     if written in _BY_TYPE:
         return Argument(name, _BY_TYPE[written], "a value of its type; change it to yours")
     return Argument(name, "", "it has no default")
+
+
+def _speaks_of(name: str, part: str) -> bool:
+    """Tell whether a word is in a name; a short one has to stand by itself, as in ``nc_in``."""
+    if len(part) > 3 or part.endswith("_"):
+        return part in name
+    return part in re.split(r"[_\d]+", name)
 
 
 def _settings_class(

@@ -120,6 +120,12 @@ class Selection(QObject):
         self.scope_changed.emit()
         self._set(frozenset(), None, None)
 
+    def go_home(self) -> None:
+        """Show the model's canvas, with nothing selected."""
+        self._go_home()
+        self.scope_changed.emit()
+        self.changed.emit()
+
     def leave(self) -> None:
         """Show the canvas around the present one and select the node that was left."""
         if len(self._trail) == 1:
@@ -223,9 +229,7 @@ class Selection(QObject):
         self._nodes, self._tensor, self._span = frozenset(), None, None
 
     def _on_workspace_opened(self) -> None:
-        self._go_home()
-        self.scope_changed.emit()
-        self.changed.emit()
+        self.go_home()
 
     def _on_workspace_program_changed(self) -> None:
         graphs = self._workspace.program.graphs

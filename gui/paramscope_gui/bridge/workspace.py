@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from paramscope.check.target import Target, harness_of, is_made_up
 from paramscope.code.graph import Program
+from paramscope.code.model_choice import class_made_by
 from paramscope.code.parse import SourceError, parse
 from paramscope.document.document import Command, CommandRefused, Document, Layout
 from paramscope.document.files import FileError, Stamp, changed_outside, open_file, save_file
@@ -262,9 +263,15 @@ class Workspace(QObject):
             self.program_changed.emit()
         self.document_changed.emit()
 
+    def _chosen_model(self) -> str:
+        """Return the class that is looked at where the file itself does not say it."""
+        model = self.run_settings.model
+        return class_made_by(self.document.source, model) if model else ""
+
     def _read_program(self) -> None:
         try:
-            self._program = parse(self.document.source)
+            program = parse(self.document.source)
+            self._program = replace(program, model=self._chosen_model() or program.model)
         except SourceError as error:
             self._error = error
         else:

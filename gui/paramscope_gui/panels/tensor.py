@@ -338,6 +338,9 @@ class Histogram(QWidget):
         painter.drawText(labels, int(Qt.AlignmentFlag.AlignHCenter), middle)
 
 
+CUT_OFF = "cut off from the loss"
+
+
 def sentence(row: TensorRow) -> str:
     """Say in a sentence or two what a tensor is, whether it learns, and why not."""
     plain = row.kind in (Kind.TENSOR, Kind.FORGOTTEN_TENSOR)
@@ -364,7 +367,9 @@ def sentence(row: TensorRow) -> str:
     if row.stepping not in (Stepping.NOT_APPLICABLE, Stepping.IN_OPTIMIZER):
         if row.gradient is not Gradient.FLOWS:
             parts.append("No optimizer steps it.")
-    if row.note and row.gradient is not Gradient.FLOWS:
+    if row.note.startswith(CUT_OFF) and row.gradient is Gradient.DETACHED:
+        parts[-1] = f"It is used, but {row.note}."
+    elif row.note and row.gradient is not Gradient.FLOWS:
         parts.append(row.note)
     return " ".join(parts)
 

@@ -150,10 +150,14 @@ class Desktop(QObject):
         choices = []
         if failure.kind == "CannotTrainError" and self.chooser.is_needed:
             choices.append(("Choose the model", self.chooser.open))
-        elif window.workspace.harness and failure.during != "worker":
-            choices.append(("Change the sample input", self.chooser.open))
+        change = ("Change the sample input", self.chooser.open)
+        may_change = bool(window.workspace.harness)
+        if may_change and failure.during == "step":
+            choices.append(change)
         if line is not None:
             choices.append((f"Go to line {line}", lambda: window.code.go_to_line(line)))
+        if may_change and failure.during == "loading":
+            choices.append(change)
         if failure.during == "worker":
             choices.append(("Start again", self._start_again))
         choices.append(("Show the log", lambda: window.problems_dock.show_page(LOG_PAGE)))

@@ -41,7 +41,8 @@ class Documents(QObject):
         window.closing.connect(self._on_window_closing)
         self._workspace.file_failed.connect(self._on_workspace_file_failed)
         self._workspace.saved.connect(self._on_workspace_saved)
-        self._live.trust_needed.connect(self.run_untrusted)
+        self._live.trust_needed.connect(self._on_live_trust_needed)
+        self.ask_model: Callable[[], bool] = lambda: False
         self.show_recent()
 
     @property
@@ -188,6 +189,10 @@ class Documents(QObject):
 
     def _on_watcher_file_changed(self, _: str) -> None:
         self._settle.start()
+
+    def _on_live_trust_needed(self) -> None:
+        if not self.ask_model():
+            self.run_untrusted()
 
     def _on_window_closing(self) -> None:
         self._settle.stop()

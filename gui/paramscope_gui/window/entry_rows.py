@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import ElidedLabel, WrappedLabel
 
-NAME_WIDTH = 13 * GRID
+NAME_WIDTH = 16 * GRID
 
 
 class EntryRow(QWidget):

@@ -27,6 +27,7 @@ class ModelChooser(QObject):
         self._dialog: ModelDialog | None = None
         self._looked_at = -1  # the revision that was looked at
         self._fill_menu()
+        documents.ask_model = self._ask_if_needed
         documents.opened.connect(self._on_documents_opened)
         window.live.state_changed.connect(self._on_live_state_changed)
         window.workspace.document_changed.connect(self._show_engine)
@@ -99,6 +100,13 @@ class ModelChooser(QObject):
             self._workspace.execute(SetRun(RunSettings(settings.model, settings.input, engine)))
         self._show_engine()
 
+    def _ask_if_needed(self) -> bool:
+        """Ask if nothing says what the model is; tell whether it was asked."""
+        if self.is_needed:
+            self.open()
+            return True
+        return False
+
     def _on_documents_opened(self) -> None:
         if self._dialog is not None:
             self._dialog.close()
@@ -108,9 +116,9 @@ class ModelChooser(QObject):
     def _on_dialog_chosen(self, settings: RunSettings) -> None:
         if settings != self._workspace.run_settings:
             self._workspace.execute(SetRun(settings))
+            self._window.selection.go_home()
         self._window.notices.withdraw("failure")
         self._looked_at = -1
-        self._window.activateWindow()
         self._documents.trust_and_load()
 
     def _on_live_state_changed(self) -> None:

@@ -322,6 +322,9 @@ class ModelDialog(QDialog):
         self._pause.stop()
         self._guessing.forget()
         super().closeEvent(event)
+        window = self.parentWidget()
+        if window is not None:
+            window.activateWindow()
 
 
 def _words_of(choice: Choice) -> str:

@@ -1,6 +1,6 @@
 """What a file offers to look at, and what its constructors need."""
 
-from paramscope.code.model_choice import choices, has_build
+from paramscope.code.model_choice import choices, class_made_by, has_build
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"
 PARTS = (
@@ -56,11 +56,13 @@ def test_an_argument_that_only_a_function_knows_is_guessed_by_its_name() -> None
 
 def test_an_argument_of_which_nothing_is_known_is_asked() -> None:
     source = HEAD + (
-        "class Net(nn.Module):\n    def __init__(self, backbone):\n        super().__init__()\n\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, thing, backbone):\n        super().__init__()\n\n"
         "    def forward(self, x):\n        return x\n"
     )
-    (argument,) = choices(source)[0].arguments
-    assert (argument.text, argument.reason) == ("", "it has no default")
+    thing, backbone = choices(source)[0].arguments
+    assert (thing.text, thing.reason) == ("", "it has no default")
+    assert (backbone.text, backbone.reason) == ("", "a Module or function: write what makes one")
 
 
 def test_settings_are_found_by_what_is_read_of_them() -> None:
@@ -91,3 +93,12 @@ def test_build_is_seen_however_it_is_named() -> None:
     assert has_build("from models import make as build\n")
     assert not has_build("def built():\n    return 1\n")
     assert not has_build("class build(:\n")
+
+
+def test_the_class_that_an_expression_makes_is_known() -> None:
+    source = PARTS + "\n\nmodel = Block(8).to('cpu')\nother = len([])\n"
+    assert class_made_by(source, "Net(width=3)") == "Net"
+    assert class_made_by(source, "small_net()") == "Net"
+    assert class_made_by(source, "model") == "Block"
+    assert class_made_by(source, "other") == ""
+    assert class_made_by("def f(:", "Net()") == ""

@@ -102,6 +102,7 @@ def test_what_was_chosen_runs_and_is_asked_only_once(
     qtbot.waitUntil(lambda: [one.rule for one in live.findings] == ["REG01"])
     assert live.rows["scale"].shape == (5,)
     assert live.rows["scale"].line == 20
+    assert application.selection.scope.graph == "Net"
 
     application.desktop.new()
     application.desktop.documents.open(file)
@@ -117,6 +118,8 @@ def test_drawing_only_runs_nothing(qtbot: QtBot, application: Application, file:
     assert application.desktop.chooser.dialog is None
     assert not application.live.is_trusted
     assert application.workspace.run_settings == RunSettings()
+    qtbot.keyClick(application.window, Qt.Key.Key_F5)
+    assert application.desktop.chooser.dialog is not None
 
 
 def test_another_class_has_other_questions(
