@@ -118,6 +118,7 @@ def test_drawing_only_runs_nothing(qtbot: QtBot, application: Application, file:
     assert application.desktop.chooser.dialog is None
     assert not application.live.is_trusted
     assert application.workspace.run_settings == RunSettings()
+    qtbot.waitUntil(application.window.isActiveWindow)
     qtbot.keyClick(application.window, Qt.Key.Key_F5)
     assert application.desktop.chooser.dialog is not None
 
