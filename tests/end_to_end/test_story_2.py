@@ -217,6 +217,13 @@ def test_a_problem_is_found_from_row_node_and_line(
     qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: cards(application)["GRA02"].hasFocus())
 
+    # So does that of a Module in a list, whose list has the verdict.
+    cell = tree.model.index_of("heads.1.weight").siblingAtColumn(Column.NAME)
+    tree.view.scrollTo(cell)
+    place = badge_area(tree.view.visualRect(cell)).center()
+    qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: cards(application)["REG04"].hasFocus())
+
     # The key E leads from a node to its card, and so does a click on the node's badge.
     selection.reveal("gate", is_tensor=True)
     view, scene = window.canvas.view, window.canvas.scene

@@ -109,13 +109,13 @@ def _facts(finding: Finding, before: Verdict, after: Verdict) -> tuple[Fact, ...
         facts.append(Fact(finding.where, _motion(was, before), _motion(now, after)))
     stepped = [_count_of_moving(verdict) for verdict in (before, after)]
     if stepped[0] != stepped[1]:
-        facts.append(Fact("tensors that move", *map(str, stepped)))
+        facts.append(Fact("moving tensors", *map(str, stepped)))
     if before.steps != after.steps:
-        facts.append(Fact("steps that run", str(before.steps), str(after.steps)))
+        facts.append(Fact("steps run", str(before.steps), str(after.steps)))
     if before.losses and after.losses:
         last = min(len(before.losses), len(after.losses))
         values = (f"{losses[last - 1]:.4g}" for losses in (before.losses, after.losses))
-        facts.append(Fact(f"loss at step {last}", *values))
+        facts.append(Fact(f"loss, step {last}", *values))
     return tuple(facts)
 
 

@@ -146,6 +146,7 @@ class CodeEditor(QPlainTextEdit):
             cursor = QTextCursor(block)
             cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock)
             self.setTextCursor(cursor)
+            self.horizontalScrollBar().setValue(0)  # the beginning of a line says most
             self.show_line(line)
 
     def span_of_cursor(self) -> Span:

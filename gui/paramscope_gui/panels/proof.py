@@ -179,7 +179,7 @@ class FactTable(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(GRID // 2)
-        grid.setColumnMinimumWidth(0, 12 * GRID)
+        grid.setColumnMinimumWidth(0, 14 * GRID)
         grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
         for number, fact in enumerate(facts):

@@ -121,6 +121,7 @@ class TensorModel(QAbstractItemModel):
         self._filter = Filter("")
         self.longest_name = ""
         self.badges: Mapping[str, Finding] = {}
+        self._group_paths: frozenset[str] = frozenset()
 
     @property
     def groups(self) -> Sequence[Group]:
@@ -170,7 +171,16 @@ class TensorModel(QAbstractItemModel):
             return ""
         group = index.internalId()
         path = self.path_at(index) if group else self._groups[index.row()].path
-        return path if path and path in self.badges else ""
+        return path if path and self.badge_of(path) is not None else ""
+
+    def badge_of(self, path: str) -> Finding | None:
+        """The verdict on a tensor or Module: its own, or that on a container without a line."""
+        place = path
+        while place:
+            if place in self.badges and (place == path or place not in self._group_paths):
+                return self.badges[place]
+            place = place.rpartition(".")[0]
+        return None
 
     def signal_rows(self, indices: Iterable[QModelIndex]) -> None:
         """Tell the view that these rows have new numbers."""
@@ -201,6 +211,7 @@ class TensorModel(QAbstractItemModel):
             for path in group.rows
         ]
         self.longest_name = max(names, key=len, default="")
+        self._group_paths = frozenset(groups)
         # The model's own tensors come first, as in named_parameters().
         self._groups = sorted(groups.values(), key=lambda group: group.path != "")
         self._places = {
@@ -258,7 +269,7 @@ class TensorModel(QAbstractItemModel):
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            finding = self.badges.get(row.path)
+            finding = self.badge_of(row.path)
             told = describe(row)
             return told if finding is None else f"{finding.message}\n\n{told}"
         if role == Qt.ItemDataRole.AccessibleTextRole:

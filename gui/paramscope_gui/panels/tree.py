@@ -146,7 +146,7 @@ class TreePanel(QWidget):
         self.view.viewport().update()
 
     def _on_view_badge_pressed(self, path: str) -> None:
-        finding = self.model.badges.get(path)
+        finding = self.model.badge_of(path)
         if finding is not None:
             self._selection.show_problem(finding.rule, finding.where)
 
@@ -188,7 +188,7 @@ class TreePanel(QWidget):
         self._add_edits(menu, row)
         problem = menu.addAction("Show its problem")
         problem.setObjectName("tensor_show_problem")
-        problem.setEnabled(row.path in self.model.badges)
+        problem.setEnabled(self.model.badge_of(row.path) is not None)
         problem.triggered.connect(lambda: self._on_view_badge_pressed(row.path))
         copy = menu.addAction("Copy path")
         copy.setObjectName("tensor_copy_path")
@@ -283,7 +283,7 @@ class _TensorView(QTreeView):
 
     def badge_at(self, path: str) -> Finding | None:
         """The verdict on a tensor or Module, if there is one."""
-        return self._tensors.badges.get(path)
+        return self._tensors.badge_of(path)
 
     def closed_groups(self) -> frozenset[str]:
         """Paths of the groups that the user closed."""

@@ -59,7 +59,7 @@ def test_a_proved_edit_tells_what_moves_and_how_the_loss_fares(run: Run) -> None
     assert told["REG01"] == ("found", "gone")
     assert told["scale"][0] == "FORGOTTEN TENSOR, rests"
     assert told["scale"][1].startswith("PARAMETER, moves by ")
-    assert told["tensors that move"] == ("4", "5")
+    assert told["moving tensors"] == ("4", "5")
     assert [len(losses) for losses in trial.losses] == [STEPS, STEPS]
 
 
