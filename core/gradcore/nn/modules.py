@@ -17,7 +17,7 @@ _FILES = {
     "lazy": "lazy",
     "linear": "linear",
     "loss": "loss",
-    "module": "module",
+    "module": "every",
     "normalization": "normalization",
     "padding": "vision",
     "pixelshuffle": "vision",

@@ -32,6 +32,7 @@ DRAWS = {
     "bernoulli_ number": lambda lib: lib.empty(50).bernoulli_(0.3),
     "bernoulli_ tensor": lambda lib: lib.empty(50).bernoulli_(lib.full((50,), 0.3)),
     "exponential_": lambda lib: lib.empty(20).exponential_(2.0),
+    "rrelu": lambda lib: lib.nn.functional.rrelu(lib.randn(20), training=True),
     "random_": lambda lib: lib.empty(10, dtype=lib.int64).random_(0, 7),
     "rand_like": lambda lib: lib.rand_like(lib.ones(5)),
     "randn_like": lambda lib: lib.randn_like(lib.ones(20)),

@@ -28,6 +28,10 @@ OPTIMIZERS = [
     ("NAdam", {"lr": 0.01}),
     ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
     ("RAdam", {"lr": 0.01, "betas": (0.5, 0.6)}),
+    ("Rprop", {"lr": 0.01}),
+    ("ASGD", {"lr": 0.05, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.05, "t0": 2}),
+    ("Adafactor", {"lr": 0.05, "weight_decay": 0.1}),
     ("LBFGS", {"lr": 0.5, "max_iter": 5}),
     ("LBFGS", {"line_search_fn": "strong_wolfe", "max_iter": 6, "history_size": 3}),
 ]
@@ -171,3 +175,31 @@ def plateau_rates(library):
 
 def test_plateau_reduces_when_torch_does():
     assert plateau_rates(gradcore) == plateau_rates(torch)
+
+
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_averaged_models_and_their_schedule_go_as_on_torch(strategy):
+    found = []
+    for library in (gradcore, torch):
+        swa = library.optim.swa_utils
+        library.manual_seed(0)
+        model = library.nn.Sequential(library.nn.Linear(2, 3), library.nn.BatchNorm1d(3))
+        mean = swa.AveragedModel(model)
+        moving = swa.AveragedModel(model, multi_avg_fn=swa.get_ema_multi_avg_fn(0.9))
+        optimizer = library.optim.SGD(model.parameters(), lr=0.1)
+        schedule = swa.SWALR(optimizer, 0.02, anneal_epochs=3, anneal_strategy=strategy)
+        rates = []
+        for _ in range(5):
+            optimizer.zero_grad()
+            (model(library.randn(16, 2)) - 1).pow(2).mean().backward()
+            optimizer.step()
+            schedule.step()
+            mean.update_parameters(model)
+            moving.update_parameters(model)
+            rates.append(optimizer.param_groups[0]["lr"])
+        swa.update_bn([library.randn(6, 2), library.randn(6, 2)], mean)
+        values = [value.numpy() for item in (mean, moving) for value in item.state_dict().values()]
+        found.append((rates, values))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    for ours, theirs in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from gradcore.creation import empty_like, zeros_like
+from gradcore.graph import wrap
 from gradcore.ops import activation as ops
 from gradcore.ops.registry import FUNCTIONS
+from gradcore.random import uniform_array
 from gradcore.tensor import Tensor
 
 
@@ -174,8 +178,12 @@ def rrelu(
     """Return leaky ReLU with a slope drawn anew for each negative value while training."""
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    slope = empty_like(input.detach()).uniform_(lower, upper)
-    result: Tensor = FUNCTIONS["where"](input > 0, input, input * slope)
+    # As torch, which draws a double for each value that is not above 0, and for no other.
+    fallen = input._a <= 0
+    slope = np.ones(input._a.shape)
+    draws = uniform_array((int(fallen.sum()),), np.float64, None)
+    slope[fallen] = lower + (upper - lower) * draws
+    result: Tensor = input * wrap(slope.astype(input._a.dtype))
     return input.copy_(result) if inplace else result
 
 
