@@ -50,13 +50,17 @@ class Check:
 
 @dataclass(eq=False, slots=True)
 class PythonCall:
-    """A call that stays with Python; what it gives is copied to ``results``."""
+    """A call that stays with Python; what it gives is copied to ``results``.
+
+    ``is_draw``: it writes random values over its first argument, whatever was there.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     options: dict[str, Any]
     results: list[Operand | None] = field(default_factory=list)
     is_single: bool = True
+    is_draw: bool = False
 
 
 def operands_of(item: Any) -> list[Operand]:

@@ -80,6 +80,7 @@ class Lowered:
         lowering = LOWERINGS.get(call.function) or FUNCTIONS.get(call.function)
         if lowering is not None and call.writes is None and self._native(call, lowering):
             return
+        self._is_draw = False
         parts = self._traced_write(call) if call.writes is not None else None
         inlined = self._inliner._inlined(call)
         for one in inlined if parts is None else parts:
@@ -96,15 +97,16 @@ class Lowered:
             for value, array in arrays.items()
             if isinstance(array, (np.ndarray, np.generic))
         }
-        count, stream = self.program.count, Stream.now()
+        count, stream = self.program.count, Stream()
         try:
             call.function(*self._inliner._replace(call.arguments, stands))
-            followed = Stream.now() == stream
+            followed = Stream() == stream
         except Exception:
             # Stand-ins cannot follow it; the call itself has gone well.
             followed = False
         if not followed:
             # What it drew would stay the same in every step.
+            self._is_draw = Stream() != stream
             stream.restore()
             self.program.count = count
             return None
@@ -191,7 +193,7 @@ class Lowered:
             results.append(self.table.empty(array.shape, array.dtype))
             self._operands[value] = results[-1]  # type: ignore[assignment]  # just made
         self.table.instructions.append(
-            PythonCall(call.function, arguments, options, results, single)
+            PythonCall(call.function, arguments, options, results, single, self._is_draw)
         )
 
     def _shares(self, array: Any, call: Call) -> bool:

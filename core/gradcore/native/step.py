@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import wrap, written
+from gradcore.native.beforehand import hoisted, targets
 from gradcore.native.builder import PythonCall, Table, UnsupportedError, operands_of
 from gradcore.native.entry import Operand
 from gradcore.native.fusing import fused, storages, touched, without_dead
@@ -29,7 +30,7 @@ _COUNTER = attrgetter("_vc")
 
 def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
     """Return the native form of a program, not yet compiled."""
-    stream = Stream.now() if program.draws else None
+    stream = Stream() if program.draws else None
     try:
         return NativeStep(program.copy(), inputs)
     finally:
@@ -59,7 +60,10 @@ class NativeStep:
         self._copied = _apart(lowered)
         self._writes = _once(t for t, _ in program.written)
         self._backups = self._keep(lowered)
-        instructions = without_dead(lowered.table.instructions, lowered.outputs)
+        changing = {id(a) for a in self._all_written()}
+        first, instructions = hoisted(lowered.table.instructions, changing)
+        self._first = self._apart_from(first, instructions, lowered)
+        instructions = without_dead(instructions, lowered.outputs)
         instructions = fused(lowered.table, instructions, lowered.outputs)
         for group in self.groups:
             instructions += group.launches(lambda: lowered.slot(-1))
@@ -67,6 +71,25 @@ class NativeStep:
         self._gradients = lowered.gradients
         self._inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
         self.python_calls = sum(isinstance(one, PythonCall) for one in instructions)
+
+    def _apart_from(
+        self, first: list[PythonCall], rest: list[Any], lowered: Lowered
+    ) -> list[PythonCall]:
+        """Let what calls beforehand write lie where it does not move, and nobody else writes."""
+        self._drawn: list[Storage] = []
+        may_move = not self._copied and not any(isinstance(one, PythonCall) for one in rest)
+        for call in first:
+            for x in targets(call):
+                storage: Storage = x.place[0]
+                if storage.array is not None or storage.slot >= 0:
+                    continue
+                storage.array = np.empty(max(storage.size, 1), np.uint8)
+                storage.address = address_of(storage.array)
+                lowered.outputs.add(storage)
+                if may_move:
+                    storage.slot = lowered.slot(-1)
+                    self._drawn.append(storage)
+        return first
 
     def _keep(self, lowered: Lowered) -> list[Any] | None:
         """Let the program begin by copying what it writes, so that a step can be taken back.
@@ -112,6 +135,9 @@ class NativeStep:
         self._calls = [
             _Call(part.call, layout.arena) for part in layout.segments if part.call is not None
         ]
+        self._beforehand = [_Call(call, layout.arena) for call in self._first]
+        for storage in self._drawn:
+            layout.move(storage.slot, storage.address)
         self._handed = [array_of(x, layout.arena) for x in self._returned]
         self._seen: list[Any] = [None] * len(self._inputs)
         self._make_gradients()
@@ -167,15 +193,15 @@ class NativeStep:
         if not self._are_free():
             self._make_gradients()
         self._point(inputs)
-        if not self._calls and self._backups is not None:
+        if not self._calls and not self._beforehand and self._backups is not None:
             start, count = self._parts[0]
             if self._drive(start, count) == count:
                 return True
             self._take_back(self._backups)
             return False
+        stream = Stream() if self.program.draws else None
         kept = [t._a.copy() for t in self._writes]
-        stream = Stream.now() if self.program.draws else None
-        if self._passed():
+        if all(call() for call in self._beforehand) and self._passed():
             return True
         self._take_back(kept)
         if stream is not None:
@@ -202,25 +228,53 @@ class NativeStep:
         It ends before a step that leads another way than recorded, and does none where Python has
         a part in each step.
         """
-        losses = np.zeros(len(batches))
         place = self._place_of_loss()
-        if place is None or self._calls or self._late or self._backups is None:
-            return losses[:0]
+        if place is None or self._calls or self._late or self._backups is None or self._copied:
+            return np.zeros(0)
         if not all(one.fresh for one in self.program.gradients):
-            return losses[:0]
+            return np.zeros(0)
         if not self._are_free():
             self._make_gradients()
-        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches]
-        places = np.array([[address_of(a) for a in row] for row in arrays], np.int64)
-        plan = [len(batches), *self._moving_words(), len(self._inputs), address_of(places)]
+        blocks, streams = self._draw(len(batches))
+        count = len(streams)
+        losses = np.zeros(count)
+        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches[:count]]
+        rows = [
+            [*map(address_of, row), *[address_of(block[i]) for block in blocks]]
+            for i, row in enumerate(arrays)
+        ]
+        places = np.array(rows, np.int64).reshape(count, -1)
+        plan = [count, *self._moving_words(), places.shape[1], address_of(places)]
         words = np.array([*plan, *place, address_of(losses)], np.int64)
         done = int(self._drive_many(*self._parts[0], address_of(words)))
         self._seen = [None] * len(self._inputs)
-        if done < len(batches):
+        for storage in self._drawn:
+            self._layout.move(storage.slot, storage.address)
+        if done < count:
             self._take_back(self._backups)
+            if self.program.draws:
+                streams[done].restore()
         if done:
             self._finish_many(done)
         return losses[:done]
+
+    def _draw(self, count: int) -> tuple[list[Any], list[Any]]:
+        """Do what is done before the kernels for many steps; returns what it gave.
+
+        Beside it for each step where the stream of random numbers stood before it.
+        """
+        blocks = [np.empty((count, -(-one.size // 64) * 64), np.uint8) for one in self._drawn]
+        streams: list[Any] = []
+        for i in range(count):
+            stream = Stream() if self.program.draws else None
+            if not all(call() for call in self._beforehand):
+                if stream is not None:
+                    stream.restore()
+                break
+            streams.append(stream)
+            for storage, block in zip(self._drawn, blocks, strict=True):
+                block[i, : storage.size] = storage.array[: storage.size]
+        return blocks, streams
 
     def _place_of_loss(self) -> tuple[int, int] | None:
         """Return address and bytes of the last single number that the step returns."""
@@ -233,7 +287,8 @@ class NativeStep:
         """Return how many words arguments move, and for each: where, which argument, how far."""
         words = []
         first = address_of(self._layout.words)
-        for i, (slot, _) in enumerate(self._inputs):
+        slots = [slot for slot, _ in self._inputs] + [one.slot for one in self._drawn]
+        for i, slot in enumerate(slots):
             for word, offset in self._layout.moving.get(slot, ()):
                 words += [first + 8 * word, i, offset]
         return [len(words) // 3, *words]
@@ -296,7 +351,7 @@ class NativeStep:
         """Do the step and take it back; returns what went wrong, if anything."""
         arrays = self._all_written()
         before = [a.copy() for a in arrays]
-        stream = Stream.now() if self.program.draws else None
+        stream = Stream() if self.program.draws else None
         begun = perf_counter()
         if not self.run(inputs):
             return "the native form leads another way"
@@ -360,13 +415,21 @@ def _apart(lowered: Lowered) -> list[tuple[int, Any]]:
     for operand in lowered.inputs:
         storage = operand.place[0]
         if storage in used:
-            array = np.empty(operand.shape, operand.dtype)
-            if array.strides != operand.strides:
-                raise RefusalError("is given an array that does not lie row by row")
+            array = _laid_out(operand)
             lowered.slots[storage.slot], number = -1, lowered.slots[storage.slot]
             storage.slot, storage.array, storage.address = -1, array, address_of(array)
             copied.append((number, array))
     return copied
+
+
+def _laid_out(x: Operand) -> Any:
+    """Return a new array of the layout of an operand."""
+    if min(x.strides, default=0) < 0:
+        raise RefusalError("is given an array that runs backwards")
+    pairs = zip(x.shape, x.strides, strict=True)
+    extent = x.dtype.itemsize + sum((length - 1) * stride for length, stride in pairs if length)
+    memory = np.empty(-(-extent // x.dtype.itemsize), x.dtype)
+    return np.lib.stride_tricks.as_strided(memory, x.shape, x.strides)
 
 
 def _side_by_side(operands: list[Operand]) -> list[Any]:
@@ -394,7 +457,7 @@ class _Call:
         self.results = [None if x is None else array_of(x, arena) for x in call.results]
         self.is_single = call.is_single
         for x in operands_of((call.arguments, call.options)):
-            if x.place[0].slot >= 0:
+            if x.place[0].slot >= 0 and x.place[0].array is None:
                 raise RefusalError("looks in Python at memory that moves")
 
     def __call__(self) -> bool:
@@ -405,8 +468,12 @@ class _Call:
             return False
         if self.results:
             for array, value in zip(self.results, [made] if self.is_single else made, strict=True):
-                if array is not None:
-                    np.copyto(array, value)
+                if array is None:
+                    continue
+                if np.shape(value) != array.shape:
+                    # As many values as it found this time: another step than the recorded one.
+                    return False
+                np.copyto(array, value)
         return True
 
 

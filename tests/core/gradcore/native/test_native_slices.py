@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import gradcore
 from gradcore import nn
 from gradcore.statistics import GRADIENT, NORM, SUM, UPDATE, VALUE
 
@@ -75,3 +76,34 @@ def test_no_statistics_are_there_unless_they_were_asked_for(pair) -> None:
     native, _ = pair
     native.train()
     assert native.step.table(*native.batch(0))[0] == []
+
+
+def test_draws_for_many_steps_keep_the_order_of_the_stream(assert_close) -> None:
+    def training(mode: str):
+        gradcore.manual_seed(0)
+        data, classes = gradcore.randn(50, 5), gradcore.randint(0, 3, (50,))
+        model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+        optimizer = gradcore.optim.SGD(model.parameters(), lr=0.05)
+
+        def step():
+            picked = gradcore.randint(0, 50, (6,))
+            x = data[picked] + gradcore.randn(6, 5) * 0.1
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), classes[picked])
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        gradcore.manual_seed(1)
+        return gradcore.compile(step, mode=mode), model
+
+    (native, model), (eager, _) = training("native"), training("eager")
+    gradcore.manual_seed(1)
+    found = [float(native().detach()) for _ in range(8)]
+    found += [*native.run([()] * 20), float(native().detach())]
+    assert native.mode == "native", native.report
+    end = gradcore.get_rng_state()
+    gradcore.manual_seed(1)
+    assert_close(found, [float(eager().detach()) for _ in range(29)])
+    np.testing.assert_array_equal(end.numpy(), gradcore.get_rng_state().numpy())
+    assert model.training
