@@ -5,6 +5,7 @@ the same numbers, then the census as text. Naming a file is consent to run it.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,17 +54,25 @@ def _train(options: argparse.Namespace) -> int:
     rows = news.rows or ()
     stride = max(1, options.steps // REPORTS)
     while session.step < options.steps:
-        if session.step == options.steps - 1:
-            session.request_look()
-        if not session.run_step():
+        rows = _train_on(session, min(session.step + stride, options.steps), options.steps) or rows
+        if session.failure is not None:
             return _tell_failure(session)
-        if session.step % stride == 0 or session.step == options.steps:
-            session.measure()
-            news = session.take_news()
-            rows = news.rows or rows
-            _print_progress(news)
     _print_census(rows, session)
     return 0
+
+
+def _train_on(session: Session, step: int, last_step: int) -> tuple[TensorRow, ...]:
+    """Train until ``step`` is done and print where that is; return the census if one was taken."""
+    if step == last_step:
+        # The census of the end is that of the last step.
+        session.run_slice(math.inf, step - 1)
+        session.request_look()
+    if session.failure is None and session.run_slice(math.inf, step):
+        session.measure()
+    news = session.take_news()
+    if session.failure is None:
+        _print_progress(news)
+    return news.rows or ()
 
 
 def _tell_failure(session: Session) -> int:

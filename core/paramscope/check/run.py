@@ -25,7 +25,7 @@ def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
     gc.set_threshold(COLLECT_EVERY)
     start = time.perf_counter()
     adapter.activate()
-    session = Session(adapter, may_replay=False, is_quiet=True)
+    session = Session(adapter, mode="eager", is_quiet=True)
     if session.load(job.source + job.harness, job.filename, seed=job.seed) and not session.note:
         for _ in range(job.steps):
             if not session.run_step():

@@ -44,14 +44,19 @@ class News:
 
 
 class Session:
-    """One document on one engine."""
+    """One document on one engine.
+
+    ``mode`` says how steps may run that nobody watches: ``eager``, ``replay``, or ``auto``, with
+    machine code as soon as that is there; when that is, the clock decides, and with it the last
+    bits of the numbers.
+    """
 
     def __init__(
         self,
         adapter: Adapter,
         clock: Callable[[], float] = time.perf_counter,
         observed: bool = True,
-        may_replay: bool = True,
+        mode: str = "replay",
         is_quiet: bool = False,
     ) -> None:
         """``is_quiet``: the census and the rules wait until `look` asks for them, or an error."""
@@ -61,7 +66,7 @@ class Session:
         self.failure: Failed | None = None
         self._clock = clock
         self._observed = observed
-        self._may_replay = may_replay
+        self._mode = mode
         self._is_quiet = is_quiet
         self._has_just_looked = False
         self._runner = Runner(adapter)
@@ -180,7 +185,7 @@ class Session:
         if kept is not None:
             kept.restore(self._observer.walk, program.optimizers, self._first_rates)
         if optimizer_error is None and not program.note:
-            self._trainer = Trainer(adapter, program, step, self._may_replay)
+            self._trainer = Trainer(adapter, program, step, self._mode)
         self._start_over(is_same_run=kept is not None)
         if optimizer_error is not None:
             self._fail(optimizer_error, "optimizer")

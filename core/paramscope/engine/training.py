@@ -49,7 +49,7 @@ class Trainer:
     """Runs the steps of one program. It has no clock, no snapshots and no window."""
 
     def __init__(
-        self, adapter: Adapter, program: Program, step: int = 0, may_replay: bool = True
+        self, adapter: Adapter, program: Program, step: int = 0, mode: str = "replay"
     ) -> None:
         program.require_training()
         self.step_number = step
@@ -65,7 +65,7 @@ class Trainer:
         self._guard = _Guard()
         self._waiting: list[_Stage] = []
         self.tracer: StepTracer | None = None
-        self._fast = adapter.fast_steps(self._parts()) if may_replay else None
+        self._fast = adapter.fast_steps(self._parts(), mode) if mode != "eager" else None
 
     @property
     def mode(self) -> str:

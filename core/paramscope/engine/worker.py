@@ -412,7 +412,7 @@ def main(arguments: list[str] | None = None) -> None:
         sender.send(describe_failure(error, "", "worker", 0))
         sender.close(1.0)
         os._exit(1)
-    session = Session(adapter)
+    session = Session(adapter, mode="auto")
     sender.capture_output()
     point_warnings_at_the_user()
     sender.send(Hello(os.getpid(), f"{adapter.name} {adapter.version}"))

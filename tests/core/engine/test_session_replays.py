@@ -113,7 +113,7 @@ def assert_alike(first: Session, second: Session) -> None:
 @pytest.mark.parametrize("source", [*REPLAYED.values(), *ODD.values()], ids=[*REPLAYED, *ODD])
 def test_weights_after_200_steps_are_those_of_eager_steps(adapter: Adapter, source: str) -> None:
     fast = loaded(adapter, source, observed=False)
-    eager = loaded(adapter, source, observed=False, may_replay=False)
+    eager = loaded(adapter, source, observed=False, mode="eager")
     # One after the other: they draw from one stream.
     assert fast.reset(seed=3)
     losses = run(fast, 200)
@@ -158,7 +158,7 @@ def test_a_changed_learning_rate_counts_from_the_next_step(adapter: Adapter, nam
 def test_an_edit_while_running_is_trained_from_the_next_step(adapter: Adapter) -> None:
     source = REPLAYED["drawn batch"]
     edited = source.replace("- y) ** 2).mean()", "- y).abs()).mean()")
-    sessions = [loaded(adapter, source, may_replay=fast) for fast in (True, False)]
+    sessions = [loaded(adapter, source, mode=mode) for mode in ("replay", "eager")]
     for session in sessions:
         assert session.reset(seed=5)
         run(session, 30)
@@ -170,7 +170,7 @@ def test_an_edit_while_running_is_trained_from_the_next_step(adapter: Adapter) -
 
 def test_steps_in_phases_and_looks_fit_between_replayed_ones(adapter: Adapter) -> None:
     source = REPLAYED["own step"]
-    sessions = [loaded(adapter, source, observed=False, may_replay=fast) for fast in (True, False)]
+    sessions = [loaded(adapter, source, observed=False, mode=mode) for mode in ("replay", "eager")]
     for session in sessions:
         assert session.reset(seed=5)
         run(session, 20)
@@ -202,7 +202,7 @@ def test_a_loss_that_is_no_number_stops_a_replayed_run(adapter: Adapter, name: s
 
 def test_gradients_that_are_shown_belong_to_the_last_step(adapter: Adapter) -> None:
     session = loaded(adapter, REPLAYED["still batch"], observed=False)
-    eager = loaded(adapter, REPLAYED["still batch"], observed=False, may_replay=False)
+    eager = loaded(adapter, REPLAYED["still batch"], observed=False, mode="eager")
     for one in (session, eager):
         assert one.reset(seed=2)
         run(one, 25)

@@ -59,7 +59,7 @@ def run_until_native(session: Session) -> None:
 
 
 def test_native_steps_join_a_run_and_are_those_of_eager_ones(native_adapter: Adapter) -> None:
-    session = Session(native_adapter)
+    session = Session(native_adapter, mode="auto")
     assert session.load(SOURCE, "<document>"), session.failure
     run_until_native(session)
     assert session.mode_reason == ""
@@ -69,7 +69,7 @@ def test_native_steps_join_a_run_and_are_those_of_eager_ones(native_adapter: Ada
     steps = session.step + 200
     while session.step < steps:
         assert session.run_slice(time.perf_counter() + 0.01, steps), session.failure
-    eager = Session(native_adapter, may_replay=False, observed=False)
+    eager = Session(native_adapter, mode="eager", observed=False)
     assert eager.load(SOURCE, "<document>", seed=3), eager.failure
     while eager.step < steps:
         assert eager.run_step(), eager.failure
@@ -80,7 +80,7 @@ def test_native_steps_join_a_run_and_are_those_of_eager_ones(native_adapter: Ada
 
 
 def test_native_runs_pause_step_and_take_edits(native_adapter: Adapter) -> None:
-    session = Session(native_adapter)
+    session = Session(native_adapter, mode="auto")
     assert session.load(SOURCE, "<document>"), session.failure
     run_until_native(session)
     step = session.step
@@ -103,7 +103,7 @@ def test_native_runs_pause_step_and_take_edits(native_adapter: Adapter) -> None:
 def test_a_native_run_stops_before_a_loss_that_is_no_number_does_harm(
     native_adapter: Adapter,
 ) -> None:
-    session = Session(native_adapter, observed=False)
+    session = Session(native_adapter, observed=False, mode="auto")
     assert session.load(SOURCE, "<document>"), session.failure
     run_until_native(session)
     with native_adapter.no_grad():

@@ -156,8 +156,11 @@ class Adapter(EngineView, Protocol):
 
     def watch_build(self, listener: BuildListener) -> AbstractContextManager[None]: ...
 
-    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
-        """Return a faster way to do unwatched steps, None where the engine has none."""
+    def fast_steps(self, parts: StepParts, mode: str) -> UnwatchedSteps | None:
+        """Return a faster way to do unwatched steps, None where the engine has none.
+
+        ``mode`` is the fastest that is wanted: ``replay``, or ``auto`` for whatever there is.
+        """
         ...
 
     def prepare(self) -> None:

@@ -57,9 +57,9 @@ class _SentBackward:
 class _Form:
     """One form of the step, with what gradcore has made of it."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], mode: str) -> None:
         self.function = function
-        self.compiled = gradcore.compile(function)
+        self.compiled = gradcore.compile(function, mode=mode)
         self._misses = 0  # steps in a row, up to the last, that ran as they are
         self._counted = 0
 
@@ -83,17 +83,18 @@ class _Form:
 class FastSteps:
     """The steps of one program, as fast as gradcore can do them."""
 
-    def __init__(self, parts: StepParts, listeners: list[BackwardListener]) -> None:
+    def __init__(self, parts: StepParts, listeners: list[BackwardListener], mode: str) -> None:
         self._batch = parts.batch
         self._filename = parts.filename
         self._listeners = listeners
         self._sent = _SentBackward() if parts.own_step is not None else None
         inner = _default_step(parts) if self._sent is None else _own_step(parts, self._sent)
-        self._whole = _Form(_with_batch(parts, inner))
-        self._inner = _Form(inner)
+        self._whole = _Form(_with_batch(parts, inner), mode)
+        self._inner = _Form(inner, mode)
         self._form = self._whole
         self._pace = MOMENT / 16  # seconds that a step takes, as far as is known
         self._rest = 0
+        self._refused = 0  # how often several steps of this form could not run in one go
         self._ahead: list[Batch] = []  # drawn already, for steps that are still to come
         self._is_independent: bool | None = None
         self.is_settled = False  # whether it is known how steps are to run from now on
@@ -175,6 +176,7 @@ class FastSteps:
             self._pace = (slice_.clock() - begun) / len(losses) or self._pace
         else:
             self._rest = REST
+            self._refused += 1
         return losses
 
     def _once(self, batch: Batch | None) -> Any:
@@ -212,8 +214,9 @@ class FastSteps:
         """Choose the form of the next steps, and see whether the choice stands."""
         form = self._form
         form.count()
-        if form.is_hopeless and form is self._whole:
-            self._form = self._inner
+        if form is self._whole and (form.is_hopeless or self._refused > 1):
+            # With its batch drawn outside it may be replayed, or run many at a time.
+            self._form, self._refused = self._inner, 0
         elif form.is_replayed or form.is_hopeless:
             self.is_settled = True
 

@@ -66,9 +66,9 @@ class GradcoreAdapter(SharedAdapter):
         self.stop_spying()
         gradcore.compat.uninstall()
 
-    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
+    def fast_steps(self, parts: StepParts, mode: str) -> UnwatchedSteps | None:
         """Return steps that are recorded and replayed."""
-        return FastSteps(parts, self.backward_listeners)
+        return FastSteps(parts, self.backward_listeners, mode)
 
     def prepare(self) -> None:
         """Load numba, so that the first steps need not wait for native ones."""

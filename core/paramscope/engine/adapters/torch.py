@@ -59,7 +59,7 @@ class TorchAdapter(SharedAdapter):
         except (RuntimeError, TypeError, NotImplementedError):
             return None
 
-    def fast_steps(self, parts: StepParts) -> UnwatchedSteps | None:
+    def fast_steps(self, parts: StepParts, mode: str) -> UnwatchedSteps | None:
         """Return nothing: PyTorch runs each step as it is."""
         return None
 
