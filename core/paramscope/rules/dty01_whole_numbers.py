@@ -1,5 +1,6 @@
 """DTY01: a gradient is asked for whole numbers, which cannot have one."""
 
+import ast
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
@@ -8,10 +9,14 @@ from paramscope.rules.examples import document
 from paramscope.rules.failing import (
     assigned_attribute,
     failure_like,
+    function_at,
     last_frame,
     module_path,
     named_tensors,
     path_of,
+    resolve,
+    statement_at,
+    tree_of,
     where_of,
 )
 from paramscope.rules.finding import Finding
@@ -59,7 +64,29 @@ def _where(failure: Failure, frame: FailedFrame, evidence: Evidence) -> tuple[st
         path = path_of(failure, named.tensor, evidence)
         if path is not None and not evidence.view.is_floating(named.tensor):
             return path, True
-    return where_of(failure, frame), False
+    attribute = _later_attribute(failure, frame)
+    path = module_path(failure, frame.owner, attribute) if attribute else None
+    return (path, True) if path is not None else (where_of(failure, frame), False)
+
+
+def _later_attribute(failure: Failure, frame: FailedFrame) -> str:
+    """Return the attribute to which the function goes on to assign the line's local name."""
+    if frame.owner is None:
+        return ""
+    statement = statement_at(failure.source, frame.span)
+    names = {
+        node.id for node in ast.walk(statement or ast.Module([], [])) if isinstance(node, ast.Name)
+    }
+    for node in ast.walk(tree_of(failure.source)):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if not isinstance(target, ast.Attribute) or not isinstance(node, ast.Assign):
+            continue
+        is_later = node.lineno >= frame.span.line
+        is_near = function_at(failure.source, node.lineno) == frame.function
+        given = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+        if is_later and is_near and given & names and resolve(target.value, frame) is frame.owner:
+            return target.attr
+    return ""
 
 
 RULE = Rule(

@@ -37,7 +37,7 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "LOS02": (training.drop_sigmoid,),
     "LOS03": (training.match_the_shapes,),
     "LOS04": (training.take_the_logarithm,),
-    "MOD01": (training.follow_the_mode,),
+    "MOD01": (training.follow_the_mode, training.attend_by_mode),
     "MOD02": (training.train_first,),
     "OPT01": (training.step_it_too,),
     "OPT02": (order.make_the_optimizer_last,),

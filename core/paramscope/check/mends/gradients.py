@@ -10,6 +10,7 @@ from paramscope.check.mends.place import (
     is_of_self,
     last_name,
     moved,
+    parenthesized,
     path_expression,
     place_of,
     spelling,
@@ -201,7 +202,21 @@ def detach_the_state(finding: Finding, source: str) -> Mends:
                 edits[-1:] = [Edit(start, start, "("), Edit(end, end, ").detach()")]
     if edits:
         yield "Keep its value alone", place.edited(*edits)
-    # Where the attribute is one of several targets, the others keep their history.
+    # Where it is one of several results, the others keep their history.
+    for node in ast.walk(place.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            if any(is_of_self(target, place.attribute) for target in node.targets[0].elts):
+                name = f"self.{place.attribute}"
+                for value in (f"{name}.detach()", f"tuple(h.detach() for h in {name})"):
+                    edit = place.line_after(node, f"{name} = {value}")
+                    yield "Keep its value alone", place.edited(edit)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            if is_of_self(node.targets[0].value, place.attribute) or any(
+                is_of_self(node.targets[0].value, part) for part in finding.where.split(".")
+            ):
+                value = parenthesized(place.written(node.value), node.value)
+                edit = place.swap(node.value, f"{value}.detach()")
+                yield "Keep its value alone", place.edited(edit)
     for node in ast.walk(place.tree):
         if isinstance(node, ast.Assign) and len(node.targets) > 1:
             if any(is_of_self(target, place.attribute) for target in node.targets):
@@ -253,7 +268,17 @@ def make_it_float(finding: Finding, source: str) -> Mends:
     place = place_of(moved(finding, source, after), after)
     statement = place.statement()
     makers = ("tensor", "arange", "randint", "full", "zeros", "ones", "empty")
-    for call in calls_of(statement, *makers) if statement is not None else ():
+    sources = [statement] if statement is not None else []
+    # What the line takes by name was made above it.
+    names = {node.id for part in sources for node in ast.walk(part) if isinstance(node, ast.Name)}
+    sources += [
+        node
+        for node in ast.walk(place.tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in names
+    ]
+    for call in (call for part in sources for call in calls_of(part, *makers)):
         given = [item for item in call.keywords if item.arg == "dtype"]
         if given:
             yield f"Make it {dtype}", place.edited(place.swap(given[0].value, dtype))

@@ -9,6 +9,7 @@ from paramscope.check.mends.place import (
     expression_statements,
     first_statement,
     last_name,
+    parenthesized,
     path_expression,
     place_of,
 )
@@ -105,9 +106,21 @@ def follow_the_mode(finding: Finding, source: str) -> Mends:
         label = "Follow the model's mode"
         if given:
             yield label, place.edited(place.swap(given[0].value, "self.training"))
+        elif len(call.args) > 2:
+            yield label, place.edited(place.swap(call.args[2], "self.training"))
         else:
             _, end = place.text.node_range(call)
             yield label, place.edited(Edit(end - 1, end - 1, ", training=self.training"))
+
+
+def attend_by_mode(finding: Finding, source: str) -> Mends:
+    """``scaled_dot_product_attention(..., dropout_p=p)`` drops in every mode: only in training."""
+    place = place_of(finding, source)
+    for call in calls_of(place.tree, "scaled_dot_product_attention"):
+        for item in call.keywords:
+            if item.arg == "dropout_p":
+                text = f"{place.written(item.value)} if self.training else 0.0"
+                yield "Follow the model's mode", place.edited(place.swap(item.value, text))
 
 
 def drop_softmax(finding: Finding, source: str) -> Mends:
@@ -171,6 +184,17 @@ def take_the_logarithm(finding: Finding, source: str) -> Mends:
 def match_the_shapes(finding: Finding, source: str) -> Mends:
     """Prediction and target that only agree by broadcasting: give them one shape."""
     place = place_of(finding, source)
+    statement = place.statement()
+    for node in ast.walk(statement) if statement is not None else ():
+        pair: list[ast.expr] = []
+        if isinstance(node, ast.Call) and len(node.args) >= 2:
+            pair = node.args[:2]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            pair = [node.left, node.right]
+        for label, method in (("Drop", ".squeeze(-1)"), ("Add", ".unsqueeze(-1)")):
+            for part in pair:
+                text = f"{parenthesized(place.written(part), part)}{method}"
+                yield f"{label} the last axis", place.edited(place.swap(part, text))
     function = place.function("loss") or place.function("train_step")
     if function is None or not function.args.args:
         return
