@@ -128,19 +128,33 @@ def max_pool(
 ) -> Any:
     """Return the largest value of each window, and which kernel place it stood at."""
     positions = _sizes(input, kernel, stride, padding, dilation, ceil_mode)
+    lowest = _lowest(input.dtype)
     if kernel == stride == (2, 2) and padding == (0, 0) and dilation == (1, 1) and not ceil_mode:
-        return _largest_of_four(input, positions)
-    extents = _extents(kernel, positions, stride, dilation)
-    x = _grown(input, padding, extents, _lowest(input.dtype))
-    chosen = np.zeros(input.shape[:2] + positions, np.uint8 if _few(kernel) else np.int32)
+        x = input
+        best, chosen = _largest_of_four(x, positions)
+    else:
+        x = _grown(input, padding, _extents(kernel, positions, stride, dilation), lowest)
+        best, chosen = _largest_of_any(x, kernel, positions, stride, dilation)
+    top = np.maximum.reduce(best, axis=None, initial=lowest)
+    if top != top:
+        # As torch: in a window with nan, the last nan is the largest.
+        for number, slices in enumerate(_places(kernel, positions, stride, dilation)):
+            np.copyto(chosen, number, where=np.isnan(x[slices]))
+    return best, chosen
+
+
+def _largest_of_any(
+    x: Array, kernel: Ints, positions: Ints, stride: Ints, dilation: Ints
+) -> tuple[Array, Array]:
+    """Pool windows of any kind; the first of equal values is chosen."""
+    chosen = np.zeros(x.shape[:2] + positions, np.uint8 if _few(kernel) else np.int32)
     best: Any = None
     for number, slices in enumerate(_places(kernel, positions, stride, dilation)):
         values = x[slices]
         if best is None:
             best = values.copy()
             continue
-        # "not <=" also takes a nan in, as torch, and keeps the first of equal values.
-        larger = ~(values <= best)
+        larger = values > best
         np.maximum(best, values, out=best)
         np.copyto(chosen, number, where=larger)
     return best, chosen

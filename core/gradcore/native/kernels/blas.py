@@ -180,9 +180,10 @@ def multiply(
     if limit == 0 or m * n * k <= limit:
         gemm(turn_a, 0, m, n, k, one, a, a_row, b, b_row, one if add else zero, c, c_row)
         return
-    # Parts of equal size, so that none is too small to be fast.
-    deep = _even(k, 256)
-    wide = min(n, 64 if deep > 128 else 128)
+    # Parts of equal size, so that none is too small to be fast. Rows of a turned matrix often lie
+    # a power of two apart, and then few of them stay in the first cache together.
+    deep = _even(k, 128 if turn_a else 256)
+    wide = min(n, 64 if turn_a or deep > 128 else 128)
     high = (_even(m, max(8, limit // (wide * deep) // 8 * 8)) + 7) // 8 * 8
     for j in range(0, n, wide):
         for d in range(0, k, deep):

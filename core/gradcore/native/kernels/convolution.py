@@ -284,6 +284,19 @@ def _convolution_input(
 lowers(_SPREAD.kernel)(_input_gradient)
 
 
+@lowers(_SPREAD.gradients["g"])
+def _spread_g(
+    out: Builder,
+    g: Operand,
+    weight: Operand,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Any:
+    return _convolution(out, g, weight, None, stride, padding, dilation, groups)
+
+
 def _weight_gradient(
     out: Builder,
     g: Operand,
@@ -322,6 +335,20 @@ def _convolution_weight(
 
 
 lowers(_WEIGHT.kernel)(_weight_gradient)
+
+
+@lowers(_SPREAD.gradients["weight"])
+def _spread_weight(
+    out: Builder,
+    gg: Operand,
+    g: Operand,
+    weight_shape: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    groups: int,
+) -> Any:
+    return _weight_gradient(out, g, gg, weight_shape[2:], stride, padding, dilation, groups)
 
 
 @kernel()

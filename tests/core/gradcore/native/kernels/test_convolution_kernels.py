@@ -63,6 +63,10 @@ def test_the_transposed_convolution_equals_numpy(native: Any, numbers: Any, real
         g, weight = numbers((2, 4, 5, 5), real), numbers((4, 2, 3, 3), real)
         rest = (size, stride, padding, (1, 1), 2)
         native.agrees(spread.kernel, g, weight, *rest, rtol=near, atol=near)
+        back = numbers((2, 4, *size), real)
+        by_g, by_weight = spread.gradients["g"], spread.gradients["weight"]
+        native.agrees(by_g, back, weight, *rest[1:], rtol=near, atol=near)
+        native.agrees(by_weight, back, g, weight.shape, *rest[1:], rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
