@@ -76,11 +76,12 @@ def blocked_softmax(x: Array) -> Array:
     width = x.shape[-1]
     rows, into = x.reshape(-1, width), out.reshape(-1, width)
     step = max(1, _BLOCK // max(1, width))
+    ones = np.ones((width, 1), x.dtype)
     for start in range(0, len(rows), step):
         part, e = rows[start : start + step], into[start : start + step]
         top = np.maximum.reduce(part, axis=1, keepdims=True, initial=-np.inf)
         np.exp(np.subtract(part, top, out=e), out=e)
-        e /= np.add.reduce(e, axis=1, keepdims=True)
+        e /= np.matmul(e, ones)
     return out
 
 
@@ -90,12 +91,76 @@ def blocked_softmax_slope(g: Array, y: Array) -> Array:
     width = y.shape[-1]
     rows, values, into = g.reshape(-1, width), y.reshape(-1, width), out.reshape(-1, width)
     step = max(1, _BLOCK // max(1, width))
+    ones = np.ones((width, 1), y.dtype)
     for start in range(0, len(rows), step):
         at = slice(start, start + step)
         now = np.multiply(rows[at], values[at], out=into[at])
-        np.subtract(rows[at], np.add.reduce(now, axis=1, keepdims=True), out=now)
+        np.subtract(rows[at], np.matmul(now, ones), out=now)
         now *= values[at]
     return out
+
+
+def _tiled(row: Array | None, count: int) -> Any:
+    """Return a row as often as asked for: to multiply by that is quicker than by one row."""
+    return None if row is None else np.tile(row, (count, 1))
+
+
+def blocked_normalize(
+    x: Array, weight: Array | None, bias: Array | None, eps: float
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return rows with mean 0 and variance 1, scaled and shifted, as ``normalize`` does.
+
+    Next to the result stand the rows before scale and shift, what they were multiplied by, and
+    mean and variance, each as a column.
+    """
+    count, width = x.shape
+    y, x_hat = np.empty_like(x), np.empty_like(x)
+    mean, inverse, variance = (np.empty((count, 1), x.dtype) for _ in range(3))
+    share = np.full((width, 1), 1.0 / width, x.dtype)
+    step = min(count, max(1, _BLOCK // width))
+    weights, biases = _tiled(weight, step), _tiled(bias, step)
+    for start in range(0, count, step):
+        at = slice(start, start + step)
+        now, out = x_hat[at], y[at]
+        np.subtract(x[at], np.matmul(x[at], share, out=mean[at]), out=now)
+        np.multiply(now, now, out=out)
+        spread = np.matmul(out, share, out=variance[at])
+        np.sqrt(spread + x.dtype.type(eps), out=inverse[at])
+        np.divide(1, inverse[at], out=inverse[at])
+        now *= inverse[at]
+        if weights is None:
+            np.copyto(out, now)
+        else:
+            np.multiply(now, weights[: len(now)], out=out)
+        if biases is not None:
+            out += biases[: len(now)]
+    return y, x_hat, inverse, mean, variance
+
+
+def blocked_normalize_slope(
+    g: Array, x_hat: Array, inverse: Array, weight: Array | None
+) -> tuple[Array, Array]:
+    """Return the gradients of the rows before they were normalised, and of the weight."""
+    count, width = x_hat.shape
+    out, into_weight = np.empty_like(x_hat), np.zeros(width, x_hat.dtype)
+    share = np.full((width, 1), 1.0 / width, x_hat.dtype)
+    step = min(count, max(1, _BLOCK // width))
+    room, ones = np.empty((step, width), x_hat.dtype), np.ones(step, x_hat.dtype)
+    weights = _tiled(weight, step)
+    for start in range(0, count, step):
+        at = slice(start, start + step)
+        now, values, part = out[at], x_hat[at], room[: len(x_hat[at])]
+        into_weight += np.matmul(ones[: len(part)], np.multiply(g[at], values, out=part))
+        if weights is None:
+            np.copyto(now, g[at])
+        else:
+            np.multiply(g[at], weights[: len(part)], out=now)
+            part *= weights[: len(part)]
+        slope = np.matmul(part, share)
+        now -= np.matmul(now, share)
+        now -= np.multiply(values, slope, out=part)
+        now *= inverse[at]
+    return out, into_weight
 
 
 def worth_blocks(x: Array, dim: int) -> bool:
