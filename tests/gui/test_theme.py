@@ -5,7 +5,16 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QApplication
 
 from paramscope.census.rows import Gradient, Kind, Stepping, TensorRow
-from paramscope_gui.theme import DARK, LIGHT, Theme, ThemeModel, glyph, icon, load_fonts
+from paramscope_gui.theme import (
+    DARK,
+    LIGHT,
+    SEVERITIES,
+    Theme,
+    ThemeModel,
+    glyph,
+    icon,
+    load_fonts,
+)
 
 SCHEMES = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 LEAST_CONTRAST = 4.5
@@ -153,3 +162,11 @@ def test_type_grows_with_the_scale_within_bounds(themes: ThemeModel) -> None:
     assert themes.theme.body == 26
     themes.set_scale(1.0)
     assert themes.theme.body == 13
+
+
+def test_errors_warnings_and_hints_are_told_apart_without_colour(qapp: QApplication) -> None:
+    drawn = {
+        severity: glyph(shape, QColor("black"), 14).toImage()
+        for severity, (shape, _, _) in SEVERITIES.items()
+    }
+    assert all(drawn[a] != drawn[b] for a in drawn for b in drawn if a < b)

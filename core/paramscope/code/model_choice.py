@@ -19,6 +19,8 @@ _USUAL: tuple[tuple[tuple[str, ...], str], ...] = (
     (("vocab", "n_tokens", "ntoken", "num_embeddings"), "100"),
     (("num_class", "n_class", "nclass", "classes", "num_labels", "n_out", "action"), "10"),
     (("in_channels", "in_ch", "inplanes", "in_planes", "channels", "img_ch", "nc"), "3"),
+    (("inp", "cin", "c_in", "in_c"), "3"),
+    (("oup", "outp", "cout", "c_out", "out_c"), "16"),
     (("out_ch", "planes", "filters", "features_g", "features_d", "ngf", "ndf"), "16"),
     (("head", "heads", "nhead", "n_head", "num_head"), "4"),
     (("layer", "depth", "n_block", "num_block"), "2"),
@@ -77,11 +79,16 @@ class Choice:
 
 def has_build(source: str) -> bool:
     """Tell whether a file makes its model itself, by a function ``build``."""
+    return defines(source, "build")
+
+
+def defines(source: str, name: str) -> bool:
+    """Tell whether the top of a file makes or imports something of this name."""
     try:
         body = analyze(source).tree.body
     except SourceError:
         return False
-    return any(_names_build(node) for node in body)
+    return any(_gives(node, name) for node in body)
 
 
 def choices(source: str) -> tuple[Choice, ...]:
@@ -114,13 +121,13 @@ def class_made_by(source: str, expression: str) -> str:
     return _class_returned(function, analysis) if function is not None else ""
 
 
-def _names_build(node: ast.stmt) -> bool:
+def _gives(node: ast.stmt, name: str) -> bool:
     if isinstance(node, ast.FunctionDef):
-        return node.name == "build"
+        return node.name == name
     if isinstance(node, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == "build" for t in node.targets)
+        return any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return any((alias.asname or alias.name) == "build" for alias in node.names)
+        return any((alias.asname or alias.name) == name for alias in node.names)
     return False
 
 

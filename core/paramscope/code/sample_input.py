@@ -22,6 +22,7 @@ BATCH = 4
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 10, 20, 50, 100)
 _SIDES = (32, 28, 64, 224, 16, 96, 128, 256, 227, 84, 48, 8, 299, 512)
 _MOST_TRIES = 60
+_MOST_STEPS = 400_000  # of reading, in all tries together: about a second
 _FACTORIES = frozenset({"randn", "rand", "zeros", "ones", "randint", "full", "arange", "tensor"})
 # Names of arguments that say more of themselves than the way they are used.
 _BY_NAME: tuple[tuple[str, str, str], ...] = (
@@ -202,7 +203,7 @@ def _first_that_fits(
     choices: list[list[Shape | None]] = [[*shapes] or [None] for shapes in options]
     together = product(*choices)
     for number, shapes in enumerate(_likely_first(together, options)):
-        if number >= _MOST_TRIES:
+        if number >= _MOST_TRIES or reader.steps_taken > _MOST_STEPS:
             break
         try:
             reader.forward(

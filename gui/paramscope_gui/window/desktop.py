@@ -148,8 +148,9 @@ class Desktop(QObject):
         where = f"line {line}: " if line is not None else ""
         text = f"{where}{failure.kind}: {failure.message}".strip()
         choices = []
-        if failure.kind == "CannotTrainError" and self.chooser.is_needed:
-            choices.append(("Choose the model", self.chooser.open))
+        if failure.kind == "CannotTrainError":
+            words = "Choose the model" if self.chooser.is_needed else "Give a sample input"
+            choices.append((words, self.chooser.open))
         change = ("Change the sample input", self.chooser.open)
         may_change = bool(window.workspace.harness)
         if may_change and failure.during == "step":

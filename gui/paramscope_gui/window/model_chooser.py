@@ -11,7 +11,7 @@ from paramscope.document.run_settings import ENGINES, RunSettings, SetRun
 from paramscope.engine.protocol import Play, RunState
 from paramscope_gui.window.documents import Documents
 from paramscope_gui.window.main import MainWindow
-from paramscope_gui.window.model_dialog import ENGINE_WORDS, ModelDialog
+from paramscope_gui.window.model_dialog import ENGINE_WORDS, WHOLE, ModelDialog
 
 LOOK_STEPS = 5  # of a made-up training: enough for every verdict that it can give
 MISSING = "PyTorch is not installed. `pip install torch` adds it."
@@ -56,13 +56,13 @@ class ModelChooser(QObject):
         if self.is_needed and _has_torch():
             settings = RunSettings(settings.model, settings.input, "torch")
             self._live.start_worker("torch")  # it takes seconds, in which the user chooses
+        whole = (WHOLE,) if has_build(source) else ()
         self._dialog.ask(
             self._workspace.name,
             source,
-            choices(source),
+            (*whole, *choices(source)),
             settings,
             [(name, "" if name == ENGINES[0] or _has_torch() else MISSING) for name in ENGINES],
-            has_build=has_build(source),
         )
 
     def close(self) -> None:

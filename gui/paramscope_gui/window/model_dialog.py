@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from paramscope.code.model_choice import Argument, Choice
+from paramscope.code.model_choice import Argument, Choice, defines
 from paramscope.document.run_settings import RunSettings
 from paramscope_gui.bridge.guessing import Guessing
 from paramscope_gui.theme import GRID, ThemeModel
@@ -32,6 +32,7 @@ PAUSE_MILLISECONDS = 200  # in typing, after which the sample input is guessed a
 FEW = 8  # choices that need no filter
 CHOICE = Qt.ItemDataRole.UserRole
 OTHER = Choice("Something else", "other", 0, (Argument("model", "", "any Python that makes one"),))
+WHOLE = Choice("build()", "document", 0, (), "the model that the file itself makes")
 ENGINE_WORDS = {"gradcore": "gradcore", "torch": "PyTorch"}
 
 
@@ -47,6 +48,7 @@ class ModelDialog(QDialog):
         self._before = RunSettings()
         self._rows: list[EntryRow] = []
         self._inputs: list[EntryRow] = []
+        self._waiting: ThemedLabel | None = None  # shown while an input is guessed
         self._guessing = Guessing(self)
         self._guessing.guessed.connect(self._on_guessed)
         self._pause = QTimer(self)
@@ -67,12 +69,12 @@ class ModelDialog(QDialog):
         choices: Sequence[Choice],
         settings: RunSettings,
         engines: Sequence[tuple[str, str]],
-        *,
-        has_build: bool,
     ) -> None:
         """Show what a file offers. ``engines`` are names, each with why it can't be used."""
         self._source, self._before = source, settings
-        said = "It has no build()." if not has_build else "Its build() is used unless you choose."
+        said = "Its build() is used unless you choose another."
+        if WHOLE not in choices:
+            said = "It has no build()."
         self._about.setText(
             f"`{name}` was read and not run. {said} Choose what makes the model, and what it is"
             " given: the file itself stays as it is."
@@ -105,6 +107,8 @@ class ModelDialog(QDialog):
             return RunSettings()
         texts = [row.text for row in self._rows]
         model = texts[0] if choice.kind == "other" else choice.expression(texts)
+        if choice == WHOLE:
+            model = ""
         given = ", ".join(row.text for row in self._inputs if row.text)
         engine = next(name for name, radio in self._engines.items() if radio.isChecked())
         return RunSettings(model, given, engine)
@@ -208,11 +212,12 @@ class ModelDialog(QDialog):
     def _on_list_chosen(self) -> None:
         choice = self._choice()
         clear_layout(self._answers)
-        self._rows, self._inputs = [], []
+        self._rows, self._inputs, self._waiting = [], [], None
+        self._guessing.forget()
         if choice is None:
             return
         kept = _arguments_in(self._before.model) if _is_of(choice, self._before.model) else {}
-        if choice.kind == "other" and kept == {}:
+        if choice.kind == "other" and not kept:
             kept = {"model": self._before.model}
         if choice.arguments:
             title = "Its constructor needs" if choice.kind != "other" else "What makes the model"
@@ -225,6 +230,11 @@ class ModelDialog(QDialog):
             row.changed.connect(self._on_row_changed)
             self._answers.addWidget(row)
             self._rows.append(row)
+        if choice == WHOLE and defines(self._source, "batch"):
+            words = "The file's own build(), batch() and loss() are used."
+            self._answers.addWidget(WrappedLabel(self._themes, words))
+            self._check()
+            return
         self._add_heading("Its forward is given")
         self._waiting = ThemedLabel(self._themes, "Reading forward ...", "quiet", "small")
         self._answers.addWidget(self._waiting)
@@ -239,11 +249,13 @@ class ModelDialog(QDialog):
         self._pause.start()
 
     def _guess(self) -> None:
-        self._guessing.ask(self._source, self.settings.model)
+        if self._waiting is not None:
+            self._guessing.ask(self._source, self.settings.model or WHOLE.name)
 
     def _on_guessed(self, _: str, guesses: object) -> None:
         found = list(guesses) if isinstance(guesses, tuple) else []
-        self._waiting.hide()
+        if self._waiting is not None:
+            self._waiting.hide()
         typed = {row.name: row.text for row in self._inputs if row.is_typed}
         for row in self._inputs:
             self._answers.removeWidget(row)
@@ -283,15 +295,18 @@ class ModelDialog(QDialog):
             problem = "Nothing is chosen."
         elif empty:
             problem = f"`{empty[0]}` has no default: say what it is."
-        elif not _is_expression(settings.model):
+        elif choice != WHOLE and not _is_expression(settings.model):
             problem = f"`{settings.model}` is no Python that makes a model."
         elif not _is_expression(f"f({settings.input})"):
             problem = f"`{settings.input}` is no Python."
         self.run_button.setEnabled(not problem)
+        model = settings.model or WHOLE.name
         if not problem and settings.input:
-            problem = f"Runs `{settings.model}` on `{settings.input}`."
+            problem = f"Runs `{model}` on `{settings.input}`."
+        elif not problem and self._waiting is None:
+            problem = f"Runs `{model}` on what the file's batch() gives."
         elif not problem:
-            problem = f"Builds `{settings.model}` and takes no step: there is no input."
+            problem = f"Builds `{model}` and takes no step: there is no input."
         self._said.setText(problem)
 
     def _accept(self) -> None:
@@ -330,11 +345,15 @@ class ModelDialog(QDialog):
 def _words_of(choice: Choice) -> str:
     if choice.kind == "other":
         return f"{choice.name} ..."
+    if choice == WHOLE:
+        return f"{choice.name}   of the file"
     return f"{choice.name}   {choice.kind}, line {choice.line}"
 
 
 def _is_of(choice: Choice, model: str) -> bool:
     """Tell whether an expression makes what a choice offers."""
+    if choice == WHOLE:
+        return not model
     if choice.kind == "model":
         return model == choice.name
     return model.startswith(f"{choice.name}(") or model == choice.name

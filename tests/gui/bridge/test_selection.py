@@ -44,3 +44,55 @@ def test_leaving_a_scope_goes_back_to_the_one_around_it(selection: Selection) ->
 def test_a_class_that_is_gone_leaves_the_trail(workspace: Workspace, selection: Selection) -> None:
     workspace.new(Document("import torch\n"))
     assert selection.trail == (PROGRAM,)
+
+
+NESTED = """import torch
+from torch import nn
+
+
+class Inner(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.ones(4, requires_grad=True)
+
+    def forward(self, x):
+        return x * self.scale
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = Inner()
+
+    def forward(self, x):
+        return self.block(x)
+
+
+def build():
+    return Net()
+
+
+def optimizer(model):
+    return torch.optim.SGD([model.block.scale], lr=0.1)
+"""
+
+
+def test_a_tensor_is_revealed_on_the_canvas_that_holds_it(
+    workspace: Workspace, selection: Selection
+) -> None:
+    workspace.new(Document(NESTED))
+    selection.reveal("block.scale", is_tensor=True)
+    assert selection.trail == (PROGRAM, Scope("Net"), Scope("Inner", "block"))
+    assert (selection.tensor, selection.nodes) == ("block.scale", {"scale"})
+    selection.reveal("block", is_tensor=False)
+    assert selection.trail == (PROGRAM, Scope("Net"))
+    assert selection.nodes == {"block"}
+
+
+def test_a_verdict_on_the_optimizer_is_revealed_in_the_program(
+    workspace: Workspace, selection: Selection
+) -> None:
+    workspace.new(Document(NESTED))
+    selection.reveal("optimizer", is_tensor=False)
+    assert selection.trail == (PROGRAM,)
+    assert selection.nodes == {"optimizer"}

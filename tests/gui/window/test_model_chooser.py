@@ -182,3 +182,22 @@ def test_a_document_with_build_is_not_asked_about(application: Application, tmp_
     path.write_text(SOURCE + "\n\ndef build():\n    return Net(4)\n", encoding="utf-8")
     application.desktop.documents.open(path)
     assert application.desktop.chooser.dialog is None
+
+
+def test_a_model_without_data_is_given_a_sample_input(
+    qtbot: QtBot, application: Application, tmp_path: Path
+) -> None:
+    path = tmp_path / "whole.py"
+    path.write_text(SOURCE + "\n\ndef build():\n    return Net(4)\n", encoding="utf-8")
+    application.settings.trust(path)
+    application.desktop.documents.open(path)
+    application.live.play()
+    notices = application.window.notices
+    qtbot.waitUntil(lambda: notices.text_of("failure") is not None, timeout=20_000)
+    press(qtbot, notices, "notice_failure_0")
+    dialog = application.desktop.chooser.dialog
+    assert dialog is not None
+    qtbot.waitUntil(lambda: dialog.settings == RunSettings("", "randn(4, 6)"))
+    press(qtbot, dialog, "model_run")
+    qtbot.waitUntil(lambda: application.live.step_count == 5, timeout=20_000)
+    assert [one.rule for one in application.live.findings] == ["REG01"]

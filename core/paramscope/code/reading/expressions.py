@@ -37,6 +37,7 @@ class Expressions(ABC):
         self._constants = dict(_constants_of(tree))
         self._globals: Names = {}
         self._steps = 0
+        self.steps_taken = 0  # of all readings together
 
     @abstractmethod
     def call(
@@ -64,9 +65,7 @@ class Expressions(ABC):
 
     def value(self, node: ast.expr | None, names: Names) -> Any:
         """Return what an expression stands for."""
-        self._steps += 1
-        if self._steps > MOST_STEPS:
-            raise Bound
+        self._take_step()
         if node is None:
             return None
         reading = getattr(self, f"_read_{type(node).__name__.lower()}", None)
@@ -198,6 +197,12 @@ class Expressions(ABC):
         return self.call(self.value(function, names), arguments, keywords, node)
 
     # Parts
+
+    def _take_step(self) -> None:
+        self._steps += 1
+        self.steps_taken += 1
+        if self._steps > MOST_STEPS:
+            raise Bound
 
     def _items(self, nodes: Iterable[ast.expr], names: Names) -> list[Any]:
         found: list[Any] = []

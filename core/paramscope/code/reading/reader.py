@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paramscope.code.parse import Analysis
-from paramscope.code.reading.expressions import MOST_STEPS, Expressions, FunctionNode, Names
+from paramscope.code.reading.expressions import Expressions, FunctionNode, Names
 from paramscope.code.reading.plain import (
     FUNCTIONS,
     MOST_ROUNDS,
@@ -259,9 +259,7 @@ class Reader(Expressions):
 
     def _read_block(self, body: Sequence[ast.stmt], names: Names) -> None:
         for statement in body:
-            self._steps += 1
-            if self._steps > MOST_STEPS:
-                raise Bound
+            self._take_step()
             self._read_statement(statement, names)
 
     def _read_statement(self, statement: ast.stmt, names: Names) -> None:
