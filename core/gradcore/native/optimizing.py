@@ -72,9 +72,12 @@ class NativeGroup:
         return self.stepper.settings(self.group)
 
     def _row(self, p: TensorBase, gradient: Operand) -> list[Any]:
-        state = self.optimizer.state.get(p)
+        state = self.optimizer.state.get(p, {})
         kind = p._a.dtype
-        if not state or kind not in (SINGLE, DOUBLE) or not p._a.flags.c_contiguous:
+        # Only gradient descent without momentum keeps nothing; else a first step is still to come.
+        if not state and (self.stepper.counts or self.group.get("momentum")):
+            raise UnsupportedError
+        if kind not in (SINGLE, DOUBLE) or not p._a.flags.c_contiguous:
             raise UnsupportedError
         row: list[Any] = [address_of(p._a), gradient]
         names = ("step", *self.stepper.state) if self.stepper.counts else self.stepper.state
@@ -139,12 +142,21 @@ class NativeGroup:
         params = group["params"]
         if len(params) != len(self._params) or not all(map(is_, params, self._params)):
             return False
-        if len(group) != len(self._values) or not all(map(is_, group.values(), self._values)):
-            self._values = list(group.values())
-            numbers = self._numbers()
-            if numbers is None:
+        if len(group) != len(self._values):
+            return False
+        return all(map(is_, group.values(), self._values)) or self._take_over()
+
+    def _take_over(self) -> bool:
+        """Take over settings that changed; False where that changes what there is to do."""
+        old, self._values = self._values, list(self.group.values())
+        for before, now in zip(old, self._values, strict=True):
+            plain = isinstance(now, int | float | tuple) and not isinstance(now, bool)
+            if now is not before and now != before and not plain:
                 return False
-            self.settings[:] = numbers
+        numbers = self._numbers()
+        if numbers is None or [bool(n) for n in numbers] != [bool(n) for n in self.settings]:
+            return False
+        self.settings[:] = numbers
         return True
 
     def stepped(self, times: int = 1) -> None:
