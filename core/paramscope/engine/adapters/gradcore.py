@@ -31,6 +31,7 @@ from paramscope.engine.operation_names import LOOKS
 _NAMES = {
     "logistic_loss": "binary_cross_entropy_with_logits",
     "pick": "getitem",
+    "index": "getitem",
     "max_dim": "max",
     "max_all": "max",
     "min_dim": "min",
@@ -42,7 +43,18 @@ _NAMES = {
 }
 # Functions of several operations, which are one on PyTorch.
 _DROPOUTS = frozenset({activation._dropped.__code__, activation.alpha_dropout.__code__})
-_CROSS_ENTROPY = frozenset({loss.cross_entropy.__code__})
+_LOSSES = frozenset(
+    function.__code__
+    for function in (
+        loss.binary_cross_entropy,
+        loss.cross_entropy,
+        loss.huber_loss,
+        loss.l1_loss,
+        loss.mse_loss,
+        loss.smooth_l1_loss,
+    )
+)
+_LOSS_PARTS = frozenset({"expand", "log", "log_softmax", "sub"})  # what they begin with
 _FILLS = frozenset({init.trunc_normal_.__code__, init.orthogonal_.__code__, init.sparse_.__code__})
 _DEEPEST = 8  # frames between the recorder and the function
 
@@ -103,8 +115,11 @@ class _Recorder:
         given = tuple(tensors_in((*inputs, *attributes.values()), Tensor))
         if name == "bernoulli_" and _inside(_DROPOUTS) is not None:
             name = "dropout"
-        elif name == "log_softmax" and (frame := _inside(_CROSS_ENTROPY)) is not None:
-            name, given = "cross_entropy", (frame.f_locals["input"], frame.f_locals["target"])
+        elif name in _LOSS_PARTS and (frame := _inside(_LOSSES)) is not None:
+            # Told with what the user gave it, unless that would look like a cut.
+            if outputs and (outputs[0].requires_grad or not frame.f_locals["input"].requires_grad):
+                name = frame.f_code.co_name
+                given = (frame.f_locals["input"], frame.f_locals["target"])
         elif name in ("copy_", "setitem_") and (frame := _inside(_FILLS)) is not None:
             name = frame.f_code.co_name
         self._listener.operation(_NAMES.get(name) or plain_name(name), given, tuple(outputs))
