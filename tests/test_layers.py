@@ -53,7 +53,7 @@ LAYERS = (
     ("gradcore.optim",),
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),
-    ("gradcore.fft", "gradcore.rarer", "gradcore.special"),
+    ("gradcore.fft", "gradcore.rarer", "gradcore.special", "gradcore.testing"),
     ("gradcore.drawing",),
     ("gradcore.draws",),
     ("gradcore.random",),

@@ -171,6 +171,7 @@ _LATER = {
     "save": "serialization",
     "serialization": "",
     "special": "",
+    "testing": "",
     "types": "",
     "utils": "",
     "vmap": "func",

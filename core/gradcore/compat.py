@@ -102,6 +102,7 @@ PARTS = {
     "torch.random": "gradcore.random",
     "torch.serialization": "gradcore.serialization",
     "torch.special": "gradcore.special",
+    "torch.testing": "gradcore.testing",
     "torch.types": "gradcore.types",
     "torch.utils": "gradcore.utils",
     "torch.utils.checkpoint": "gradcore.utils.checkpoint",
