@@ -11,7 +11,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-WANTED = [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]]
+WANTED = [
+    *PROJECT["project"]["dependencies"],
+    *PROJECT["project"]["optional-dependencies"]["native"],
+    *PROJECT["dependency-groups"]["dev"],
+]
+MACHINES = {"linux": "x86_64", "darwin": "arm64", "win32": "AMD64"}
 PINS = [
     Requirement(line.removesuffix("\\"))
     for line in LOCK.splitlines()
@@ -25,6 +30,7 @@ def pins_for(python: str, system: str) -> dict[str, str]:
         "python_version": python,
         "python_full_version": f"{python}.1",
         "sys_platform": system,
+        "platform_machine": MACHINES[system],
         "platform_python_implementation": "CPython",
     }
     fitting = [pin for pin in PINS if pin.marker is None or pin.marker.evaluate(environment)]
@@ -35,7 +41,11 @@ def pins_for(python: str, system: str) -> dict[str, str]:
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
 def test_every_dependency_is_pinned_within_its_bounds(python: str, system: str) -> None:
     pins = pins_for(python, system)
-    environment = {"python_version": python, "sys_platform": system}
+    environment = {
+        "python_version": python,
+        "sys_platform": system,
+        "platform_machine": MACHINES[system],
+    }
     for wanted in map(Requirement, WANTED):
         if wanted.marker is None or wanted.marker.evaluate(environment):
             assert pins[canonicalize_name(wanted.name)] in wanted.specifier
