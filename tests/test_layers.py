@@ -42,7 +42,7 @@ LAYERS = (
     # ---- the application line: nothing below knows of the application
     ("gradcore.__main__",),
     ("gradcore",),
-    ("gradcore.distributions", "gradcore.func", "gradcore.jit"),
+    ("gradcore.distributions", "gradcore.func", "gradcore.jit", "gradcore.testing"),
     ("gradcore.accelerator", "gradcore.amp", "gradcore.backends", "gradcore.cuda"),
     ("gradcore.serialization",),
     ("gradcore.settings", "gradcore.types"),
@@ -53,7 +53,7 @@ LAYERS = (
     ("gradcore.optim",),
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),
-    ("gradcore.fft", "gradcore.rarer", "gradcore.special", "gradcore.testing"),
+    ("gradcore.fft", "gradcore.rarer", "gradcore.special"),
     ("gradcore.drawing",),
     ("gradcore.draws",),
     ("gradcore.random",),
