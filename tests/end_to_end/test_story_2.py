@@ -193,65 +193,71 @@ def test_each_tensor_has_its_state_its_cause_and_its_fix(
     assert application.workspace.document.source == SOURCE
 
 
-def test_a_problem_is_found_from_row_node_and_line(
-    qtbot: QtBot, application: Application, file: Path
-) -> None:
-    live, window, selection = application.live, application.window, application.selection
+@pytest.fixture
+def judged(qtbot: QtBot, application: Application, file: Path) -> Application:
+    """The file, judged on gradcore, with its cards on the screen."""
     application.desktop.documents.open(file)
     pick_the_class(qtbot, application, "gradcore")
-    qtbot.waitUntil(lambda: len(live.findings) == len(MISTAKES), timeout=30_000)
+    qtbot.waitUntil(
+        lambda: len(application.live.findings) == len(MISTAKES),
+        timeout=30_000,
+    )
     qtbot.waitUntil(lambda: cards(application).keys() == MISTAKES.keys())
+    qtbot.waitUntil(application.window.isActiveWindow)
+    return application
 
-    # The card leads to the canvas that holds the tensor, to its row and to its line.
-    qtbot.mouseClick(cards(application)["REG01"], Qt.MouseButton.LeftButton, pos=QPoint(60, 12))
-    assert selection.scope.graph == "Embedded"
-    assert selection.tensor == "embed.position"
-    assert selection.nodes == {"position"}
-    assert window.code.editor.textCursor().blockNumber() + 1 == 19
 
-    # The badge of the row leads to the card.
-    tree = window.tree
-    cell = tree.model.index_of("temperature").siblingAtColumn(Column.NAME)
+def test_a_card_leads_to_its_canvas_row_and_line(qtbot: QtBot, judged: Application) -> None:
+    qtbot.mouseClick(cards(judged)["REG01"], Qt.MouseButton.LeftButton, pos=QPoint(60, 12))
+    assert judged.selection.scope.graph == "Embedded"
+    assert judged.selection.tensor == "embed.position"
+    assert judged.selection.nodes == {"position"}
+    assert judged.window.code.editor.textCursor().blockNumber() + 1 == 19
+
+
+@pytest.mark.parametrize(("path", "rule"), [("temperature", "GRA02"), ("heads.1.weight", "REG04")])
+def test_the_sign_of_a_row_leads_to_its_card(
+    qtbot: QtBot, judged: Application, path: str, rule: str
+) -> None:
+    tree = judged.window.tree
+    cell = tree.model.index_of(path).siblingAtColumn(Column.NAME)
     tree.view.scrollTo(cell)
     place = badge_area(tree.view.visualRect(cell)).center()
     qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: cards(application)["GRA02"].hasFocus())
+    qtbot.waitUntil(lambda: cards(judged)[rule].hasFocus())
 
-    # So does that of a Module in a list, whose list has the verdict.
-    cell = tree.model.index_of("heads.1.weight").siblingAtColumn(Column.NAME)
-    tree.view.scrollTo(cell)
-    place = badge_area(tree.view.visualRect(cell)).center()
-    qtbot.mouseClick(tree.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: cards(application)["REG04"].hasFocus())
 
-    # The key E leads from a node to its card, and so does a click on the node's badge.
-    selection.reveal("gate", is_tensor=True)
-    view, scene = window.canvas.view, window.canvas.scene
+def test_the_sign_of_a_node_leads_to_its_card_and_so_does_a_key(
+    qtbot: QtBot, judged: Application
+) -> None:
+    view, scene = judged.window.canvas.view, judged.window.canvas.scene
+    judged.selection.reveal("gate", is_tensor=True)
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_E)
-    qtbot.waitUntil(lambda: cards(application)["REG05"].hasFocus())
+    qtbot.waitUntil(lambda: cards(judged)["REG05"].hasFocus())
     view.reveal(scene.node_rect("keys"))
     item = scene.items_by_id["keys"]
     badge = view.mapFromScene(item.pos() + item.badge_area(view.zoom_factor).center())
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=badge)
-    qtbot.waitUntil(lambda: cards(application)["REG02"].hasFocus())
+    qtbot.waitUntil(lambda: cards(judged)["REG02"].hasFocus())
 
-    # The mark in the gutter leads to the card.
-    editor = window.code.editor
-    line = live.rows["shift"].line
+
+def test_the_mark_of_a_line_leads_to_its_card_and_keys_walk_on(
+    qtbot: QtBot, judged: Application
+) -> None:
+    window, editor = judged.window, judged.window.code.editor
+    line = judged.live.rows["shift"].line
     assert line is not None
     editor.show_line(line)
     block = editor.document().findBlockByNumber(line - 1)
     y = editor.blockBoundingGeometry(block).translated(editor.contentOffset()).center().y()
     qtbot.mouseClick(editor.gutter, Qt.MouseButton.LeftButton, pos=QPoint(8, round(y)))
-    qtbot.waitUntil(lambda: cards(application)["REG12"].hasFocus())
-
-    # F4 walks on from there, arrows too.
+    qtbot.waitUntil(lambda: cards(judged)["REG12"].hasFocus())
     qtbot.keyClick(window, Qt.Key.Key_F4)
-    qtbot.waitUntil(lambda: not cards(application)["REG12"].hasFocus())
+    qtbot.waitUntil(lambda: not cards(judged)["REG12"].hasFocus())
     qtbot.keyClick(window, Qt.Key.Key_F4, Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: cards(application)["REG12"].hasFocus())
-    qtbot.keyClick(cards(application)["REG12"], Qt.Key.Key_Up)
-    qtbot.waitUntil(lambda: cards(application)["REG07"].hasFocus())
-    qtbot.keyClick(cards(application)["REG07"], Qt.Key.Key_Return)
-    assert window.code.editor.hasFocus()
+    qtbot.waitUntil(lambda: cards(judged)["REG12"].hasFocus())
+    qtbot.keyClick(cards(judged)["REG12"], Qt.Key.Key_Up)
+    qtbot.waitUntil(lambda: cards(judged)["REG07"].hasFocus())
+    qtbot.keyClick(cards(judged)["REG07"], Qt.Key.Key_Return)
+    assert editor.hasFocus()

@@ -84,6 +84,17 @@ def replace_the_head(qtbot: QtBot, application: Application) -> None:
     qtbot.waitUntil(lambda: REPLACED in application.workspace.document.source, timeout=PATIENCE)
 
 
+def see_who_is_stepped(qtbot: QtBot, application: Application) -> None:
+    """Take a step: the verdict counts both sides, and the rows say who is stepped."""
+    live = application.live
+    qtbot.waitUntil(lambda: live.state == "ready", timeout=PATIENCE)
+    press(qtbot, application.window, QToolButton, "run_step_button")
+    qtbot.waitUntil(lambda: [one.rule for one in live.findings] == ["OPT02"], timeout=PATIENCE)
+    assert live.findings[0].message == SAYS
+    assert live.rows["head.weight"].stepping is Stepping.NOT_STEPPED
+    assert live.rows["body.weight"].stepping is Stepping.IN_OPTIMIZER
+
+
 def test_the_optimizer_is_rebuilt_and_keeps_the_state_of_the_rest(
     qtbot: QtBot, application: Application, tmp_path: Path
 ) -> None:
@@ -98,13 +109,7 @@ def test_the_optimizer_is_rebuilt_and_keeps_the_state_of_the_rest(
     trained = live.step_count
 
     replace_the_head(qtbot, application)
-    qtbot.waitUntil(lambda: live.state == "ready", timeout=PATIENCE)
-    press(qtbot, window, QToolButton, "run_step_button")
-    qtbot.waitUntil(lambda: [one.rule for one in live.findings] == ["OPT02"], timeout=PATIENCE)
-    assert live.findings[0].message == SAYS
-    assert live.rows["head.weight"].stepping is Stepping.NOT_STEPPED
-    assert live.rows["body.weight"].stepping is Stepping.IN_OPTIMIZER
-
+    see_who_is_stepped(qtbot, application)
     press(qtbot, window.problems, QWidget, "problem_0")
     assert application.selection.scope == PROGRAM
     assert application.selection.nodes == {"optimizer"}
