@@ -128,6 +128,11 @@ class Journal(Protocol):
     ) -> None:
         """``function(*arrays)`` gave this answer, on which it depends what is done next."""
 
+    def worked_out(
+        self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Array
+    ) -> None:
+        """``array`` is ``function`` of the inputs' arrays; no operation stands for it."""
+
     def looked(self, t: "TensorBase", number: Any) -> None:
         """The one value of a tensor was handed out as this Python number."""
 
@@ -145,6 +150,19 @@ def ask(function: Callable[..., Any], *tensors: "TensorBase") -> Any:
     if journal is not None:
         journal.asked(function, tensors, answer)
     return answer
+
+
+def work_out(function: Callable[..., Any], *inputs: Any) -> Any:
+    """Return a tensor on ``function`` of the inputs, of which tensors are given as arrays.
+
+    For what no operation stands for and no gradient flows through, such as masks and positions. A
+    recorded step works it out anew, or keeps it where no tensor is asked for.
+    """
+    array = function(*[x._a if isinstance(x, TensorBase) else x for x in inputs])
+    t = wrap(array)
+    if journal is not None:
+        journal.worked_out(function, inputs, t._a)
+    return t
 
 
 class Counter:

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore.creation import empty
 from gradcore.errors import ShapeError
-from gradcore.graph import wrap
+from gradcore.graph import work_out
 from gradcore.nn import functional as F
 from gradcore.nn import init
 from gradcore.nn.catalog import derive_error, module, sample
@@ -22,7 +22,7 @@ def as_added(mask: Tensor | None, dtype: Any) -> Tensor | None:
     """Return a mask as something to add to scores: True in a boolean one means "leave out"."""
     if mask is None or mask._a.dtype.kind != "b":
         return mask
-    result: Tensor = wrap(np.where(mask._a, dtype.type(-np.inf), dtype.type(0)))
+    result: Tensor = work_out(np.where, mask, dtype.type(-np.inf), dtype.type(0))
     return result
 
 

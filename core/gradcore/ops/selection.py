@@ -1,6 +1,7 @@
 """Choosing and writing values along a dimension, by mask or by position; limits; comparisons."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
-from gradcore.graph import TensorBase, wrap
+from gradcore.graph import TensorBase, ask, wrap
 from gradcore.ops.indexing import (
     gather_of,
     index_add_put,
@@ -110,8 +111,18 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
 
 
 def _places(index: Any, size: int, name: str) -> Array:
+    check = partial(_check_places, size=size, name=name)
+    if isinstance(index, TensorBase):
+        ask(check, index)
     places: Array = index._a if isinstance(index, TensorBase) else np.asarray(index)
-    places = places.reshape(-1)
+    if not isinstance(index, TensorBase):
+        check(places)
+    # The array itself where it can be: a recorded step knows it.
+    return places if places.ndim == 1 else places.reshape(-1)
+
+
+def _check_places(places: Array, size: int, name: str) -> None:
+    """Refuse indices that are no whole numbers, or out of range."""
     if places.dtype.kind not in "iu":
         raise IndexOutOfRangeError(
             f"{name}(): Expected dtype int32 or int64 for index, got {dtypes.of(places)}",
@@ -125,7 +136,6 @@ def _places(index: Any, size: int, name: str) -> Array:
             f"size {size}.",
             "Indices must be at least 0 and less than the size.",
         )
-    return places
 
 
 def _along(input: Any, dim: int, index: Any, name: str) -> tuple[Any, ...]:

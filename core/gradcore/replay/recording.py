@@ -25,6 +25,7 @@ from gradcore.replay.program import (
     RefusalError,
     Returned,
     Value,
+    members,
 )
 from gradcore.replay.questions import Asked, Drawn
 from gradcore.replay.way_back import Step, WayBack
@@ -117,6 +118,10 @@ class Recording(WayBack):
     ) -> None:
         """Add a question on whose answer it depends what the step does."""
         self._listen(self._asked, function, tensors, answer)
+
+    def worked_out(self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Any) -> None:
+        """Add an array that no operation has made."""
+        self._listen(self._works_out, function, inputs, array)
 
     def looked(self, t: TensorBase, number: Any) -> None:
         """Note that a number was taken out of a tensor."""
@@ -326,6 +331,16 @@ class Recording(WayBack):
         given = tuple(self._of(t) for t in tensors)
         self.program.calls.append(Call(Asked(function, answer), given, self._new()))
 
+    def _works_out(self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Any) -> None:
+        self._check_still(inputs, function.__name__.strip("_"))
+        given = tuple(self._attribute(item) for item in inputs)
+        if id(array) in self._values:
+            return
+        if members(given):
+            self.program.calls.append(Call(function, given, self._name(array)))
+        else:
+            self._constant(array)
+
     def _takes(self, t: TensorBase, number: Any) -> None:
         value = self._of(t)
         if self.stepped:
@@ -338,6 +353,8 @@ class Recording(WayBack):
 
     def _write_to(self, target: TensorBase, name: str) -> Value:
         where = self._of(target)
+        if where in self.program.constants:
+            raise RefusalError(f"writes into what is always the same (`{name}`)")
         self._written_to[where] = self._written_to.get(where, 0) + 1
         if where in self.program.inputs:
             raise RefusalError(f"writes into its argument (`{name}`)")

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import wrap
+from gradcore.dtypes import Array
+from gradcore.graph import work_out
 from gradcore.nn.functional.activation import dropout
 from gradcore.ops.attention import attention
 from gradcore.tensor import Tensor
@@ -48,15 +49,19 @@ def scaled_dot_product_attention(
 
 def causal_bias(rows: int, columns: int, dtype: Any) -> Tensor:
     """Return 0 where a column is not later than its row, minus infinity elsewhere."""
+    result: Tensor = work_out(_causal, rows, columns, dtype)
+    return result
+
+
+def _causal(rows: int, columns: int, dtype: Any) -> Array:
     bias = np.zeros((rows, columns), dtype)
     bias[np.triu_indices(rows, 1, columns)] = -np.inf
-    result: Tensor = wrap(bias)
-    return result
+    return bias
 
 
 def as_bias(mask: Tensor, dtype: Any) -> Tensor:
     """Return a mask as something to add to scores: True in a boolean one means "look here"."""
     if mask._a.dtype.kind != "b":
         return mask
-    result: Tensor = wrap(np.where(mask._a, dtype.type(0), dtype.type(-np.inf)))
+    result: Tensor = work_out(np.where, mask, dtype.type(0), dtype.type(-np.inf))
     return result

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError
-from gradcore.graph import wrap, written
+from gradcore.graph import work_out, wrap, written
 from gradcore.ops import embedding as rows
 from gradcore.ops.linear import linear as _linear
 from gradcore.ops.registry import FUNCTIONS
@@ -87,42 +88,66 @@ def embedding_bag(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
             f"for mode='sum' (got mode='{mode}')."
         )
-    indices, starts = _bags(input, offsets, include_last_offset)
-    values = embedding(wrap(indices), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    _check_bags(input, offsets)
+    numbers = input.reshape(-1)
+    values = embedding(numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         values = values * per_sample_weights.reshape(-1, 1)
-    kept = np.ones(len(indices), bool)
-    if padding_idx is not None:
-        kept = indices != padding_idx % weight.size(0)
+    place = None if padding_idx is None else padding_idx % weight.size(0)
     if mode == "max":
-        return _bag_maxima(values, starts, kept)
-    ends = np.append(starts[1:], len(indices))
-    members = np.zeros((len(starts), len(indices)), values._a.dtype)
-    for bag, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        members[bag, start:end] = kept[start:end]
-    if mode == "mean":
-        members /= np.maximum(members.sum(1, keepdims=True), 1)
-    result: Tensor = wrap(members) @ values
+        starts = _starts(input._a, None if offsets is None else offsets._a, include_last_offset)
+        return _bag_maxima(values, starts, _kept(input._a, place))
+    is_mean, dtype = mode == "mean", values._a.dtype
+    bags = work_out(_members, input, offsets, include_last_offset, place, is_mean, dtype)
+    result: Tensor = bags @ values
     return result
 
 
-def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool) -> tuple[Any, Any]:
+def _kept(numbers: Array, place: int | None) -> Any:
+    """Tell for each number whether it counts: padding does not."""
+    flat = numbers.reshape(-1)
+    return np.ones(flat.size, bool) if place is None else flat != place
+
+
+def _starts(numbers: Array, offsets: Array | None, include_last_offset: bool) -> Any:
+    if offsets is None:
+        return np.arange(numbers.shape[0]) * numbers.shape[1]
+    return offsets[:-1] if include_last_offset else offsets
+
+
+def _members(
+    numbers: Array,
+    offsets: Array | None,
+    include_last_offset: bool,
+    place: int | None,
+    is_mean: bool,
+    dtype: Any,
+) -> Array:
+    """Return a matrix of bags and numbers: 1 (or its share in the mean) where one is in a bag."""
+    kept, starts = _kept(numbers, place), _starts(numbers, offsets, include_last_offset)
+    ends = np.append(starts[1:], len(kept))
+    members = np.zeros((len(starts), len(kept)), dtype)
+    for bag, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        members[bag, start:end] = kept[start:end]
+    if is_mean:
+        members /= np.maximum(members.sum(1, keepdims=True), 1)
+    return members
+
+
+def _check_bags(input: Tensor, offsets: Tensor | None) -> None:
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
                 "of fixed length sequences."
             )
-        count, length = input.shape
-        return input._a.reshape(-1), np.arange(count) * length
+        return
     if input.dim() != 1:
         raise ValueError(
             f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
         )
     if offsets is None:
         raise ValueError("offsets has to be a 1D Tensor but got None")
-    starts = offsets._a
-    return input._a, starts[:-1] if include_last_offset else starts
 
 
 def _bag_maxima(values: Tensor, starts: Any, kept: Any) -> Tensor:
@@ -148,6 +173,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             "Convert the tensor with .long().",
             function="one_hot",
         )
+    result: Tensor = work_out(_one_hot, tensor, num_classes)
+    return result
+
+
+def _one_hot(numbers: Array, num_classes: int) -> Any:
     if numbers.size and numbers.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     if num_classes < 0:
@@ -156,5 +186,4 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         num_classes = int(numbers.max()) + 1
     elif numbers.size and numbers.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    result: Tensor = wrap((numbers[..., None] == np.arange(num_classes)).astype(np.int64))
-    return result
+    return (numbers[..., None] == np.arange(num_classes)).astype(np.int64)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gradcore.errors import ShapeError
-from gradcore.graph import wrap
+from gradcore.graph import work_out, wrap
 from gradcore.ops import convolution as conv
 from gradcore.ops import pooling as pool
 from gradcore.ops.padding import constant_pad_nd
@@ -342,8 +342,9 @@ def _adaptive_avg(n: int, input: Tensor, output_size: Any) -> Tensor:
         out = pool.avg_pool(input, kernel, kernel, (0,) * n, False, True, None)
     else:
         for axis, want in enumerate(sizes):
-            matrix = pool.averaging_matrix(input.shape[2 + axis], want, input._a.dtype)
-            moved = out.movedim(2 + axis, -1) @ wrap(matrix.T)
+            have = input.shape[2 + axis]
+            matrix = work_out(pool.averaging_matrix, have, want, input._a.dtype)
+            moved = out.movedim(2 + axis, -1) @ matrix.T
             out = moved.movedim(-1, 2 + axis)
     return out if batched else out.squeeze(0)
 
@@ -466,5 +467,5 @@ def _padded_by_index(input: Tensor, pairs: list[tuple[int, int]], mode: str) -> 
                 "Padding value causes wrapping around more than once: padding "
                 f"({left}, {right}) of a dimension of size {size}"
             )
-        out = out.index_select(axis, wrap(pool.border_indices(size, left, right, mode)))
+        out = out.index_select(axis, work_out(pool.border_indices, size, left, right, mode))
     return out

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
-from gradcore.graph import wrap
+from gradcore.graph import work_out
 from gradcore.nn.functional.spatial import ntuple
 from gradcore.ops.padding import constant_pad_nd
 from gradcore.tensor import Tensor
@@ -44,16 +44,12 @@ def interpolate(
     for axis, (want, scale) in enumerate(zip(sizes, scales, strict=True)):
         have = input.shape[2 + axis]
         if mode.startswith("nearest"):
-            places = _nearest(have, want, scale, mode == "nearest-exact")
-            out = out.index_select(2 + axis, wrap(places))
+            places = work_out(_nearest, have, want, scale, mode == "nearest-exact")
+            out = out.index_select(2 + axis, places)
             continue
-        if mode == "area":
-            matrix = _area(have, want)
-        elif mode == "bicubic":
-            matrix = _cubic(have, want, scale, bool(align_corners))
-        else:
-            matrix = _linear(have, want, scale, bool(align_corners))
-        product = out.movedim(2 + axis, -1) @ wrap(matrix.T.astype(input._a.dtype))
+        kind = mode if mode in ("area", "bicubic") else "linear"
+        turned = work_out(_turned, kind, have, want, scale, bool(align_corners), input._a.dtype)
+        product = out.movedim(2 + axis, -1) @ turned
         out = product.movedim(-1, 2 + axis)
     result: Tensor = out.contiguous()
     return result
@@ -82,6 +78,16 @@ def _target_sizes(
 
 def _step(have: int, want: int, scale: float | None) -> float:
     return 1.0 / scale if scale else have / want
+
+
+def _turned(
+    kind: str, have: int, want: int, scale: float | None, align_corners: bool, dtype: Any
+) -> Array:
+    """Return the matrix of an axis as it stands on the right of a product."""
+    if kind == "area":
+        return _area(have, want).T.astype(dtype)
+    matrix = _cubic if kind == "bicubic" else _linear
+    return matrix(have, want, scale, align_corners).T.astype(dtype)
 
 
 def _nearest(have: int, want: int, scale: float | None, exact: bool) -> Array:
@@ -232,6 +238,10 @@ def window_places(
     )
 
 
+def _all_places(*sizes: Any) -> Any:
+    return window_places(*sizes).ravel()
+
+
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
@@ -240,9 +250,11 @@ def unfold(
     batched = input.dim() == 4
     images = input if batched else input.unsqueeze(0)
     count, channels = images.shape[:2]
-    windows = window_places(tuple(images.shape[2:]), kernel_size, dilation, extra, stride)
+    shape = tuple(images.shape[2:])
+    windows = window_places(shape, kernel_size, dilation, extra, stride)
     padded = _padded(images, extra).reshape(count, channels, -1)
-    columns = padded.index_select(2, wrap(windows.ravel()))
+    places = work_out(_all_places, shape, kernel_size, dilation, extra, stride)
+    columns = padded.index_select(2, places)
     out: Tensor = columns.reshape(count, channels * len(windows), -1)
     return out if batched else out.squeeze(0)
 
