@@ -267,16 +267,18 @@ class _TensorView(QTreeView):
 
     def fit_columns(self) -> None:
         """Leave columns out where they would leave no room for the names."""
-        metrics = QFontMetrics(self._themes.theme.font("body", bold=True))
-        names = [self._tensors.longest_name, "weight_hh_l0"]
-        least = max(map(metrics.horizontalAdvance, names)) + 2 * (GLYPH + GRID)
+        longest = self._tensors.longest_name
+        bold = QFontMetrics(self._themes.theme.font("body", bold=True))
+        least = bold.horizontalAdvance(longest) + 2 * GLYPH + 2 * GRID
+        plain = QFontMetrics(self._themes.theme.font()).horizontalAdvance("weight_hh_l0")
+        least = max(min(least, MOST_FOR_NAMES), round(0.8 * (plain + 3 * GRID)))
         spare = (Column.SHAPE, Column.STEPPED_BY)
         for column in spare:
             self.setColumnHidden(column, False)
         others = [column for column in Column if column != Column.NAME]
         taken = sum(self.columnWidth(column) for column in others)
         for column in spare:
-            if self.viewport().width() - taken >= min(least, MOST_FOR_NAMES):
+            if self.viewport().width() - taken >= least:
                 return
             taken -= self.columnWidth(column)
             self.setColumnHidden(column, True)
