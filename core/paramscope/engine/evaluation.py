@@ -108,6 +108,10 @@ def _run_copy(
     copied = copy.deepcopy(model, memo)
     copied.eval()
     inner = walk_model(copied, adapter)
+    for hidden in inner.hidden:
+        # The model cannot tell it, which is a mistake of its own; what it does then is none.
+        if any(tensor.requires_grad for tensor in hidden.module.parameters()):
+            hidden.module.eval()
     before = states_of(inner, adapter)
     listener = _Listener(adapter, inner, filename)
 

@@ -15,9 +15,7 @@ from paramscope.rules.scope import (
     values_in,
 )
 
-BAD = document(
-    "nn.init.constant_(self.inner.bias, -1000.0)", "h = x + torch.relu(self.inner(x))"
-)
+BAD = document("nn.init.constant_(self.inner.bias, -1000.0)", "h = x + torch.relu(self.inner(x))")
 GOOD = BAD.replace("-1000.0", "0.0")
 TRAPS = (document("self.cell = nn.RNNCell(4, 4)", "h = self.cell(self.inner(x))"),)
 

@@ -19,12 +19,9 @@ TRAPS = (
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report each Module whose eval pass has thrown values away at random."""
-    # What is hidden from the model does not hear of eval(); that it is hidden is the mistake.
-    hidden = [f.hidden_in for f in evidence.walk.tensors if f.hidden_in and f.tensor.requires_grad]
     places: dict[Cut, list[str]] = {}
     for path, cut in evidence.evaluation.dropouts if evidence.evaluation else ():
-        if not any(f"{path}.".startswith(f"{name}.") for name in hidden):
-            places.setdefault(cut, []).append(path)
+        places.setdefault(cut, []).append(path)
     for cut, paths in places.items():
         where = _common(paths) or "forward"
         yield Finding(
