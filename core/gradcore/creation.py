@@ -415,13 +415,14 @@ def _waits(shape: Any, rate: float, generator: Any) -> Array:
     return random.exponential_array(shape, generator) / rate
 
 
-def _random_methods() -> None:
-    def overwrite(self: Any, name: str, function: Any, args: Any, generator: Any) -> Any:
-        values = function(*args, generator)
-        if graph.journal is not None:
-            graph.journal.work(_fill, (self,), (function, args, generator))
-        return self._overwrite(name, values)
+def _redraw(self: Any, name: str, function: Any, args: Any, generator: Any) -> Any:
+    values = function(*args, generator)
+    if graph.journal is not None:
+        graph.journal.work(_fill, (self,), (function, args, generator))
+    return self._overwrite(name, values)
 
+
+def _random_methods() -> None:
     def uniform_(
         self: Any, from_: float = 0, to: float = 1, *, generator: Any = None, **more: Any
     ) -> Any:
@@ -429,18 +430,18 @@ def _random_methods() -> None:
         low = more.get("a", more.get("from", from_))
         high = more.get("b", to)
         a = self._a
-        return overwrite(self, "uniform_", _evenly, (a.shape, a.dtype, low, high), generator)
+        return _redraw(self, "uniform_", _evenly, (a.shape, a.dtype, low, high), generator)
 
     def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with normal values."""
         a = self._a
-        return overwrite(self, "normal_", _around, (a.shape, a.dtype, mean, std), generator)
+        return _redraw(self, "normal_", _around, (a.shape, a.dtype, mean, std), generator)
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Overwrite with 1 with probability ``p``, else 0."""
         chance = p._a if isinstance(p, TensorBase) else p
         args = (self._a.shape, chance, self._a.dtype)
-        return overwrite(self, "bernoulli_", _bernoulli, args, generator)
+        return _redraw(self, "bernoulli_", _bernoulli, args, generator)
 
     def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:
         """Overwrite with whole numbers drawn evenly."""
@@ -448,11 +449,11 @@ def _random_methods() -> None:
         if to is None:
             from_, to = 0, (_top(a.dtype) if from_ is None else from_)
         args = (from_, to, a.shape)
-        return overwrite(self, "random_", random.integers_array, args, generator)
+        return _redraw(self, "random_", random.integers_array, args, generator)
 
     def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with values of the exponential distribution."""
-        return overwrite(self, "exponential_", _waits, (self._a.shape, lambd), generator)
+        return _redraw(self, "exponential_", _waits, (self._a.shape, lambd), generator)
 
     for method in (uniform_, normal_, bernoulli_, random_, exponential_):
         setattr(Tensor, method.__name__, method)

@@ -1,6 +1,5 @@
 """``torch.linalg``: factorizations, inverses, determinants; with gradients for real matrices."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from gradcore.graph import ask, wrap
 from gradcore.ops.arranging import diag_embed, diagonal
 from gradcore.ops.elementwise import conj
 from gradcore.ops.matrix import matmul, swapped
+from gradcore.ops.numbers import halvings
 from gradcore.ops.products import chain_matmul, cross, vander
 from gradcore.ops.reduction import return_type
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, T, composite, operation
@@ -383,24 +383,19 @@ def matrix_power(input: Any, n: int) -> Any:
     return total
 
 
-def _halvings(a: Array) -> int:
-    size = float(np.abs(a).sum(-1).max(initial=0.0))
-    return max(0, math.ceil(math.log2(size)) + 2) if size > 0 else 0
-
-
 @_enter("matrix_exp")
 @composite("matrix_exp", methods=True, samples=[(T(3, 3, low=-0.5, high=0.5),)])
 def matrix_exp(input: Any) -> Any:
     """Return the exponential of a matrix, by scaling and squaring a Taylor sum."""
     square("linalg.matrix_exp", input._a)
-    halvings = ask(_halvings, input)
-    small = input / 2**halvings
+    count = ask(halvings, input)
+    small = input / 2**count
     total = _identity(input) + small
     term = small
     for k in range(2, 16):
         term = (term @ small) / k
         total = total + term
-    for _ in range(halvings):
+    for _ in range(count):
         total = total @ total
     return total
 

@@ -35,6 +35,23 @@ def _reduced(losses: Array, reduction: str) -> Any:
     return losses.mean() if losses.size else losses.dtype.type(np.nan)
 
 
+def in_unit_range(a: Array) -> None:
+    """Refuse what is no probability."""
+    low, high = a.min(initial=0), a.max(initial=0)
+    if low < 0 or high > 1:
+        raise RuntimeError(
+            "all elements of input should be between 0 and 1\n"
+            f"  They lie between {low:.4g} and {high:.4g}.\n"
+            "  Put a sigmoid before the loss, or use binary_cross_entropy_with_logits."
+        )
+
+
+def not_negative(a: Array) -> None:
+    """Refuse a variance below zero."""
+    if (a < 0).any():
+        raise ValueError("var has negative entry/entries")
+
+
 def _mean_square_slope(input: Any, target: Any, reduction: str) -> Any:
     difference = input - target
     if reduction == "mean":

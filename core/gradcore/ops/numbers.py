@@ -1,6 +1,7 @@
 """How dtypes meet in an operation: tensors with numbers, tensors with each other."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -155,3 +156,9 @@ def ragged_lists(data: Any, depth: int = 0) -> str:
                 return f"expected sequence of length {wanted} at dim {depth + 1} (got {len(item)})"
         return next((found for item in data if (found := ragged_lists(item, depth + 1))), "")
     return ""
+
+
+def halvings(a: Array) -> int:
+    """Return how often a matrix is to be halved until a Taylor sum of it is exact."""
+    size = float(np.abs(a).sum(-1).max(initial=0.0))
+    return max(0, math.ceil(math.log2(size)) + 2) if size > 0 else 0

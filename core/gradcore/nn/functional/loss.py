@@ -5,7 +5,6 @@ import warnings
 from typing import Any
 
 from gradcore.creation import ones_like, zeros_like
-from gradcore.dtypes import Array
 from gradcore.graph import ask
 from gradcore.nn.functional.activation import log_softmax
 from gradcore.ops import loss as ops
@@ -226,21 +225,6 @@ def _check_same_size(input: Tensor, target: Tensor) -> None:
         )
 
 
-def _in_unit_range(a: Array) -> None:
-    low, high = a.min(initial=0), a.max(initial=0)
-    if low < 0 or high > 1:
-        raise RuntimeError(
-            "all elements of input should be between 0 and 1\n"
-            f"  They lie between {low:.4g} and {high:.4g}.\n"
-            "  Put a sigmoid before the loss, or use binary_cross_entropy_with_logits."
-        )
-
-
-def _not_negative(a: Array) -> None:
-    if (a < 0).any():
-        raise ValueError("var has negative entry/entries")
-
-
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -252,7 +236,7 @@ def binary_cross_entropy(
     """Return the cross entropy of probabilities against targets from 0 to 1."""
     reduction = _settled(size_average, reduce, reduction)
     _check_same_size(input, target)
-    ask(_in_unit_range, input)
+    ask(ops.in_unit_range, input)
     # As torch, logarithms are cut off at -100, so that a certain error costs a finite loss.
     losses = -(
         target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100)
@@ -456,7 +440,7 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)
         elif not (input.size()[:-1] == var.size()[:-1] and var.size(-1) == 1):
             raise ValueError("var is of incorrect size")
-    ask(_not_negative, var)
+    ask(ops.not_negative, var)
     # As torch, the lower limit itself has no gradient.
     limited = var + (var.detach().clamp(min=eps) - var.detach())
     losses = 0.5 * (limited.log() + (input - target) ** 2 / limited)
