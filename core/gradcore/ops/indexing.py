@@ -453,6 +453,8 @@ nonzero_rows = operation("nonzero", functions=False, parity=None, doc="Positions
 
 def nonzero_tuple(input: Any) -> Any:
     """Return the positions of the values that are not 0, one tensor for each dimension."""
+    if not len(input.shape):
+        input = input.reshape(1)
     rows = nonzero_rows(input)
     return tuple(pick(rows, (slice(None), i)) for i in range(rows.shape[1]))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, ask, wrap
@@ -99,13 +100,24 @@ def _pick_ordered(name: str, position: Any) -> Any:
             return pick(sort(flat, 0)[0], position_in(flat))
         where = axis(dim, len(input.shape))
         indices = order(input._a, where, False)
-        size = input.shape[where] if len(input.shape) else 1
-        chosen = np.take(indices, [(size - 1) // 2], axis=where) if len(input.shape) else indices
+        chosen = _at_middle(input._a, indices, where, name) if len(input.shape) else indices
         return _gathered(input, where, wrap(chosen), keepdim, name)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = "Return the middle value, the lower one of two; along a dim (values, indices)."
     return call
+
+
+def _at_middle(a: Array, indices: Array, where: int, name: str) -> Array:
+    """Return where the middle value of each row stands; of a row with nan, the first nan."""
+    size = a.shape[where]
+    known = np.expand_dims((a == a).sum(where), where)
+    if name == "nanmedian":
+        places = np.maximum(known - 1, 0) // 2
+    else:
+        places = np.where(known < size, known, (size - 1) // 2)
+    found: Array = np.take_along_axis(indices, np.minimum(places, size - 1), where)
+    return found
 
 
 def _gathered(input: Any, where: int, indices: Any, keepdim: bool, name: str) -> Any:
@@ -167,9 +179,13 @@ def quantile(
     else:
         where = axis(dim, len(input.shape))
         ordered = sort(input, where)[0]
+    spoilt = (ordered != ordered).any(where)
     shares = q._a if isinstance(q, TensorBase) else np.asarray(q)
     given = FUNCTIONS["unbind"](reshape(q, (-1,))) if isinstance(q, TensorBase) else (float(q),)
-    parts = [_at_share(ordered, where, share, interpolation) for share in given]
+    mask = FUNCTIONS["where"]
+    parts = [
+        mask(spoilt, math.nan, _at_share(ordered, where, share, interpolation)) for share in given
+    ]
     if keepdim:
         parts = [
             part.unsqueeze(where) if dim is not None else reshape(part, (1,) * len(input.shape))
@@ -377,6 +393,8 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
 @composite("cov", methods=True, samples=[(T(2, 5),), (T(5),), S(T(2, 5), correction=0)])
 def cov(input: Any, *, correction: int = 1) -> Any:
     """Return the covariance of the rows."""
+    if input._a.dtype.kind in "iub":
+        input = input.to(dtypes.get_default_dtype())
     rows = input if len(input.shape) > 1 else input.unsqueeze(0)
     centred = rows - rows.mean(1, True)
     out = centred @ centred.mT / max(rows.shape[1] - correction, 0)

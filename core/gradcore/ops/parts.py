@@ -185,21 +185,35 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
 # --- joining, with dimensions added where needed
 
 
+def _each(function: Any, tensors: Any) -> tuple[Any, ...]:
+    members = tensors[0] if len(tensors) == 1 else tensors
+    return tuple(function(item) for item in members)
+
+
 @composite("atleast_1d", samples=[(T(),), (T(2, 3),)])
-def atleast_1d(input: Any) -> Any:
-    """Return the tensor with at least one dimension."""
+def atleast_1d(*tensors: Any) -> Any:
+    """Return the tensor (or each of several) with at least one dimension."""
+    if len(tensors) != 1 or isinstance(tensors[0], (list, tuple)):
+        return _each(atleast_1d, tensors)
+    (input,) = tensors
     return input if len(input.shape) else reshape(input, (1,))
 
 
 @composite("atleast_2d", samples=[(T(),), (T(3),), (T(2, 3),)])
-def atleast_2d(input: Any) -> Any:
-    """Return the tensor with at least two dimensions."""
+def atleast_2d(*tensors: Any) -> Any:
+    """Return the tensor (or each of several) with at least two dimensions."""
+    if len(tensors) != 1 or isinstance(tensors[0], (list, tuple)):
+        return _each(atleast_2d, tensors)
+    (input,) = tensors
     return input if len(input.shape) > 1 else unsqueeze(atleast_1d(input), 0)
 
 
 @composite("atleast_3d", samples=[(T(3),), (T(2, 3),)])
-def atleast_3d(input: Any) -> Any:
-    """Return the tensor with at least three dimensions."""
+def atleast_3d(*tensors: Any) -> Any:
+    """Return the tensor (or each of several) with at least three dimensions."""
+    if len(tensors) != 1 or isinstance(tensors[0], (list, tuple)):
+        return _each(atleast_3d, tensors)
+    (input,) = tensors
     return input if len(input.shape) > 2 else unsqueeze(atleast_2d(input), -1)
 
 

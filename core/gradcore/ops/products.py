@@ -1,6 +1,7 @@
 """Sums of products: outer products, einsum, the ``add...mm`` family, distances."""
 
 import math
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ def outer(input: Any, vec2: Any) -> Any:
 @composite("inner", methods=True, samples=[(T(2, 3), T(4, 3)), (T(3), T(3))])
 def inner(input: Any, other: Any) -> Any:
     """Return the sum of products over the last dimension of both."""
+    if not len(input.shape) or not len(other.shape):
+        return input * other
     return tensordot(input, other, ([-1], [-1]))
 
 
@@ -163,6 +166,19 @@ def _pair(
     return reshape(product, tuple(sizes[name] for name in names)), names
 
 
+def _from_lists(first: Any, rest: Any) -> tuple[str, tuple[Any, ...]]:
+    """Read the form ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as an equation."""
+    items = [first, *rest]
+    names = string.ascii_letters
+    result = items.pop() if len(items) % 2 else None
+
+    def text(places: Any) -> str:
+        return "".join("..." if place is Ellipsis else names[place] for place in places)
+
+    equation = ",".join(text(places) for places in items[1::2])
+    return equation + ("" if result is None else "->" + text(result)), tuple(items[::2])
+
+
 @composite(
     "einsum",
     samples=[
@@ -182,6 +198,8 @@ def _pair(
 )
 def einsum(equation: Any, *operands: Any) -> Any:
     """Return the sum of products that the equation names, letter by letter."""
+    if not isinstance(equation, str):
+        equation, operands = _from_lists(equation, operands)
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     labels, result = _parse(equation, operands)

@@ -82,3 +82,29 @@ def test_singular_values_of_what_is_not_finite_are_refused(value):
     for refused in (lambda: linalg.svd(matrix), lambda: linalg.svdvals(matrix)):
         with pytest.raises(RuntimeError, match="contained non-finite values"):
             refused()
+
+
+FACTORED = {
+    "eigvals": lambda la, x: sorted(la.eigvals(x).abs().tolist()),
+    "eig": lambda la, x: [sorted(la.eig(x)[0].real.tolist()), list(la.eig(x)[1].shape)],
+    "lu": lambda la, x: [part.tolist() for part in la.lu(x)],
+    "lu_factor": lambda la, x: [part.tolist() for part in la.lu_factor(x)],
+    "lu_solve": lambda la, x: la.lu_solve(*la.lu_factor(x), x[:, :1]).tolist(),
+    "cholesky_ex": lambda la, x: [part.tolist() for part in la.cholesky_ex(x @ x.T)],
+    "inv_ex": lambda la, x: [part.tolist() for part in la.inv_ex(x)],
+    "tensorinv": lambda la, x: la.tensorinv(x.reshape(3, 3, 1), ind=1).tolist(),
+    "tensorsolve": lambda la, x: la.tensorsolve(x, x[0]).tolist(),
+}
+
+
+@pytest.mark.parametrize("name", FACTORED)
+def test_factors_are_those_of_torch(name):
+    ours = FACTORED[name](linalg, gradcore.tensor(ROOT))
+    theirs = FACTORED[name](torch.linalg, torch.tensor(ROOT))
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(np.array(a), np.array(b), atol=1e-8)
+
+
+def test_factor_without_a_gradient_is_refused_where_one_is_wanted():
+    with pytest.raises(NotImplementedError, match="no gradient of eig"):
+        linalg.eig(gradcore.tensor(ROOT, requires_grad=True))
