@@ -30,6 +30,7 @@ def load() -> str:
             try:
                 _check_version()
                 module = importlib.import_module("gradcore.native.step")
+                importlib.import_module("gradcore.native.fill").fill()
                 importlib.import_module("gradcore.native.machine").driver()
                 _STEP.append(module)
             except ImportError as error:

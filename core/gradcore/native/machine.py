@@ -24,6 +24,8 @@ ROW = 3
 _REALS = {"float32": types.float32, "float64": types.float64}
 _FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 """What the compiler may do to sums and products; NaN and infinity it has to respect."""
+_DRIVE = types.int64(types.int64, types.int64)
+_DRIVE_MANY = types.int64(types.int64, types.int64, types.int64)
 _lock = threading.Lock()
 
 
@@ -81,7 +83,7 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _marked(function: Any) -> Any:
+def marked(function: Any) -> Any:
     """Give a function the digest as a part of its name, by which numba's cache finds it."""
     mark = f"_{_digest()}"
     if not function.__qualname__.endswith(mark):
@@ -92,7 +94,7 @@ def _marked(function: Any) -> Any:
 def _compiled(decorate: Any, function: Any) -> Any:
     """Return the compiled function, kept on disk where there is a place for it."""
     try:
-        return decorate(cache=True)(_marked(function))
+        return decorate(cache=True)(marked(function))
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
@@ -102,14 +104,13 @@ def _compiled(decorate: Any, function: Any) -> Any:
 @cache
 def driver() -> Any:
     """Return ``drive(code, count)``, which runs without the interpreter's lock."""
-    return _running(types.int64(types.int64, types.int64), _drive)
+    return _running(_DRIVE, _drive)
 
 
 @cache
 def many_driver() -> Any:
     """Return ``drive(code, count, plan)``, which does many steps in one go."""
-    signature = types.int64(types.int64, types.int64, types.int64)
-    return _running(signature, _drive_many)
+    return _running(_DRIVE_MANY, _drive_many)
 
 
 def _running(signature: Any, function: Any) -> Any:
@@ -120,13 +121,22 @@ def _running(signature: Any, function: Any) -> Any:
         return _compiled(decorate, function)
 
 
+def signature_of(dtype: Dtype) -> Any:
+    """Return the signature of every kernel for one dtype."""
+    return types.void(types.CPointer(types.int64), types.CPointer(_REALS[dtype.name]))
+
+
+def driver_signatures() -> list[tuple[Any, Any]]:
+    """Return the functions of the drivers, each with its signature."""
+    return [(_drive, _DRIVE), (_drive_many, _DRIVE_MANY)]
+
+
 def address(kernel: Kernel, dtype: Dtype) -> int:
     """Return where the machine code of ``kernel`` for ``dtype`` is."""
     found = kernel.addresses.get(dtype.name)
     if found is not None:
         return found
-    real = _REALS[dtype.name]
-    signature = types.void(types.CPointer(types.int64), types.CPointer(real))
+    signature = signature_of(dtype)
 
     def decorate(cache: bool) -> Any:
         return numba.cfunc(

@@ -12,6 +12,7 @@ from gradcore.graph import wrap, written
 from gradcore.native.beforehand import hoisted, targets
 from gradcore.native.builder import PythonCall, Table, UnsupportedError, operands_of
 from gradcore.native.entry import Operand
+from gradcore.native.fill import fill
 from gradcore.native.fusing import fused, storages, touched, without_dead
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array
@@ -117,6 +118,7 @@ class NativeStep:
 
     def compile(self) -> None:
         """Compile every kernel that it needs; may be done in any thread."""
+        fill([(one.kernel, one.dtype) for one in self._instructions if hasattr(one, "kernel")])
         driver()
         many_driver()
         for one in self._instructions:
@@ -359,8 +361,7 @@ class NativeStep:
         self._expected = (
             [a.copy() for a in self._arrays],
             [np.array(a) for a in self._handed],
-            [a.copy() for a in arrays],
-            before,
+            [t._a.copy() for t in self._writes],
         )
         for a, values in zip(arrays, before, strict=True):
             np.copyto(a, values)
@@ -368,23 +369,18 @@ class NativeStep:
             stream.restore()
         return ""
 
-    def compare(self, gradients: list[Any], handed: list[Any]) -> str:
-        """Return how the rehearsed step differs from the one that was done since, if it does.
-
-        ``gradients`` are those that the step worked out, ``handed`` the arrays it returned.
-        """
-        ours, returned, after, before = self._expected
+    def compare(self, gradients: list[Any], handed: list[Any], values: list[Any]) -> str:
+        """Return how the rehearsed step differs from what replaying it gave, if it does."""
+        ours, returned, running = self._expected
         largest = max((_largest(g) for g in gradients), default=0.0)
-        for a, b in zip(ours, gradients, strict=True):
-            if not close(a, b, 1e-3 * largest):
-                return "the native form gives other gradients"
+        if not all(close(a, b, 1e-3 * largest) for a, b in zip(ours, gradients, strict=True)):
+            return "the native form gives other gradients"
         if not all(close(a, b) for a, b in zip(returned, handed, strict=True)):
             return "the native form returns other values"
-        arrays = self._all_written()
-        count = len(self._writes)
-        if not all(close(a, b) for a, b in zip(after[:count], arrays[:count], strict=True)):
+        by_tensor = {id(t): a for (t, _), a in zip(self.program.written, values, strict=True)}
+        expected = [by_tensor[id(t)] for t in self._writes]
+        if not all(close(a, b) for a, b in zip(running, expected, strict=True)):
             return "the native form gives other running values"
-        del before
         return ""
 
 

@@ -5,42 +5,48 @@ takes long (loading numba, compiling kernels that are not on disk yet) is done i
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from gradcore.native.early import Early
 from gradcore.native.loading import is_loaded, load, start, step_module
 from gradcore.replay.program import Program, RefusalError
 
 WARM = 20
 """So many steps are replayed before it is worth loading numba for them."""
 _SLOWER = 1.1
+TryOut = Callable[[Sequence[Any]], tuple[list[Any], list[Any], list[Any]] | None]
 
 
 class Upgrade:
     """One recorded step on its way to native mode, and there."""
 
-    def __init__(self, program: Program, waits: bool) -> None:
+    def __init__(self, program: Program, inputs: Sequence[Any], waits: bool) -> None:
         self.reason = ""
         self.has_run = False
         self._program = program
+        self._early: Early | None = Early(program, inputs)
         self._waits = waits
         self._calls = 0
         self._step: Any = None
         self._next: Any = None
         self._thread: threading.Thread | None = None
         self._error = ""
-        self._is_rehearsed = False
         self._is_measured = False
-        self._advance: Callable[[Sequence[Any]], bool] = self._load
+        self._advance: Callable[[Sequence[Any], TryOut], bool] = self._load
 
-    def run(self, inputs: Sequence[Any]) -> bool:
-        """Do a step, which ``finish`` is to hand out; False: it has to be replayed."""
+    def run(self, inputs: Sequence[Any], replay: TryOut) -> bool:
+        """Do a step, which ``finish`` is to hand out; False: it has to be replayed.
+
+        ``replay`` does the step with NumPy, takes it back, and returns gradients and results.
+        """
         step = self._step
         if step is None:
             if not self.reason:
-                self._go_on(inputs)
+                self._go_on(inputs, replay)
             return False
         if not step.holds():
             # Another state has taken the old one's place: begin anew with it.
@@ -75,34 +81,12 @@ class Upgrade:
         found: tuple[list[Any], Any] = self._step.statistics()
         return found
 
-    @property
-    def is_native(self) -> bool:
-        """Whether the native form is trusted."""
-        return self._step is not None
-
-    @property
-    def is_rehearsed(self) -> bool:
-        """Whether the native form waits for the step itself, to be compared with it."""
-        return self._is_rehearsed
-
-    def judge(self, gradients: list[Any], handed: list[Any], seconds: float) -> None:
-        """Compare the rehearsal with the same step, as it was replayed in so many seconds."""
-        self._is_rehearsed = False
-        self.reason = self._next.compare(gradients, handed)
-        if not self.reason and self._next.python_calls and not self._waits:
-            if self._next.seconds > _SLOWER * seconds:
-                self.reason = "the native form is not faster: most of it has no kernels"
-        if not self.reason:
-            self._step = self._next
-            self._step.measure(self._is_measured)
-        self._next = None
-
     # --- on the way
 
-    def _go_on(self, inputs: Sequence[Any]) -> None:
+    def _go_on(self, inputs: Sequence[Any], replay: TryOut) -> None:
         """Do what can be done without waiting, or all, if waiting is wanted."""
         try:
-            while not self.reason and not self._is_rehearsed and self._advance(inputs):
+            while not self.reason and self._step is None and self._advance(inputs, replay):
                 pass
         except RefusalError as refusal:
             self.reason = f"native mode refuses it: it {refusal}"
@@ -110,7 +94,7 @@ class Upgrade:
             # A fault of ours, or of numba: the step goes on being replayed.
             self.reason = f"native mode failed: {type(error).__name__}: {str(error)[:120]}"
 
-    def _load(self, inputs: Sequence[Any]) -> bool:
+    def _load(self, inputs: Sequence[Any], replay: TryOut) -> bool:
         self._calls += 1
         if self._waits:
             load()
@@ -122,7 +106,7 @@ class Upgrade:
         self._advance = self._lower
         return True
 
-    def _lower(self, inputs: Sequence[Any]) -> bool:
+    def _lower(self, inputs: Sequence[Any], replay: TryOut) -> bool:
         module = step_module()
         if module is None:
             return False
@@ -140,7 +124,7 @@ class Upgrade:
         except Exception as error:
             self._error = f"numba failed: {type(error).__name__}: {str(error)[:120]}"
 
-    def _rehearse(self, inputs: Sequence[Any]) -> bool:
+    def _rehearse(self, inputs: Sequence[Any], replay: TryOut) -> bool:
         if self._thread is not None:
             if self._waits:
                 self._thread.join()
@@ -154,8 +138,27 @@ class Upgrade:
         if not self._next.holds():
             self._advance = self._lower
             return False
+        early = self._early or Early(self._program, inputs)
+        with early.values(inputs) as given:
+            self.reason = self._judged(given, replay)
+        if not self.reason:
+            self._early = None
+            self._step, self._next = self._next, None
+            self._step.measure(self._is_measured)
+        return False
+
+    def _judged(self, inputs: Sequence[Any], replay: TryOut) -> str:
+        """Compare the native form with the step; returns what speaks against it."""
         for _ in range(2):
             # The second time, everything is in the cache.
-            self.reason = self.reason or self._next.rehearse(inputs)
-        self._is_rehearsed = not self.reason
-        return False
+            if fault := self._next.rehearse(inputs):
+                return str(fault)
+        begun = time.perf_counter()
+        results = replay(inputs)
+        seconds = time.perf_counter() - begun
+        if results is None:
+            return "the native form leads another way"
+        slow = self._next.python_calls and self._next.seconds > _SLOWER * seconds
+        if slow and not self._waits:
+            return "the native form is not faster: most of it has no kernels"
+        return str(self._next.compare(*results))

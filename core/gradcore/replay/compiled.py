@@ -10,7 +10,6 @@ import importlib
 from collections.abc import Callable, Sequence
 from itertools import repeat, takewhile
 from operator import attrgetter, is_
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -174,18 +173,13 @@ class Compiled:
         """Do a step in the fastest way that is there; ``found.finish`` hands it out."""
         upgrade = found.upgrade
         if upgrade is not None:
-            if upgrade.run(inputs):
+            if upgrade.run(inputs, found.try_out):
                 self.native += 1
                 self.mode = "native"
                 return True
             self._native_reason = upgrade.reason
         self.mode = "replay"
-        begun = perf_counter()
-        if not found.run(inputs):
-            return False
-        if upgrade is not None and upgrade.is_rehearsed:
-            upgrade.judge(*found._results, perf_counter() - begun)
-        return True
+        return found.run(inputs)
 
     def _as_it_is(self, reason: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.eager += 1
@@ -220,7 +214,7 @@ class Compiled:
             _add_optimizers(program, recording.stepped, after)
             program.late += recording.schedules
             stream = _stream() if program.draws else None
-            upgrade = self._upgrade(program.copy())
+            upgrade = self._upgrade(program.copy(), inputs)
             inline(program, inputs)
             if stream is not None:
                 _wind_back(stream)
@@ -233,7 +227,7 @@ class Compiled:
                 self._steps[key] = self._reason
         return result
 
-    def _upgrade(self, program: Program) -> Any:
+    def _upgrade(self, program: Program, inputs: Sequence[Any]) -> Any:
         """Return what brings a recorded step to native mode, where that is wanted."""
         if self._wanted not in ("auto", "native"):
             return None
@@ -241,7 +235,7 @@ class Compiled:
         native = importlib.import_module("gradcore.native")
         if self._wanted == "auto" and not native.is_wanted():
             return None
-        upgrade = native.Upgrade(program, self._wanted == "native")
+        upgrade = native.Upgrade(program, inputs, self._wanted == "native")
         upgrade.measure(self._is_measured)
         return upgrade
 
@@ -376,6 +370,21 @@ class _Replay:
             self._restore(kept, stream)
             return False
         return True
+
+    def try_out(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]] | None:
+        """Do a step and take it back; None: that raised an error.
+
+        Returns gradients, what is handed out, and the running values that it wrote.
+        """
+        kept = [t._a.copy() for t in self._writes]
+        stream = _stream() if self.program.draws else None
+        if not self.run(inputs):
+            return None
+        gradients, handed = self._results
+        self._results = ([], [])
+        values = [t._a.copy() for t in self._writes]
+        self._restore(kept, stream)
+        return [g.copy() for g in gradients], [np.array(item) for item in handed], values
 
     def _restore(self, kept: list[Any], stream: Any) -> None:
         for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
