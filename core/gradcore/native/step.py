@@ -116,9 +116,13 @@ class NativeStep:
         """How many instructions run as machine code."""
         return len(self._instructions) - self.python_calls
 
-    def compile(self) -> None:
-        """Compile every kernel that it needs; may be done in any thread."""
-        fill([(one.kernel, one.dtype) for one in self._instructions if hasattr(one, "kernel")])
+    def compile(self, apart: bool) -> None:
+        """Compile every kernel that it needs; may be done in any thread.
+
+        ``apart``: what is not on disk yet is compiled by a process that gives way to all others.
+        """
+        if apart:
+            fill([(one.kernel, one.dtype) for one in self._instructions if hasattr(one, "kernel")])
         driver()
         many_driver()
         for one in self._instructions:

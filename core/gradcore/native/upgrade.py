@@ -120,7 +120,7 @@ class Upgrade:
 
     def _compile(self, step: Any) -> None:
         try:
-            step.compile()
+            step.compile(apart=not self._waits)
         except Exception as error:
             self._error = f"numba failed: {type(error).__name__}: {str(error)[:120]}"
 
