@@ -6,12 +6,10 @@ put together again without a copy.
 
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.blas import block_limit, multiply
 from gradcore.native.kernels.functions import exp
-from gradcore.native.kernels.values import FLAGS, at, fill, maximum, real, transpose
+from gradcore.native.kernels.values import at, fill, maximum, part, real, transpose
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
@@ -23,7 +21,7 @@ _BLOCK = 64
 _BATCH, _HEADS, _QUERIES, _KEYS, _WIDTH, _DEPTH, _CAUSAL, _LIMIT, _STEPS = range(10, 19)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _of_head(a: Any, f: Any, number: int, head: int) -> Any:
     """Return where one head of an operand begins."""
     steps = _STEPS + 3 * number
@@ -31,7 +29,7 @@ def _of_head(a: Any, f: Any, number: int, head: int) -> Any:
     return at(pointer(a[number], f), batch * a[steps] + within * a[steps + 1])
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _row_weights(row: Any, bias: Any, is_biased: bool, n: int, keys: int, f: Any) -> None:
     """Turn the first ``n`` products into weights; the rest gets none."""
     factor = f[0]
@@ -79,7 +77,7 @@ def attend(a: Any, f: Any) -> None:
             multiply(limit, 0, rows, depth, seen, block, keys, v, v_row, 0, into, y_row)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _row_slope(slope: Any, weights: Any, n: int, factor: Any, f: Any) -> None:
     """Turn what came back to weights into what goes back to the products."""
     total = real(0.0, f)
@@ -89,7 +87,7 @@ def _row_slope(slope: Any, weights: Any, n: int, factor: Any, f: Any) -> None:
         slope[j] = (slope[j] - total) * weights[j] * factor
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _clear(x: Any, row: int, rows: int, width: int, f: Any) -> None:
     for r in range(rows):
         fill(at(x, r * row), width, real(0.0, f))

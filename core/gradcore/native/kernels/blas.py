@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from gradcore.native.kernels.values import FLAGS, at, real
+from gradcore.native.kernels.values import at, part, real
 
 # With 64-bit sizes: in wheels for Linux and Windows; Apple's; in builds of distributions.
 _NAMES = ("scipy_cblas_{}64_", "cblas_{}$NEWLAPACK$ILP64", "cblas_{}64_")
@@ -150,14 +150,14 @@ def gemv(
     return types.none(*kinds), generate
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _even(size: int, most: int) -> int:
     """Return how large parts of ``size`` are if they are equal, and at most ``most``."""
     parts = (size + most - 1) // most
     return (size + parts - 1) // parts
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def multiply(
     limit: int,
     turn_a: int,

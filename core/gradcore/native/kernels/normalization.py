@@ -3,10 +3,8 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import Builder, Operand, kernel, lowers
-from gradcore.native.kernels.values import FLAGS, at, fill, get, put, real
+from gradcore.native.kernels.values import at, fill, get, part, put, real
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
@@ -49,7 +47,7 @@ def normalize_rows(a: Any, f: Any) -> None:
                 y[j] += bias[j]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _row_slope(g: Any, x_hat: Any, weight: Any, into: Any, inverse: Any, width: int, f: Any) -> Any:
     """Write the gradient of one row's input."""
     share, total, slope = real(1.0 / width, f), real(0.0, f), real(0.0, f)
@@ -63,7 +61,7 @@ def _row_slope(g: Any, x_hat: Any, weight: Any, into: Any, inverse: Any, width: 
         put(into, j, (value - mean - get(x_hat, j, 2) * slope) * inverse, 3)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _plain_slope(g: Any, x_hat: Any, into: Any, inverse: Any, width: int, f: Any) -> Any:
     """Write the gradient of one row's input, where there is no weight."""
     share, total, slope = real(1.0 / width, f), real(0.0, f), real(0.0, f)
@@ -99,7 +97,7 @@ def normalize_rows_slope(a: Any, f: Any) -> None:
                 to_bias[j] += g[j]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _mean_of_channel(
     x: Any, samples: int, step: int, area: int, less: Any, power: int, f: Any
 ) -> Any:
@@ -174,7 +172,7 @@ def normalize_channels_slope(a: Any, f: Any) -> None:
                 put(into, i, (get(g, i, 0) - mean - get(x_hat, i, 1) * by_value) * scale, 2)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _add_means(x: Any, less: Any, rows: int, width: int, power: int, into: Any, f: Any) -> None:
     """Write the mean over rows of each column's values, or of the squares of their difference."""
     fill(into, width, real(0.0, f))

@@ -4,13 +4,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.functions import is_nan
 from gradcore.native.kernels.lanes import lanes
 from gradcore.native.kernels.pairs import largest_of_pairs, spread_pairs
-from gradcore.native.kernels.values import FLAGS, at, fill, real
+from gradcore.native.kernels.values import at, fill, part, real
 from gradcore.native.memory import bytes_at, integers32_at, pointer
 from gradcore.ops.pooling import _shares, _sizes
 from gradcore.ops.registry import OPERATIONS
@@ -19,24 +18,24 @@ Ints = tuple[int, ...]
 _LARGEST, _LARGEST_BACK = OPERATIONS["max_pool"], OPERATIONS["max_unpool"]
 _MEAN, _MEAN_BACK = OPERATIONS["avg_pool"], OPERATIONS["avg_unpool"]
 # Words after three operands.
-_PLANES, _HEIGHT, _WIDTH, _OUT, _KERNEL, _STRIDE, _PADDING, _DILATION, _IS_SMALL = (
-    3, 4, 5, 6, 8, 10, 12, 14, 16,
+_PLANES, _HEIGHT, _WIDTH, _OUT, _KERNEL, _STRIDE, _PADDING, _DILATION, _IS_SMALL, _ROOM = (
+    3, 4, 5, 6, 8, 10, 12, 14, 16, 17,
 )  # fmt: skip
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _first_inside(offset: int, step: int) -> int:
     """Return the first window that meets the input at a place, ``offset`` from its own start."""
     return 0 if offset >= 0 else (-offset + step - 1) // step
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _last_inside(offset: int, step: int, size: int, count: int) -> int:
     """Return one more than the last window that meets the input at a place."""
     return 0 if offset >= size else min(count, (size - 1 - offset) // step + 1)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _larger(x: Any, step: int, best: Any, chosen: Any, number: int, n: int) -> None:
     """Take in what one kernel place meets in a row."""
     for i in range(n):
@@ -46,7 +45,7 @@ def _larger(x: Any, step: int, best: Any, chosen: Any, number: int, n: int) -> N
         chosen[i] = number if takes else chosen[i]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _pool_rows(x: Any, y: Any, chosen: Any, a: Any, f: Any) -> None:
     """Write the largest of each window, and which kernel place it stood at."""
     height, width, wide, right = a[_HEIGHT], a[_WIDTH], a[_OUT + 1], a[_STRIDE + 1]
@@ -93,7 +92,7 @@ def largest_of_four(a: Any, f: Any) -> None:
             largest_of_pairs(upper, lower, at(y, place), at(chosen, place), min(step, wide - i))
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _spread_rows(g: Any, chosen: Any, into: Any, a: Any, f: Any) -> None:
     """Add each value up where the largest of its window stood."""
     height, width, tall, wide = a[_HEIGHT], a[_WIDTH], a[_OUT], a[_OUT + 1]
@@ -135,48 +134,82 @@ def spread_largest_of_four(a: Any, f: Any) -> None:
             spread_pairs(at(g, place), at(chosen, place), upper, lower, min(step, wide - i))
 
 
+@part
+def _rows_inside(a: Any, row: int) -> Any:
+    """Return the first row of the input that a window meets, and one more than the last."""
+    top = row % a[_OUT] * a[_STRIDE] - a[_PADDING]
+    return max(top, 0), min(top + a[_KERNEL], a[_HEIGHT])
+
+
+@part
+def _columns_inside(a: Any, column: int) -> Any:
+    """Return the first column of the input that a window meets, and one more than the last."""
+    left = column * a[_STRIDE + 1] - a[_PADDING + 1]
+    return max(left, 0), min(left + a[_KERNEL + 1], a[_WIDTH])
+
+
 @kernel()
 def means(a: Any, f: Any) -> None:
-    """Write the mean of each window: input, result, what one value of each window counts."""
-    x, y, shares = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f)
-    height, width, wide, right = a[_HEIGHT], a[_WIDTH], a[_OUT + 1], a[_STRIDE + 1]
+    """Write the mean of each window: input, result, shares; room for a row comes last.
+
+    A share is what one value of a window counts.
+    """
+    x, y, shares, room = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[_ROOM], f)
+    width, wide = a[_WIDTH], a[_OUT + 1]
+    is_whole = a[_KERNEL + 1] == width and wide == 1 and a[_PADDING + 1] == 0
+    is_pair = a[_KERNEL + 1] == 2 and a[_STRIDE + 1] == 2 and a[_PADDING + 1] == 0
     for row in range(a[_PLANES] * a[_OUT]):
-        plane, oy = row // a[_OUT], row % a[_OUT]
-        total, share = at(y, row * wide), at(shares, oy * wide)
-        fill(total, wide, real(0.0, f))
-        for ky in range(a[_KERNEL]):
-            iy = oy * a[_STRIDE] - a[_PADDING] + ky
-            if iy < 0 or iy >= height:
-                continue
-            for kx in range(a[_KERNEL + 1]):
-                offset = kx - a[_PADDING + 1]
-                first = _first_inside(offset, right)
-                source = at(x, (plane * height + iy) * width + offset)
-                for i in range(first, _last_inside(offset, right, width, wide)):
-                    total[i] += source[i * right]
+        result, share = at(y, row * wide), at(shares, row % a[_OUT] * wide)
+        first, last = _rows_inside(a, row)
+        source = at(x, (row // a[_OUT] * a[_HEIGHT] + first) * width)
+        if is_whole:
+            # Such rows follow each other without gaps.
+            total = real(0.0, f)
+            for i in range((last - first) * width):
+                total += source[i]
+            result[0] = total * share[0]
+            continue
+        fill(room, width, real(0.0, f))
+        for line in range(last - first):
+            for i in range(width):
+                room[i] += source[line * width + i]
+        if is_pair and 2 * wide <= width:
+            for i in range(wide):
+                result[i] = (room[2 * i] + room[2 * i + 1]) * share[i]
+            continue
         for i in range(wide):
-            total[i] *= share[i]
+            total = real(0.0, f)
+            left, right = _columns_inside(a, i)
+            for j in range(left, right):
+                total += room[j]
+            result[i] = total * share[i]
 
 
 @kernel()
 def spread_means(a: Any, f: Any) -> None:
-    """Spread each value evenly over its window: gradient, input's gradient, shares."""
+    """Spread each value evenly over its window: gradient, input's, shares; room for a row."""
     g, into, shares = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f)
-    height, width, wide, right = a[_HEIGHT], a[_WIDTH], a[_OUT + 1], a[_STRIDE + 1]
-    fill(into, a[_PLANES] * height * width, real(0.0, f))
+    room, width, wide = pointer(a[_ROOM], f), a[_WIDTH], a[_OUT + 1]
+    is_whole = a[_KERNEL + 1] == width and wide == 1 and a[_PADDING + 1] == 0
+    fill(into, a[_PLANES] * a[_HEIGHT] * width, real(0.0, f))
     for row in range(a[_PLANES] * a[_OUT]):
-        plane, oy = row // a[_OUT], row % a[_OUT]
-        value, share = at(g, row * wide), at(shares, oy * wide)
-        for ky in range(a[_KERNEL]):
-            iy = oy * a[_STRIDE] - a[_PADDING] + ky
-            if iy < 0 or iy >= height:
-                continue
-            for kx in range(a[_KERNEL + 1]):
-                offset = kx - a[_PADDING + 1]
-                first = _first_inside(offset, right)
-                target = at(into, (plane * height + iy) * width + offset)
-                for i in range(first, _last_inside(offset, right, width, wide)):
-                    target[i * right] += value[i] * share[i]
+        value, share = at(g, row * wide), at(shares, row % a[_OUT] * wide)
+        first, last = _rows_inside(a, row)
+        target = at(into, (row // a[_OUT] * a[_HEIGHT] + first) * width)
+        if is_whole:
+            same = value[0] * share[0]
+            for i in range((last - first) * width):
+                target[i] += same
+            continue
+        fill(room, width, real(0.0, f))
+        for i in range(wide):
+            left, right = _columns_inside(a, i)
+            same = value[i] * share[i]
+            for j in range(left, right):
+                room[j] += same
+        for line in range(last - first):
+            for i in range(width):
+                target[line * width + i] += room[i]
 
 
 def _words(
@@ -291,7 +324,8 @@ def _mean(
     window = (kernel, stride, padding, include, divisor)
     shares = _shares_of(out, input.shape[2:], positions, input.dtype, window)
     words = _words(input.shape, positions, kernel, stride, padding, ones)
-    out.call(means, out.contiguous(input), y, shares, *words, dtype=input.dtype)
+    room = out.empty((input.shape[-1],), input.dtype)
+    out.call(means, out.contiguous(input), y, shares, *words, room, dtype=input.dtype)
     return y
 
 
@@ -311,7 +345,8 @@ def _spread_mean(
     into, positions = out.empty((*g.shape[:2], *size), g.dtype), tuple(g.shape[2:])
     shares = _shares_of(out, size, positions, g.dtype, (kernel, stride, padding, include, divisor))
     words = _words(into.shape, positions, kernel, stride, padding, (1,) * len(kernel))
-    out.call(spread_means, out.contiguous(g), into, shares, *words, dtype=g.dtype)
+    room = out.empty((size[-1],), g.dtype)
+    out.call(spread_means, out.contiguous(g), into, shares, *words, room, dtype=g.dtype)
     return into
 
 

@@ -121,15 +121,18 @@ def put(typing_context: Any, pointer: Any, index: Any, value: Any, number: Any) 
 FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 """What the compiler may do to sums and products in helpers; as in kernels, never to NaN."""
 
+part = njit(error_model="numpy", fastmath=FLAGS, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""Makes a function one that kernels may call; nothing else can, which saves compiling it twice."""
 
-@njit(error_model="numpy", fastmath=FLAGS)
+
+@part
 def fill(x: Any, n: int, value: Any) -> None:
     """Set ``n`` values."""
     for i in range(n):
         x[i] = value
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def transpose(x: Any, x_row: int, y: Any, y_row: int, rows: int, columns: int) -> None:
     """Write the transpose of ``rows`` x ``columns`` values, whose rows lie ``x_row`` apart.
 

@@ -8,10 +8,8 @@ many of its rows are worked on at a time.
 
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.kernels.lanes import add_lanes, lanes
-from gradcore.native.kernels.values import FLAGS, VECTOR, at, copy_block, fill, real
+from gradcore.native.kernels.values import VECTOR, at, copy_block, fill, part, real
 from gradcore.native.memory import width_of
 
 SAMPLES, GROUPS, CHANNELS, HEIGHT, WIDTH, RESULTS = range(6, 12)
@@ -21,7 +19,7 @@ SLACK = VECTOR
 """How many values of scratch must stand behind a matrix of columns and a padded image."""
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def share(a: Any) -> Any:
     """Return how long one of the parts is that a row of an image stands in.
 
@@ -32,19 +30,19 @@ def share(a: Any) -> Any:
     return (a[WIDTH] + 2 * a[PADDING + 1] + right - 1) // right
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def image_size(a: Any) -> Any:
     """Return how many values a padded image of one group has."""
     return a[CHANNELS] * (a[HEIGHT] + 2 * a[PADDING]) * share(a) * a[STRIDE + 1]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def blank(image: Any, a: Any, f: Any) -> None:
     """Set a padded image to zero."""
     fill(image, image_size(a), real(0.0, f))
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def pad(x: Any, image: Any, a: Any) -> None:
     """Copy the channels of one group into the middle of a larger image, whose border stays."""
     height, width, down, left = a[HEIGHT], a[WIDTH], a[PADDING], a[PADDING + 1]
@@ -65,7 +63,7 @@ def pad(x: Any, image: Any, a: Any) -> None:
                     into[i] = source[first + i * right]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def unpad(image: Any, x: Any, a: Any) -> None:
     """Copy the middle of an image out of its border."""
     height, width, down, left = a[HEIGHT], a[WIDTH], a[PADDING], a[PADDING + 1]
@@ -86,7 +84,7 @@ def unpad(image: Any, x: Any, a: Any) -> None:
                     target[first + i * right] = out_of[i]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def start_of(c: int, ky: int, kx: int, first: int, part: int, a: Any) -> Any:
     """Return where in an image a window place begins, for the ``first`` row of the result."""
     right, column = a[STRIDE + 1], kx * a[DILATION + 1]
@@ -94,7 +92,7 @@ def start_of(c: int, ky: int, kx: int, first: int, part: int, a: Any) -> Any:
     return (row * right + column % right) * part + column // right
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def take_windows(image: Any, columns: Any, first: int, rows: int, a: Any) -> None:
     """Write the windows of some rows of the result, one window place a row of the matrix.
 
@@ -114,7 +112,7 @@ def take_windows(image: Any, columns: Any, first: int, rows: int, a: Any) -> Non
                     place += width
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def add_windows(columns: Any, image: Any, first: int, rows: int, a: Any) -> None:
     """Add the columns to the places of the image that their windows cover."""
     part, width, block = share(a), a[OUT + 1], lanes(image)

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import kernel
 from gradcore.native.kernels.functions import magnitude
 from gradcore.native.kernels.optimizers.measure import (
@@ -15,7 +13,7 @@ from gradcore.native.kernels.optimizers.measure import (
     conclude,
     measure_both,
 )
-from gradcore.native.kernels.values import FLAGS, at, maximum, real
+from gradcore.native.kernels.values import at, maximum, part, real
 from gradcore.native.memory import floats32_at, floats64_at, pointer
 
 Group = dict[str, Any]
@@ -39,7 +37,7 @@ def adam_settings(group: Group) -> list[float] | None:
     ]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _adam_part(
     p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, factor: float, eps: float, f: Any
 ) -> Any:
@@ -64,7 +62,7 @@ def _adam_part(
     return moved
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _largest_part(
     p: Any,
     g: Any,
@@ -174,7 +172,7 @@ def nadam_settings(group: Group) -> list[float] | None:
     return None if shared is None else [*shared, float(group["momentum_decay"])]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _nadam_part(p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, by: Any, f: Any) -> Any:
     """Move a stretch; ``by``: factors of gradient and mean, and the correction of the square."""
     rest1, beta2, rest2 = real(1.0 - s[1], f), real(s[2], f), real(1.0 - s[2], f)
@@ -230,7 +228,7 @@ def nadam(a: Any, f: Any) -> None:
             row = at(row, STATISTICS)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _radam_part(
     p: Any, g: Any, mean: Any, square: Any, n: int, s: Any, down: float, adapts: bool, f: Any
 ) -> Any:

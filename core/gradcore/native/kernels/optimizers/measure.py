@@ -13,11 +13,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from gradcore.native.kernels.functions import magnitude
-from gradcore.native.kernels.values import FLAGS, at, maximum, minimum, real
+from gradcore.native.kernels.values import at, maximum, minimum, part, real
 
 HEAD = 3
 """Words before those of the first tensor."""
@@ -39,7 +39,7 @@ def is_single(typing_context: Any, f: Any) -> Any:
     return types.boolean(f), generate
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def clear(row: Any) -> None:
     """Set the statistics of one tensor to those of no values."""
     for i in range(STATISTICS):
@@ -49,7 +49,7 @@ def clear(row: Any) -> None:
         row[first + _HIGH] = -np.inf
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def measure(x: Any, n: int, row: Any, f: Any) -> None:
     """Add ``n`` values to six statistics; what stands for the norm is its square until the end."""
     zero, one = real(0.0, f), real(1.0, f)
@@ -77,14 +77,14 @@ def measure(x: Any, n: int, row: Any, f: Any) -> None:
     row[_BAD] += n - fine
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def conclude(row: Any) -> None:
     """Turn sums of squares into norms."""
     for i in (GRADIENT + _SQUARES, VALUE + _SQUARES, STEP):
         row[i] = math.sqrt(row[i])
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def measure_both(g: Any, p: Any, n: int, moved: Any, row: Any, f: Any) -> None:
     """Add a stretch to the statistics of one tensor; ``moved`` is the square of the step."""
     measure(g, n, at(row, GRADIENT), f)

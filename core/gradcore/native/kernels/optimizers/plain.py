@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import kernel
 from gradcore.native.kernels.optimizers.measure import (
     HEAD,
@@ -14,7 +12,7 @@ from gradcore.native.kernels.optimizers.measure import (
     conclude,
     measure_both,
 )
-from gradcore.native.kernels.values import FLAGS, at, real
+from gradcore.native.kernels.values import at, part, real
 from gradcore.native.memory import floats32_at, floats64_at, pointer
 
 Group = dict[str, Any]
@@ -34,7 +32,7 @@ def sgd_settings(group: Group) -> list[float] | None:
     ]  # fmt: skip
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _sgd_part(p: Any, g: Any, n: int, s: Any, f: Any) -> Any:
     """Move a stretch; return the square of how far."""
     lr, decay, sign, decays = real(s[0], f), real(s[3], f), real(s[4], f), s[3] != 0.0
@@ -50,7 +48,7 @@ def _sgd_part(p: Any, g: Any, n: int, s: Any, f: Any) -> Any:
     return moved
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _momentum_part(p: Any, g: Any, kept: Any, n: int, s: Any, f: Any) -> Any:
     """Move a stretch with momentum; return the square of how far."""
     lr, momentum, rest = real(s[0], f), real(s[1], f), real(s[2], f)
@@ -102,7 +100,7 @@ def rmsprop_settings(group: Group) -> list[float] | None:
     ]  # fmt: skip
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _rms_part(p: Any, g: Any, square: Any, n: int, s: Any, f: Any) -> Any:
     """Move a stretch; return the square of how far."""
     lr, alpha, rest, tiny = real(s[0], f), real(s[1], f), real(1.0 - s[1], f), real(s[2], f)
@@ -121,7 +119,7 @@ def _rms_part(p: Any, g: Any, square: Any, n: int, s: Any, f: Any) -> Any:
     return moved
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _rms_whole_part(
     p: Any, g: Any, square: Any, kept: Any, mean: Any, n: int, s: Any, f: Any
 ) -> Any:

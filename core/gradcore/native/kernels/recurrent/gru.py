@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.blas import multiply
 from gradcore.native.kernels.functions import sigmoid, tanh
@@ -16,14 +14,14 @@ from gradcore.native.kernels.recurrent.shared import (
     turned,
     weight_gradients,
 )
-from gradcore.native.kernels.values import FLAGS, at, fill, get, put, real
+from gradcore.native.kernels.values import at, fill, get, part, put, real
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
 _GRU = OPERATIONS["gru_sequence"]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _unit(
     gates: Any, total: Any, now: Any, turn: Any, before: Any, h: Any, batch: int, size: int, f: Any
 ) -> None:
@@ -77,7 +75,7 @@ def gru_forward(a: Any, f: Any) -> None:
     copy(h, pointer(a[6], f), n)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _unit_slope(
     active: Any,
     turn: Any,

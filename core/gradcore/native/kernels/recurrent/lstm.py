@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.blas import multiply
 from gradcore.native.kernels.functions import sigmoid, tanh
@@ -17,14 +15,14 @@ from gradcore.native.kernels.recurrent.shared import (
     turned,
     weight_gradients,
 )
-from gradcore.native.kernels.values import FLAGS, at, get, put, real
+from gradcore.native.kernels.values import at, get, part, put, real
 from gradcore.native.memory import pointer
 from gradcore.ops.registry import OPERATIONS
 
 _LSTM = OPERATIONS["lstm_sequence"]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _cell(now: Any, before: Any, cells: Any, h: Any, batch: int, size: int) -> None:
     """Turn the sums of one time into gates, cells and states."""
     for b in range(batch):
@@ -66,7 +64,7 @@ def lstm_forward(a: Any, f: Any) -> None:
     copy(c, pointer(a[7], f), n)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def _cell_slope(
     active: Any,
     before: Any,

@@ -6,22 +6,20 @@ backward, and the limit of a product. All arrays lie as gradcore's: (time, batch
 
 from typing import Any
 
-from numba import njit
-
 from gradcore.native.entry import Builder, Operand, kernel
 from gradcore.native.kernels.blas import block_limit, multiply
-from gradcore.native.kernels.values import FLAGS, at, fill, real, transpose
+from gradcore.native.kernels.values import at, fill, part, real, transpose
 from gradcore.native.memory import pointer
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def copy(x: Any, y: Any, n: int) -> None:
     """Copy ``n`` values."""
     for i in range(n):
         y[i] = x[i]
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def add_row(x: Any, bias: Any, y: Any, rows: int, width: int, is_there: bool) -> None:
     """Write ``x + bias`` for each row, or ``x`` where there is no bias."""
     for r in range(rows):
@@ -33,7 +31,7 @@ def add_row(x: Any, bias: Any, y: Any, rows: int, width: int, is_there: bool) ->
             copy(source, target, width)
 
 
-@njit(error_model="numpy", fastmath=FLAGS)
+@part
 def start_gradient(given: int, into: Any, n: int, f: Any) -> None:
     """Begin with what came back to a last state, or with zero."""
     if given:
