@@ -98,6 +98,11 @@ def embedding_bag(
         starts = _starts(input._a, None if offsets is None else offsets._a, include_last_offset)
         return _bag_maxima(values, starts, _kept(input._a, place))
     is_mean, dtype = mode == "mean", values._a.dtype
+    if offsets is None and place is None and input._a.size:
+        # Bags of one length need no matrix of who is in which.
+        rows = values.reshape(*input.shape, -1)
+        pooled: Tensor = rows.mean(1) if is_mean else rows.sum(1)
+        return pooled
     bags = work_out(_members, input, offsets, include_last_offset, place, is_mean, dtype)
     result: Tensor = bags @ values
     return result
