@@ -67,7 +67,7 @@ class NativeGroup:
         self._counters: list[Counter] = [counter(p) for p in self.moved]
 
     def _numbers(self) -> list[float] | None:
-        if any(isinstance(value, TensorBase) for value in self._values):
+        if any(isinstance(value, TensorBase) for value in self.group.values()):
             return None
         return self.stepper.settings(self.group)
 
@@ -148,14 +148,16 @@ class NativeGroup:
 
     def _take_over(self) -> bool:
         """Take over settings that changed; False where that changes what there is to do."""
-        old, self._values = self._values, list(self.group.values())
-        for before, now in zip(old, self._values, strict=True):
+        values = list(self.group.values())
+        for before, now in zip(self._values, values, strict=True):
             plain = isinstance(now, int | float | tuple) and not isinstance(now, bool)
             if now is not before and now != before and not plain:
                 return False
         numbers = self._numbers()
         if numbers is None or [bool(n) for n in numbers] != [bool(n) for n in self.settings]:
             return False
+        # Only now: until it was taken over, a change has to be found again.
+        self._values = values
         self.settings[:] = numbers
         return True
 
