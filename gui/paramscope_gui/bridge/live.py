@@ -322,11 +322,11 @@ class Live(QObject):
 
     def _note_life(self, event: Event) -> None:
         """Take any event as a sign of life, from a worker that gives them regularly."""
-        if isinstance(event, Hello) or (
-            isinstance(event, StateChanged) and event.state is RunState.STOPPED
-        ):
+        if isinstance(event, Hello):
+            self._heard = self._clock() if event.heartbeat else None
+        elif isinstance(event, StateChanged) and event.state is RunState.STOPPED:
             self._heard = None
-        elif self._heard is not None or isinstance(event, Alive):
+        elif self._heard is not None:
             self._heard = self._clock()
 
     def _on_woken(self) -> None:

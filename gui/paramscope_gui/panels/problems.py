@@ -5,11 +5,14 @@ one shows its place in every view.
 """
 
 import importlib
+import math
+import time
+from collections.abc import Iterator
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -40,7 +43,9 @@ from paramscope_gui.widgets import (
 if TYPE_CHECKING:
     from paramscope_gui.bridge.cures import Cure
 
+PATIENCE = 0.03  # seconds of making cards before the window gets its turn
 MOST_CARDS = 100
+SEEN_AT_ONCE = 6  # cards that are laid out as they are made
 FEW = 3  # problems that need neither headings nor a filter
 KEEP = Choice("Keep", "keep", "flat")
 COPY = Choice("Copy the edit", "copy", "flat")
@@ -71,6 +76,11 @@ class ProblemsPanel(QWidget):
         self._selection, self._live = selection, live
         self._problems: tuple[Problem, ...] | None = None
         self._listed: list[ProblemCard] = []
+        self._making: Iterator[None] = iter(())  # the cards that are still to be made
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(0)
+        self._idle.timeout.connect(self._make_some)
         self._current = ("", "")  # rule and place of the problem that was shown last
         self._proved: tuple[Problem, Cure] | None = None  # whose edit is on trial
         self.proving = Proving(workspace, self)
@@ -162,20 +172,24 @@ class ProblemsPanel(QWidget):
 
     def close_timers(self) -> None:
         """End what proofs run in; called once, when the window closes."""
+        self._idle.stop()
         self.proving.close()
 
     def show_problem(self, rule: str, where: str) -> None:
         """Bring the card of one problem into view and give it the focus."""
         self._leave_proof()
         self.requested.emit()
+        self._make_some(math.inf)
         if self._card_of(rule, where) is None:
             self.filter.setText(f"{rule} {where}".strip())
+            self._make_some(math.inf)
         card = self._card_of(rule, where)
         if card is not None:
             self._focus_card(card)
 
     def step(self, forward: bool) -> None:
         """Go to the next problem or the one before, and show its place."""
+        self._make_some(math.inf)
         if not self._listed:
             return
         self._leave_proof()
@@ -217,16 +231,39 @@ class ProblemsPanel(QWidget):
         )
         clear_layout(self._cards)
         self._listed = []
+        self._making = self._make_cards(listed)
+        self._make_some()
+
+    def _make_some(self, patience: float = PATIENCE) -> None:
+        """Make cards for as long as a frame allows; the others follow when the window is idle."""
+        until = time.perf_counter() + patience
+        for _ in self._making:
+            if time.perf_counter() > until:
+                self._idle.start()
+                return
+        self._idle.stop()
+
+    def _make_cards(self, listed: list[Problem]) -> Iterator[None]:
+        """Make one card at each step."""
         group = ""
+        late: list[QWidget] = []  # laid out at once: each layout costs more than a card
         for number, problem in enumerate(listed[:MOST_CARDS]):
+            card = self._card(number, problem)
+            self._listed.append(card)
+            widgets: list[QWidget] = [card]
             if problem.severity != group and len(self.problems) > FEW:
                 group = problem.severity
-                self._cards.addWidget(self._heading(group, listed))
+                widgets.insert(0, self._heading(group, listed))
             elif number:
-                self._cards.addWidget(Hairline(self._themes))
-            card = self._card(number, problem)
-            self._cards.addWidget(card)
-            self._listed.append(card)
+                widgets.insert(0, Hairline(self._themes))
+            if number < SEEN_AT_ONCE:
+                for widget in widgets:
+                    self._cards.addWidget(widget)
+            else:
+                late += widgets
+            yield
+        for widget in late:
+            self._cards.addWidget(widget)
         if len(listed) > MOST_CARDS:
             more = ThemedLabel(self._themes, f"and {len(listed) - MOST_CARDS:,} more", "quiet")
             self._cards.addWidget(more)

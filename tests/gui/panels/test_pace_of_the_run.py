@@ -166,7 +166,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_told(
     qtbot: QtBot, themes: ThemeModel, timed: Live, clock: _Clock
 ) -> None:
     bar = make_bar(qtbot, themes, timed)
-    say(qtbot, timed, Hello(1, "gradcore"), Alive(), StateChanged(RunState.RUNNING, 1))
+    say(qtbot, timed, Hello(1, "gradcore", heartbeat=1.0), StateChanged(RunState.RUNNING, 1))
     clock.now += SILENCE - 0.1
     timed.feel_pulse()
     assert not timed.is_silent
@@ -182,14 +182,14 @@ def test_a_worker_that_gives_no_sign_of_life_is_told(
     assert word.toolTip() == ""
 
 
-def test_silence_is_none_before_the_first_sign_of_life_and_after_the_end(
+def test_silence_is_none_of_a_worker_that_promises_nothing_and_after_the_end(
     qtbot: QtBot, timed: Live, clock: _Clock
 ) -> None:
     say(qtbot, timed, StateChanged(RunState.RUNNING, 1))
     clock.now += 100
     timed.feel_pulse()
     assert not timed.is_silent
-    timed.receive(Alive())
+    timed.receive(Hello(2, "gradcore", heartbeat=1.0))
     timed.receive(StateChanged(RunState.STOPPED, 1))
     clock.now += 100
     timed.feel_pulse()

@@ -97,7 +97,8 @@ def test_hundreds_of_problems_show_the_first_ones(
     many = tuple(Finding("REG01", f"m{i}", "E", "Wrong.") for i in range(500))
     report(qtbot, panel, live, *many)
     assert len(panel.problems) == 500
-    assert panel.findChild(QWidget, f"problem_{MOST_CARDS - 1}") is not None
+    last = f"problem_{MOST_CARDS - 1}"
+    qtbot.waitUntil(lambda: panel.findChild(QWidget, last) is not None, timeout=20_000)
     assert panel.findChild(QWidget, f"problem_{MOST_CARDS}") is None
 
 
