@@ -27,18 +27,11 @@ TOLERANCES = {
 FASTER = ("replay", "native")
 # What is known to differ and waits for its mend: the beginning of a case's name -> what differs.
 KNOWN: dict[str, str] = {
-    "view(T(),(1,1))": "a 0-d array becomes a number while it is recorded",
-    "reshape(T(),(1,1))": "a 0-d array becomes a number while it is recorded",
-    "flatten(T())": "a 0-d array becomes a number while it is recorded",
-    "atleast_1d(T())": "a 0-d array becomes a number while it is recorded",
-    "atleast_2d(T())": "a 0-d array becomes a number while it is recorded",
-    "float_power(": "a 0-d array becomes a number while it is recorded",
-    "nanmean(T(2,3))": "a 0-d array becomes a number while it is recorded",
-    "CrossEntropyLoss-4": "a 0-d array becomes a number while it is recorded",
-    "median(T(2,3))": "a branch on NaN is not guarded",
-    "BCELoss-": "the check of its input's range is not guarded",
-    "GaussianNLLLoss-0": "the check of the variance is not guarded",
-    "bag of words": "runs as it is",
+    "attention(T(3,2),T(4,2),T(4,2),None,True": "NaN reaches fewer places in native mode",
+    "max_pool(": "another index of several NaN in native mode",
+    "nanquantile(": "raises an error in native mode",
+    "dense, dropout, batch norm": "a bias whose gradient is rounding keeps native mode away",
+    "convolutions": "a running value near zero keeps native mode away",
 }
 
 Make = Callable[[], tuple[Callable[..., Any], Callable[[], Iterable[Any]]]]
@@ -129,6 +122,9 @@ def arrays_of(result: Any) -> Iterable[Any]:
 
 def difference(found: Any, expected: Any, factor: float = 1.0) -> str:
     """Return how ``found`` differs from ``expected``; nothing where it is within tolerance."""
+    if type(found) is type(expected) is float:
+        # What ``item`` returned: as precise as the tensors of the step, mostly float32.
+        found, expected = np.float32([found]), np.float32([expected])
     if not isinstance(expected, np.ndarray) or not isinstance(found, np.ndarray):
         equal = repr(found) == repr(expected)
         return "" if type(found) is type(expected) and equal else f"{found!r}, not {expected!r}"

@@ -20,8 +20,8 @@ CASES = [
     for number, sample in enumerate(entry.samples)
 ]
 ORDINARY, ODD = 5, (1, 2, 7)
-# A class -> why its numbers may differ by more than rounding.
-WIDER: dict[str, float] = {}
+FACTOR = 4.0  # a module is several operations: so much more than one may it differ
+WIDER = {"Transformer": 16.0}  # with two stacks of layers, each of a dozen
 
 
 def values_of(spec: Input, number: int) -> Any:
@@ -102,5 +102,5 @@ def batches(sample: Sample, odd_values: Any) -> list[list[Any]]:
 def test_a_module_trains_the_same_in_each_mode(
     entry, sample, training, mode, agree, odd_values
 ) -> None:
-    factor = WIDER.get(entry.name, 4.0)
+    factor = WIDER.get(entry.name, FACTOR)
     agree(maker(entry, sample, training), batches(sample, odd_values), mode, factor)
