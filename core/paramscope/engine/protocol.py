@@ -106,10 +106,14 @@ class Event(msgspec.Struct, frozen=True, tag=True):
 
 
 class Hello(Event, frozen=True):
-    """The worker is up; ``engine`` is ``gradcore`` or ``torch`` with its version."""
+    """The worker is up; ``engine`` is ``gradcore`` or ``torch`` with its version.
+
+    It gives a sign of life every ``heartbeat`` seconds from now on, if that is not 0.
+    """
 
     pid: int
     engine: str
+    heartbeat: float = 0.0
 
 
 class Alive(Event, frozen=True):

@@ -180,6 +180,7 @@ class Live(QObject):
         if self._client is None:
             self._engine = engine
             self._client = self._connect_worker(self._receiver(), engine)
+            self._pulse_timer.start()
             if self._watched_paths:
                 self._client.send(Watch(self._watched_paths))
 
@@ -199,10 +200,10 @@ class Live(QObject):
         self._entrance = object()
         with self._lock:
             self._inbox.clear()
+            self._heard = None
         self.engine_name, self.worker_pid = "", None
         if client is not None:
             threading.Thread(target=client.close, name="leaving", daemon=True).start()
-            self._pulse_timer.start()
 
     def run_document(self) -> None:
         """Allow the present document's code to run, and load it."""

@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from paramscope.engine.client import Client
-from paramscope.engine.protocol import RunState
+from paramscope.engine.protocol import Event, RunState
 from paramscope_gui.bridge.live import SILENCE, Live
 from paramscope_gui.bridge.workspace import Workspace
 
@@ -26,8 +27,8 @@ class _Hurried:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be stopped there")
 def test_a_stopped_worker_is_silent_until_it_goes_on(qtbot: QtBot, workspace: Workspace) -> None:
-    def connect(on_event):  # type: ignore[no-untyped-def]  # as Live calls it
-        client = Client(on_event, with_spare=False)
+    def connect(on_event: Callable[[Event], None], engine: str) -> Client:
+        client = Client(on_event, engine, with_spare=False)
         client.start()
         return client
 

@@ -119,7 +119,7 @@ def test_the_longest_pace_is_not_clipped(qtbot: QtBot, themes: ThemeModel, scale
 class _Silent:
     """A worker that takes everything and says nothing."""
 
-    def __init__(self, _receive: object) -> None:
+    def __init__(self, *_: object) -> None:
         self.requests: list[Request] = []
 
     def send(self, request: Request) -> None:
