@@ -84,6 +84,23 @@ class ProblemsPanel(QWidget):
         self._current = ("", "")  # rule and place of the problem that was shown last
         self._proved: tuple[Problem, Cure] | None = None  # whose edit is on trial
         self.proving = Proving(workspace, self)
+        self._make_area()
+        empty = EmptyState(
+            themes,
+            "problems",
+            "No problems found. What is wrong with a tensor, the source or the run appears here,"
+            " with its cause and a fix.",
+        )
+        self.proof = ProofView(themes, self.proving)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._page())
+        self._stack.addWidget(empty)
+        self._stack.addWidget(self.proof)
+        self._connect()
+        self._read()
+
+    def _make_area(self) -> None:
+        """Make what the cards stand in."""
         self._cards = QVBoxLayout()
         self._cards.setContentsMargins(0, 0, 0, 0)
         self._cards.setSpacing(0)
@@ -100,19 +117,6 @@ class ProblemsPanel(QWidget):
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setWidget(inner)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        empty = EmptyState(
-            themes,
-            "problems",
-            "No problems found. What is wrong with a tensor, the source or the run appears here,"
-            " with its cause and a fix.",
-        )
-        self.proof = ProofView(themes, self.proving)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(self._page())
-        self._stack.addWidget(empty)
-        self._stack.addWidget(self.proof)
-        self._connect()
-        self._read()
 
     def _connect(self) -> None:
         workspace, selection, live = self._workspace, self._selection, self._live
