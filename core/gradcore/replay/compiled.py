@@ -31,6 +31,8 @@ MODES = ("eager", "replay", "native")
 """How a step may run; also what ``Compiled.mode`` says of the last one."""
 ATTEMPTS = 4
 """So often in a row may the world have changed before a step is left to run as it is."""
+OLDER = 2
+"""So many recordings that hold no longer are kept for the case that they will again."""
 _PLAIN = (bool, int, float, str, type(None))
 _ARRAY, _TRAINED = attrgetter("_a"), attrgetter("_rg")
 _MORE, _GRAD = attrgetter("_more"), attrgetter("_grad")
@@ -63,6 +65,7 @@ class Compiled:
         functools.update_wrapper(self, function)
         self._function = function
         self._steps: dict[Any, _Replay | str] = {}
+        self._older: dict[Any, list[_Replay]] = {}
         self._failures = 0
         self._busy = False
         self._reason = ""
@@ -90,6 +93,7 @@ class Compiled:
     def reset(self) -> None:
         """Forget every recording: the next call records anew."""
         self._steps.clear()
+        self._older.clear()
         self._failures = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -148,7 +152,7 @@ class Compiled:
         key = _signature(inputs, kwargs)
         found = self._steps.get(key) if key is not None else "an argument is not a plain tensor"
         if type(found) is _Replay:
-            if not found.holds():
+            if not found.holds() and (found := self._other(key, found)) is None:
                 self._failures += 1
                 if self._failures > ATTEMPTS:
                     self._steps[key] = "what it uses changes from step to step"
@@ -168,6 +172,20 @@ class Compiled:
         if isinstance(found, str):
             return self._as_it_is(found, args, kwargs)
         return self._record(key, inputs, args, kwargs)
+
+    def _other(self, key: Any, found: "_Replay") -> "_Replay | None":
+        """Return an older recording that holds now, as after `train()` and `eval()` in turns."""
+        older = self._older.setdefault(key, [])
+        for one in older:
+            if one.holds():
+                older.remove(one)
+                older.append(found)
+                self._steps[key] = one
+                return one
+        if found.is_checked:
+            older.append(found)
+            del older[:-OLDER]
+        return None
 
     def _replay(self, found: "_Replay", inputs: Sequence[Any]) -> bool:
         """Do a step in the fastest way that is there; ``found.finish`` hands it out."""

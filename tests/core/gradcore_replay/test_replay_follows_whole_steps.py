@@ -216,6 +216,22 @@ def test_a_step_is_replayed_to_the_last_bit(name: str) -> None:
     assert_replayed(STEP_KINDS[name])
 
 
+def test_training_and_evaluation_in_turns_are_both_replayed() -> None:
+    data, left = batches([6] * STEPS), []
+    for is_compiled in (False, True):
+        torch.manual_seed(4)
+        model = build()
+        step = item_at_the_end(model, torch.optim.SGD(model.parameters(), lr=0.1), None)
+        step = torch.compile(step, mode="replay") if is_compiled else step
+        found = []
+        for number, (x, y) in enumerate(data):
+            model.train(number // 4 % 2 == 0)
+            found.append(step(x, y))
+        left.append(found)
+    assert left[0] == left[1]
+    assert step.replayed >= STEPS - 5, step.report
+
+
 def test_smaller_last_batches_are_replayed_beside_the_others() -> None:
     assert_replayed(item_at_the_end, [8, 8, 8, 5] * 8)
 
