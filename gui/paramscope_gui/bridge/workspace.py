@@ -4,6 +4,7 @@ All changes go through `Workspace.execute`; the views follow its signals.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -19,6 +20,10 @@ from paramscope.document.layout_store import LayoutStore
 from paramscope.document.run_settings import RunSettings, run_settings
 
 UNTITLED = "untitled.py"
+
+
+# Asked at each snapshot of a run; making it reads the whole source.
+_harness_of = lru_cache(maxsize=4)(harness_of)
 
 
 class Workspace(QObject):
@@ -93,7 +98,7 @@ class Workspace(QObject):
         """The lines that are run behind the source where it lacks what a document has."""
         chosen = self.run_settings
         target = Target(self.name, Path(self.filename), chosen.model, chosen.input)
-        return harness_of(target, self.document.source)
+        return _harness_of(target, self.document.source)
 
     @property
     def has_made_up_training(self) -> bool:
