@@ -14,6 +14,9 @@ _MOST = 64
 _WORTH_TURNING = 48
 """From so many rows and columns on it pays to turn a matrix before it is multiplied."""
 
+_LARGE = 10_000_000
+"""From so many products on the order of a turned one matters."""
+
 
 def _matrix(x: Operand) -> tuple[int, int] | None:
     """Return (whether BLAS has to turn it, row step) of the last two axes; None: copy it first."""
@@ -75,8 +78,14 @@ def _emit(table: Table, x: Operand, y: Operand, full: Operand, beta: float) -> N
         pair.append(broadcast(one, (*full.shape[:-2], *one.shape[-2:])))
     x, y = pair
     (m, k), n = x.shape[-2:], y.shape[-1]
-    is_turned = (_matrix(y) or (0, 0))[0] and m >= _WORTH_TURNING and n >= _WORTH_TURNING
-    if not is_turned:
+    turn_x, turn_y = ((_matrix(one) or (0, 0))[0] for one in (x, y))
+    is_turned = turn_y and m >= _WORTH_TURNING and n >= _WORTH_TURNING
+    if turn_x and not turn_y and m >= 2 * n and m * n * k > _LARGE and not beta:
+        # Long products with a turned first matrix are faster the wider they are.
+        turned = table.empty((*full.shape[:-2], n, m), full.dtype)
+        _calls(table, _turned(y), _turned(x), turned, 0.0)
+        table.copy(full, _turned(turned))
+    elif not is_turned:
         _calls(table, x, y, full, beta)
     elif n * k <= m * (k + n) or beta:
         # BLAS is slow where the second matrix has to be turned.
