@@ -143,6 +143,19 @@ def typename(obj: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+class _TensorType(type):
+    """The kind of ``FloatTensor`` and its like: makes tensors, and tells which are of its dtype."""
+
+    _make: Any
+    _kind: dtype
+
+    def __call__(cls, *data: Any) -> Any:
+        return cls._make(*data)
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, TensorBase) and dtypes.of(instance._a) is cls._kind
+
+
 def _typed(name: str, kind: dtype) -> Any:
     def make(*data: Any) -> Any:
         if len(data) == 1 and not isinstance(data[0], int):
@@ -160,9 +173,9 @@ def _typed(name: str, kind: dtype) -> Any:
             graph.tell(operation, (), {}, (made,))
         return made
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"Return a tensor of {kind} from values, or uninitialised from sizes."
-    return make
+    doc = f"Return a tensor of {kind} from values, or uninitialised from sizes."
+    namespace = {"_make": staticmethod(make), "_kind": kind, "__doc__": doc, "__module__": "torch"}
+    return _TensorType(name, (), namespace)
 
 
 TYPED = {

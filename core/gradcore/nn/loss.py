@@ -392,3 +392,7 @@ class MultiMarginLoss(_WeightedLoss):
             weight=self.weight,
             reduction=self.reduction,
         )
+
+
+# The name that classes of users inherit from.
+_Loss = Loss

@@ -13,7 +13,7 @@ from gradcore.errors import (
 from gradcore.graph import (
     TensorBase,
 )
-from gradcore.ops.shape import expand_error
+from gradcore.ops.shape import expand_error, reshape
 
 
 def as_value(value: Any) -> Any:
@@ -21,6 +21,16 @@ def as_value(value: Any) -> Any:
     if isinstance(value, (TensorBase, int, float, complex, np.ndarray, np.generic)):
         return value
     return np.asarray(value)
+
+
+def without_leading_ones(value: Any, ndim: int) -> Any:
+    """Return a value without leading dimensions of size 1 that its place has not, as torch."""
+    if not isinstance(value, TensorBase) or value._a.ndim <= ndim:
+        return value
+    extra = value._a.ndim - ndim
+    if any(n != 1 for n in value._a.shape[:extra]):
+        return value
+    return reshape(value, value._a.shape[extra:])
 
 
 def check_broadcast(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:

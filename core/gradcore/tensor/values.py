@@ -22,7 +22,12 @@ from gradcore.graph import (
 from gradcore.ops import indexing, shape
 from gradcore.ops.inplace import check_writable, finish_write
 from gradcore.tensor.history import History
-from gradcore.tensor.index import as_index, as_value, check_broadcast
+from gradcore.tensor.index import (
+    as_index,
+    as_value,
+    check_broadcast,
+    without_leading_ones,
+)
 
 
 class Values(History):
@@ -67,6 +72,10 @@ class Values(History):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+        """Return what a function of NumPy made of this as a tensor."""
+        return graph.wrap(np.asarray(array))
 
     def __bool__(self) -> bool:
         if self._a.size != 1:
@@ -137,7 +146,8 @@ class Values(History):
     def __setitem__(self, index: Any, value: Any) -> None:
         key, arrays = as_index(self, index)
         if not arrays:
-            indexing.pick(self, key).copy_(as_value(value))
+            place = indexing.pick(self, key)
+            place.copy_(without_leading_ones(as_value(value), place._a.ndim))
             return
         value = as_value(value)
         check_writable(self, "index_put_")
