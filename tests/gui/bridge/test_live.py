@@ -1,12 +1,24 @@
 """What the worker says reaches the window gathered, in order, and never faster than a frame."""
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from pytestqt.qtbot import QtBot
 
 from paramscope.code.commands import ReplaceText
-from paramscope.engine.protocol import Output, Phase, RunState, Snapshot, StateChanged
+from paramscope.document.run_settings import RunSettings, SetRun
+from paramscope.engine.protocol import (
+    Event,
+    Hello,
+    Load,
+    Output,
+    Phase,
+    Request,
+    RunState,
+    Snapshot,
+    StateChanged,
+)
 from paramscope_gui.bridge.curve import Curve, Marker
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.workspace import Workspace
@@ -80,3 +92,44 @@ def test_nothing_of_an_untrusted_document_runs(qtbot: QtBot, live: Live) -> None
     with qtbot.waitSignal(live.trust_needed):
         live.play()
     assert live.state is RunState.EMPTY
+
+
+class NotedClient:
+    """The far end of a wire to one engine."""
+
+    def __init__(self, receive: Callable[[Event], None], engine: str) -> None:
+        self.receive, self.engine = receive, engine
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> None:
+        self.requests.append(request)
+
+    def kill(self) -> None:
+        """Nothing runs here that could be stopped."""
+
+    def restart(self) -> None:
+        """Nothing runs here that could be replaced."""
+
+    def close(self) -> None:
+        """Nothing runs here that could be ended."""
+
+
+def test_another_engine_gets_a_worker_of_its_own(qtbot: QtBot, workspace: Workspace) -> None:
+    clients: list[NotedClient] = []
+
+    def connect(receive: Callable[[Event], None], engine: str) -> NotedClient:
+        clients.append(NotedClient(receive, engine))
+        return clients[-1]
+
+    live = Live(workspace, connect)
+    live.run_document()
+    workspace.execute(SetRun(RunSettings(engine="torch")))
+    qtbot.waitUntil(lambda: [one.engine for one in clients] == ["gradcore", "torch"])
+    loaded = clients[1].requests[-1]
+    assert isinstance(loaded, Load)
+    assert not loaded.keep_weights
+    clients[0].receive(Hello(1, "gradcore 0"))
+    clients[1].receive(Hello(2, "torch 9"))
+    qtbot.waitUntil(lambda: live.engine_name == "torch 9")
+    assert live.worker_pid == 2
+    live.close()
