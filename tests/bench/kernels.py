@@ -145,42 +145,53 @@ def lstm(problem: Problem) -> Update:
     adam = Adam(weights, problem.lr)
     x, y = problem.x, problem.y
     assert x is not None and y is not None
-    size, time, n = y.shape
 
     def update() -> float:
-        inputs = x @ inner.T + (biases[0] + biases[1])
-        h = c = np.zeros((size, n), np.float32)
-        states, kept = np.empty_like(y), []
-        for t in range(time):
-            gates = inputs[:, t] + h @ recurrent.T
-            gates[:, : 2 * n] = sigmoid(gates[:, : 2 * n])
-            gates[:, 2 * n : 3 * n] = np.tanh(gates[:, 2 * n : 3 * n])
-            gates[:, 3 * n :] = sigmoid(gates[:, 3 * n :])
-            i, f, g, o = np.split(gates, 4, axis=1)
-            before, c = c, f * c + i * g
-            bent = np.tanh(c)
-            kept.append((i, f, g, o, before, bent, h))
-            h = states[:, t] = o * bent
+        states, kept = lstm_states(x @ inner.T + (biases[0] + biases[1]), recurrent)
         gap = states - y
-        back = gap * np.float32(2 / gap.size)
-        gates = np.empty((size, time, 4 * n), np.float32)
-        gh = gc = np.zeros((size, n), np.float32)
-        for t in reversed(range(time)):
-            i, f, g, o, before, bent, _ = kept[t]
-            gh = gh + back[:, t]
-            gc = gc + gh * o * (ONE - bent * bent)
-            gates[:, t, :n] = gc * g * i * (ONE - i)
-            gates[:, t, n : 2 * n] = gc * before * f * (ONE - f)
-            gates[:, t, 2 * n : 3 * n] = gc * i * (ONE - g * g)
-            gates[:, t, 3 * n :] = gh * bent * o * (ONE - o)
-            gc, gh = gc * f, gates[:, t] @ recurrent
-        rows = gates.reshape(-1, 4 * n)
-        states_before = np.stack([one[-1] for one in kept], 1).reshape(-1, n)
+        gates = lstm_back(gap * np.float32(2 / gap.size), kept, recurrent)
+        rows = gates.reshape(-1, gates.shape[-1])
+        before = np.stack([one[-1] for one in kept], 1).reshape(len(rows), -1)
         sums = rows.sum(0)
-        adam.step([rows.T @ x.reshape(len(rows), -1), rows.T @ states_before, sums, sums])
+        adam.step([rows.T @ x.reshape(len(rows), -1), rows.T @ before, sums, sums])
         return float((gap * gap).mean())
 
     return update
+
+
+def lstm_states(inputs: Array, recurrent: Array) -> tuple[Array, list[tuple[Array, ...]]]:
+    """Return the states over time, and for each time what its gradient needs."""
+    size, time, n = inputs.shape[0], inputs.shape[1], recurrent.shape[1]
+    h = c = np.zeros((size, n), np.float32)
+    states, kept = np.empty((size, time, n), np.float32), []
+    for t in range(time):
+        gates = inputs[:, t] + h @ recurrent.T
+        gates[:, : 2 * n] = sigmoid(gates[:, : 2 * n])
+        gates[:, 2 * n : 3 * n] = np.tanh(gates[:, 2 * n : 3 * n])
+        gates[:, 3 * n :] = sigmoid(gates[:, 3 * n :])
+        i, f, g, o = np.split(gates, 4, axis=1)
+        before, c = c, f * c + i * g
+        bent = np.tanh(c)
+        kept.append((i, f, g, o, before, bent, h))
+        h = states[:, t] = o * bent
+    return states, kept
+
+
+def lstm_back(back: Array, kept: list[tuple[Array, ...]], recurrent: Array) -> Array:
+    """Return the gradients of all gates from those of the states."""
+    size, time, n = back.shape
+    gates = np.empty((size, time, 4 * n), np.float32)
+    gh = gc = np.zeros((size, n), np.float32)
+    for t in reversed(range(time)):
+        i, f, g, o, before, bent, _ = kept[t]
+        gh = gh + back[:, t]
+        gc = gc + gh * o * (ONE - bent * bent)
+        gates[:, t, :n] = gc * g * i * (ONE - i)
+        gates[:, t, n : 2 * n] = gc * before * f * (ONE - f)
+        gates[:, t, 2 * n : 3 * n] = gc * i * (ONE - g * g)
+        gates[:, t, 3 * n :] = gh * bent * o * (ONE - o)
+        gc, gh = gc * f, gates[:, t] @ recurrent
+    return gates
 
 
 def layer_norm(x: Array, weight: Array, bias: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -199,49 +210,63 @@ def layer_norm_back(g: Array, weight: Array, kept: tuple[Array, Array]) -> tuple
     return spread * scale, (g * x).sum(0), g.sum(0)
 
 
+def attention(joined: Array, shape: tuple[int, ...]) -> tuple[Array, tuple[Any, ...]]:
+    """Return the mixed values as rows, and what their gradient needs; ``shape``: B, T, 3, H, D."""
+    factor = np.float32(1 / math.sqrt(shape[-1]))
+    q, k, v = np.ascontiguousarray(joined.reshape(shape).transpose(2, 0, 3, 1, 4))
+    scores = (q @ k.swapaxes(2, 3)) * factor
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    chances = powers / powers.sum(-1, keepdims=True)
+    mixed = (chances @ v).transpose(0, 2, 1, 3).reshape(len(joined), -1)
+    return mixed, (q, k, v, chances, factor)
+
+
+def attention_back(g: Array, shape: tuple[int, ...], kept: tuple[Any, ...]) -> Array:
+    """Return the gradient of what `attention` was given."""
+    q, k, v, chances, factor = kept
+    size, time, _, heads, width = shape
+    parts = g.reshape(size, time, heads, width).swapaxes(1, 2)
+    gv, gchances = chances.swapaxes(2, 3) @ parts, parts @ v.swapaxes(2, 3)
+    gscores = chances * (gchances - (gchances * chances).sum(-1, keepdims=True)) * factor
+    joined = np.stack([gscores @ k, gscores.swapaxes(2, 3) @ q, gv])
+    return joined.transpose(1, 3, 0, 2, 4).reshape(len(g), -1)
+
+
 def transformer(problem: Problem) -> Update:
     """One encoder layer, normalized after each half, and back."""
-    names = list(problem.weights)
-    weights = [value.copy() for value in problem.weights.values()]
-    w = dict(zip(names, weights, strict=True))
-    adam = Adam(weights, problem.lr)
+    w = {name: value.copy() for name, value in problem.weights.items()}
+    adam = Adam(list(w.values()), problem.lr)
     x, y = problem.x, problem.y
     assert x is not None and y is not None
-    size, time, width = x.shape
-    shape = (size, time, 3, 4, width // 4)
-    factor = np.float32(1 / math.sqrt(width // 4))
-    rows = x.reshape(-1, width)
+    shape = (*x.shape[:2], 3, 4, x.shape[2] // 4)
+    rows = x.reshape(-1, x.shape[2])
+
+    def linear(name: str, h: Array) -> Array:
+        return h @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
     def update() -> float:
         joined = rows @ w["self_attn.in_proj_weight"].T + w["self_attn.in_proj_bias"]
-        q, k, v = np.ascontiguousarray(joined.reshape(shape).transpose(2, 0, 3, 1, 4))
-        scores = (q @ k.swapaxes(2, 3)) * factor
-        powers = np.exp(scores - scores.max(-1, keepdims=True))
-        chances = powers / powers.sum(-1, keepdims=True)
-        mixed = (chances @ v).transpose(0, 2, 1, 3).reshape(-1, width)
-        out = mixed @ w["self_attn.out_proj.weight"].T + w["self_attn.out_proj.bias"]
+        mixed, kept = attention(joined, shape)
+        out = linear("self_attn.out_proj", mixed)
         first, kept1 = layer_norm(rows + out, w["norm1.weight"], w["norm1.bias"])
-        inner = np.maximum(first @ w["linear1.weight"].T + w["linear1.bias"], 0)
-        second = first + inner @ w["linear2.weight"].T + w["linear2.bias"]
+        inner = np.maximum(linear("linear1", first), 0)
+        second = first + linear("linear2", inner)
         last, kept2 = layer_norm(second, w["norm2.weight"], w["norm2.bias"])
         gap = last - y.reshape(last.shape)
         g: dict[str, Any] = {}
+
+        def linear_back(name: str, back: Array, before: Array) -> Array:
+            g[f"{name}.weight"], g[f"{name}.bias"] = back.T @ before, back.sum(0)
+            return back @ w[f"{name}.weight"]
+
         back = gap * np.float32(2 / gap.size)
         back, g["norm2.weight"], g["norm2.bias"] = layer_norm_back(back, w["norm2.weight"], kept2)
-        g["linear2.weight"], g["linear2.bias"] = back.T @ inner, back.sum(0)
-        hidden = (back @ w["linear2.weight"]) * (inner > 0)
-        g["linear1.weight"], g["linear1.bias"] = hidden.T @ first, hidden.sum(0)
-        back = back + hidden @ w["linear1.weight"]
+        hidden = linear_back("linear2", back, inner) * (inner > 0)
+        back = back + linear_back("linear1", hidden, first)
         back, g["norm1.weight"], g["norm1.bias"] = layer_norm_back(back, w["norm1.weight"], kept1)
-        g["self_attn.out_proj.weight"] = back.T @ mixed
-        g["self_attn.out_proj.bias"] = back.sum(0)
-        heads = (back @ w["self_attn.out_proj.weight"]).reshape(size, time, 4, -1).swapaxes(1, 2)
-        gv, gchances = chances.swapaxes(2, 3) @ heads, heads @ v.swapaxes(2, 3)
-        gscores = chances * (gchances - (gchances * chances).sum(-1, keepdims=True)) * factor
-        parts = np.stack([gscores @ k, gscores.swapaxes(2, 3) @ q, gv])
-        flat = parts.transpose(1, 3, 0, 2, 4).reshape(len(rows), -1)
+        flat = attention_back(linear_back("self_attn.out_proj", back, mixed), shape, kept)
         g["self_attn.in_proj_weight"], g["self_attn.in_proj_bias"] = flat.T @ rows, flat.sum(0)
-        adam.step([g[name] for name in names])
+        adam.step([g[name] for name in w])
         return float((gap * gap).mean())
 
     return update

@@ -36,7 +36,7 @@ class TinyGrad(Peer):
             raise UnfitError("its optimizer runs only as part of a step")
         tensor, jit = self.tiny.Tensor, self.tiny.TinyJit
         weights = {name: tensor(value) for name, value in problem.weights.items()}
-        loss_of, own = self._losses()[key], list(weights.values())
+        loss_of, own = LOSSES[key], list(weights.values())
         x, y = (None if one is None else tensor(_narrow(one)) for one in (problem.x, problem.y))
         optimizer = self.nn.optim.Adam(own, lr=problem.lr)
 
@@ -54,70 +54,81 @@ class TinyGrad(Peer):
 
         return trained
 
-    def _losses(self) -> dict[str, Any]:
-        def cross_entropy(scores: Any, y: Any) -> Any:
-            return scores.sparse_categorical_crossentropy(y)
 
-        def linear(w: Any, name: str, x: Any) -> Any:
-            return x.linear(w[f"{name}.weight"].transpose(), w[f"{name}.bias"])
+def _cross_entropy(scores: Any, y: Any) -> Any:
+    return scores.sparse_categorical_crossentropy(y)
 
-        def chain(w: Any, x: Any, _: Any) -> Any:
-            for _ in range(10):
-                x = (x @ w["weight"]) * w["scale"] + w["shift"]
-            return x.sum()
 
-        def mlp(activation: str) -> Any:
-            def loss(w: Any, x: Any, y: Any) -> Any:
-                for name in ("0", "2"):
-                    x = getattr(linear(w, name, x), activation)()
-                return cross_entropy(linear(w, "4", x), y)
+def _linear(w: Any, name: str, x: Any) -> Any:
+    return x.linear(w[f"{name}.weight"].transpose(), w[f"{name}.bias"])
 
-            return loss
 
-        def cnn(w: Any, x: Any, y: Any) -> Any:
-            for name in ("0", "3"):
-                x = x.conv2d(w[f"{name}.weight"], w[f"{name}.bias"], padding=1).relu().max_pool2d()
-            return cross_entropy(linear(w, "7", x.flatten(1)), y)
+def _chain(w: Any, x: Any, _: Any) -> Any:
+    for _ in range(10):
+        x = (x @ w["weight"]) * w["scale"] + w["shift"]
+    return x.sum()
 
-        def norm_cnn(w: Any, x: Any, y: Any) -> Any:
-            for place, norm in (("0", "1"), ("4", "5")):
-                x = x.conv2d(w[f"{place}.weight"], padding=1)
-                mean, spread = x.mean((0, 2, 3)), (x.var((0, 2, 3), correction=0) + 1e-5).rsqrt()
-                x = x.batchnorm(w[f"{norm}.weight"], w[f"{norm}.bias"], mean, spread)
-                x = x.relu().max_pool2d()
-            return cross_entropy(linear(w, "9", x.flatten(1)), y)
 
-        def words(w: Any, x: Any, y: Any) -> Any:
-            return cross_entropy(linear(w, "1", w["0.weight"][x].mean(1)), y)
+def _mlp(activation: str) -> Any:
+    def loss(w: Any, x: Any, y: Any) -> Any:
+        for name in ("0", "2"):
+            x = getattr(_linear(w, name, x), activation)()
+        return _cross_entropy(_linear(w, "4", x), y)
 
-        def block(w: Any, prefix: str, x: Any, causal: bool = False) -> Any:
-            size, time, width = x.shape
-            own = f"{prefix}self_attn."
-            joined = x.linear(w[own + "in_proj_weight"].transpose(), w[own + "in_proj_bias"])
-            q, k, v = joined.reshape(size, time, 3, 4, -1).permute(2, 0, 3, 1, 4).split(1)
-            mixed = q[0].scaled_dot_product_attention(k[0], v[0], is_causal=causal)
-            out = linear(w, own + "out_proj", mixed.transpose(1, 2).reshape(size, time, width))
-            x = norm(w, f"{prefix}norm1", x + out)
-            inner = linear(w, f"{prefix}linear1", x).relu()
-            return norm(w, f"{prefix}norm2", x + linear(w, f"{prefix}linear2", inner))
+    return loss
 
-        def norm(w: Any, name: str, x: Any) -> Any:
-            return x.layernorm() * w[f"{name}.weight"] + w[f"{name}.bias"]
 
-        def transformer(w: Any, x: Any, y: Any) -> Any:
-            return (block(w, "", x) - y).square().mean()
+def _cnn(w: Any, x: Any, y: Any) -> Any:
+    for name in ("0", "3"):
+        x = x.conv2d(w[f"{name}.weight"], w[f"{name}.bias"], padding=1).relu().max_pool2d()
+    return _cross_entropy(_linear(w, "7", x.flatten(1)), y)
 
-        def char_transformer(w: Any, x: Any, y: Any) -> Any:
-            h = w["words.weight"][x] + w["places"]
-            h = block(w, "second.", block(w, "first.", h, True), True)
-            return cross_entropy(linear(w, "out", h).reshape(-1, 65), y.reshape(-1))
 
-        return {
-            "chain": chain, "demo_mlp": mlp("tanh"), "mlp_64": mlp("relu"), "mlp_512": mlp("relu"),
-            "cnn": cnn, "norm_cnn": norm_cnn, "words": words, "transformer": transformer,
-            "char_transformer": char_transformer,
-        }  # fmt: skip
+def _norm_cnn(w: Any, x: Any, y: Any) -> Any:
+    for place, norm in (("0", "1"), ("4", "5")):
+        x = x.conv2d(w[f"{place}.weight"], padding=1)
+        mean, spread = x.mean((0, 2, 3)), (x.var((0, 2, 3), correction=0) + 1e-5).rsqrt()
+        x = x.batchnorm(w[f"{norm}.weight"], w[f"{norm}.bias"], mean, spread)
+        x = x.relu().max_pool2d()
+    return _cross_entropy(_linear(w, "9", x.flatten(1)), y)
+
+
+def _words(w: Any, x: Any, y: Any) -> Any:
+    return _cross_entropy(_linear(w, "1", w["0.weight"][x].mean(1)), y)
+
+
+def _block(w: Any, prefix: str, x: Any, causal: bool = False) -> Any:
+    size, time, width = x.shape
+    own = f"{prefix}self_attn."
+    joined = x.linear(w[own + "in_proj_weight"].transpose(), w[own + "in_proj_bias"])
+    q, k, v = joined.reshape(size, time, 3, 4, -1).permute(2, 0, 3, 1, 4).split(1)
+    mixed = q[0].scaled_dot_product_attention(k[0], v[0], is_causal=causal)
+    out = _linear(w, own + "out_proj", mixed.transpose(1, 2).reshape(size, time, width))
+    x = _norm(w, f"{prefix}norm1", x + out)
+    inner = _linear(w, f"{prefix}linear1", x).relu()
+    return _norm(w, f"{prefix}norm2", x + _linear(w, f"{prefix}linear2", inner))
+
+
+def _norm(w: Any, name: str, x: Any) -> Any:
+    return x.layernorm() * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+
+def _transformer(w: Any, x: Any, y: Any) -> Any:
+    return (_block(w, "", x) - y).square().mean()
+
+
+def _char_transformer(w: Any, x: Any, y: Any) -> Any:
+    h = w["words.weight"][x] + w["places"]
+    h = _block(w, "second.", _block(w, "first.", h, True), True)
+    return _cross_entropy(_linear(w, "out", h).reshape(-1, 65), y.reshape(-1))
 
 
 def _narrow(array: Any) -> Any:
     return array.astype(numpy.int32) if array.dtype.kind == "i" else array
+
+
+LOSSES = {
+    "chain": _chain, "demo_mlp": _mlp("tanh"), "mlp_64": _mlp("relu"), "mlp_512": _mlp("relu"),
+    "cnn": _cnn, "norm_cnn": _norm_cnn, "words": _words, "transformer": _transformer,
+    "char_transformer": _char_transformer,
+}  # fmt: skip
