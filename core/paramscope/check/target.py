@@ -77,7 +77,8 @@ def read_target(target: Target) -> Source:
 def harness_of(target: Target, text: str) -> str:
     """Return the lines that make a document of a file which has a bare class; see `harness`.
 
-    What the file defines itself is left alone, but ``build``, which a named class replaces.
+    What the file defines itself is left alone, but ``build``, which a named class replaces, and
+    what a sample input does not fit: its loss and its step, and the optimizer of another model.
     """
     if not target.expression and not target.sample:
         return ""
@@ -87,6 +88,8 @@ def harness_of(target: Target, text: str) -> str:
         lines.append(f"build = {_HARNESS}.building(globals(), {target.expression!r})")
     if target.sample:
         lines.append(f"batch = {_HARNESS}.giving(globals(), {target.sample!r})")
+        defined -= {"loss", "train_step"} | ({"optimizer"} if target.expression else set())
+        lines.append("train_step = None")
     has_batch = bool(target.sample) or "batch" in defined
     if has_batch and not defined & {"loss", "train_step"}:
         lines.append(f"loss = {_HARNESS}.{MADE_UP[0]}")

@@ -186,3 +186,12 @@ def test_a_process_for_each_file_does_without_forks(
             verdict = checker.run(job)
             assert (verdict.failure.kind if verdict.failure else "") == kind
             assert [f.rule for f in verdict.findings] == ([] if kind else ["REG01"])
+
+
+def test_sample_input_does_without_the_files_own_loss_and_step(
+    run: Run, net: str, training: str
+) -> None:
+    step = "\n\ndef train_step(model, optimizer, x, y):\n    raise ValueError(y)\n"
+    verdict = run(net + training + step, name="Net(2)", sample="randn(5, 3)")
+    assert verdict.failure is None
+    assert [(f.rule, f.where) for f in verdict.findings] == [("REG01", "scale")]
