@@ -23,6 +23,7 @@ from workloads import WORKLOADS, Problem, Workload
 CHECKED_STEPS = 20
 TOLERANCE = 1e-3  # of a loss, relative, over those steps
 ROUNDS = 7
+FEW_ROUNDS = 2
 SECONDS = 0.1  # of CPU time a round and contestant
 MOST_SECONDS = 0.4  # a step slower than this is timed in fewer rounds
 YARDSTICK = "torch"
@@ -149,14 +150,14 @@ def contestants(wanted: Sequence[str]) -> tuple[list[Peer], dict[str, str]]:
     return found, missing
 
 
-def contest(keys: Sequence[str], peers: Sequence[Peer]) -> Iterator[Row]:
+def contest(keys: Sequence[str], peers: Sequence[Peer], rounds: int = ROUNDS) -> Iterator[Row]:
     """Yield the row of each workload."""
     for key in keys:
-        yield _row(key, WORKLOADS[key], peers)
+        yield _row(key, WORKLOADS[key], peers, rounds)
         gc.collect()
 
 
-def _row(key: str, workload: type[Workload], peers: Sequence[Peer]) -> Row:
+def _row(key: str, workload: type[Workload], peers: Sequence[Peer], rounds: int) -> Row:
     problem = workload(importlib.import_module("gradcore")).problem()
     row = Row(key, workload, {peer.name: Entry(peer.name) for peer in peers})
     steps: dict[str, tuple[Peer, Callable[[], Any]]] = {}
@@ -177,7 +178,7 @@ def _row(key: str, workload: type[Workload], peers: Sequence[Peer]) -> Row:
                 entry.note = peer.fault()
         _check(row)
         steps = {name: step for name, step in steps.items() if not row.entries[name].reason}
-        _time(row, steps)
+        _time(row, steps, rounds)
     return row
 
 
@@ -195,9 +196,9 @@ def loss_gap(losses: Sequence[float], expected: Sequence[float]) -> float:
     return max(abs(a - b) / max(abs(b), 1e-6) if a == a else float("inf") for a, b in pairs)
 
 
-def _time(row: Row, steps: dict[str, tuple[Peer, Callable[[], Any]]]) -> None:
+def _time(row: Row, steps: dict[str, tuple[Peer, Callable[[], Any]]], rounds: int) -> None:
     slow = set()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for name, (peer, step) in steps.items():
             if name in slow and number > 1:
                 continue

@@ -14,3 +14,4 @@ class Request:
     peers: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     readme: Path | None = None
+    quick: bool = False

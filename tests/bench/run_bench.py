@@ -57,6 +57,7 @@ def main(folder: Path, arguments: Sequence[str]) -> int:
         tuple(options.peers.split(",")) if options.peers else (),
         tuple(options.rows.split(",")) if options.rows else (),
         checkout.root / "README.md" if options.readme else None,
+        options.quick,
     )
     run(request, options.what or list(WHAT), options.json)
     return 0
@@ -68,6 +69,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--rows", default="", help="training: only rows that begin so (a,b)")
     parser.add_argument("--peers", default="", help="training: only peers that begin so (a,b)")
+    parser.add_argument("--quick", action="store_true", help="training: 2 rounds instead of 7")
     parser.add_argument("--readme", action="store_true", help="training: put the table there")
     parser.add_argument(
         "--remake-limits", action="store_true", help="gate: write limits from what is measured"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from figure import Figure
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 PEERS = ("torch.compile", "jax.jit", "tinygrad", "MyGrad", "autograd")
 SHOWN = (*MODES, SLICES, *PEERS)
-COMMAND = "python3 tests/bench training --readme"
 
 
 def as_table(rows: Sequence[Row], costs: Sequence[Figure] = ()) -> str:
@@ -65,7 +65,7 @@ def write_readme(readme: Path, rows: Sequence[Row], costs: Sequence[Figure], ver
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     said = (
-        f"Made by `{COMMAND}` on {_processor()}, {os.cpu_count()} cores, Python"
+        f"Made by `python3 tests/bench {' '.join(sys.argv[1:])}` on {_processor()}, {os.cpu_count()} cores, Python"
         f" {platform.python_version()}; {versions}."
     )
     made = f"{BEGIN}\n{as_table(rows, costs)}\n\n{said}\n{END}"

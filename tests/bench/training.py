@@ -10,7 +10,16 @@ from statistics import median
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from contest import MODES, TOLERANCE, YARDSTICK, Row, contest, contestants
+from contest import (
+    FEW_ROUNDS,
+    MODES,
+    ROUNDS,
+    TOLERANCE,
+    YARDSTICK,
+    Row,
+    contest,
+    contestants,
+)
 from figure import Figure
 from request import Request
 from statistics_cost import statistics_figures
@@ -32,7 +41,7 @@ def measure(request: Request) -> Iterator[Figure]:
     print(f"  losses of 20 steps are compared; they agree up to {TOLERANCE:g}, relative")
     rows: list[Row] = []
     with threadpool_limits(1):
-        for row in contest(keys, peers):
+        for row in contest(keys, peers, FEW_ROUNDS if request.quick else ROUNDS):
             rows.append(row)
             yield from row_figures(row)
         costs = list(statistics_figures()) if not request.rows else []
