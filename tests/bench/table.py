@@ -65,8 +65,8 @@ def write_readme(readme: Path, rows: Sequence[Row], costs: Sequence[Figure], ver
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
     said = (
-        f"Made by `python3 tests/bench {' '.join(sys.argv[1:])}` on {_processor()}, {os.cpu_count()} cores, Python"
-        f" {platform.python_version()}; {versions}."
+        f"Made by `python3 tests/bench {' '.join(sys.argv[1:])}` on {_processor()},"
+        f" {os.cpu_count()} cores, Python {platform.python_version()}; {versions}."
     )
     made = f"{BEGIN}\n{as_table(rows, costs)}\n\n{said}\n{END}"
     readme.write_text(before + made + after, encoding="utf-8")
