@@ -23,12 +23,12 @@ from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import (
     ElidedLabel,
     GlyphLabel,
-    ThemedLabel,
     WrappedLabel,
     button,
     clear_layout,
 )
 
+NAME_LENGTH = 15  # characters of what a fact is about; longer ones are elided
 MOST_LINES = 12  # of the difference that are shown
 
 
@@ -46,7 +46,7 @@ class ProofView(QWidget):
         self.setObjectName("proof")
         self.setAccessibleName("Proof of an edit")
         self._sign = GlyphLabel(themes, "waiting", "grey", 20)
-        self._head = ThemedLabel(themes, "", bold=True)
+        self._head = ElidedLabel()
         self._head.setObjectName("proof_head")
         self._apply = button("Apply", "proof_apply", self._take, primary=True)
         self._copy = button("Copy the edit", "proof_copy", self._on_copy)
@@ -102,7 +102,7 @@ class ProofView(QWidget):
         assert wish is not None
         self._trial = None
         self._sign.show_glyph("waiting", "grey")
-        self._say("Trying it on a copy ...", "text")
+        self._say("Trying it on a copy ...")
         self._bar.show()
         self._offer(cancel=True)
         clear_layout(self._body)
@@ -117,7 +117,7 @@ class ProofView(QWidget):
         proved = trial.is_proved
         self._sign.show_glyph("check" if proved else "cross", "green" if proved else "vermilion")
         label = self._proving.wish.label if self._proving.wish is not None else ""
-        self._say(f"Proved: {label}" if proved else "Not proved, so not offered", "text")
+        self._say(f"Proved: {label}" if proved else "Not proved, so not offered")
         self._offer(apply=proved, copy=proved, back=True)
         clear_layout(self._body)
         if trial.refusal:
@@ -134,10 +134,10 @@ class ProofView(QWidget):
         self._body.addWidget(Difference(self._themes, trial.source, trial.edited))
         (self._apply if proved else self._back).setFocus()
 
-    def _say(self, text: str, role: str) -> None:
+    def _say(self, text: str) -> None:
+        self._head.setFont(self._themes.theme.font("body", bold=True))
         self._head.setText(text)
-        self._head.set_role(role)
-        self._head.setToolTip(text)
+        self._head.setAccessibleName(text)
 
     def _offer(
         self, *, apply: bool = False, copy: bool = False, back: bool = False, cancel: bool = False
@@ -179,12 +179,13 @@ class FactTable(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(GRID // 2)
-        grid.setColumnMinimumWidth(0, 14 * GRID)
+        mono = themes.theme.font("small", mono=True)
+        grid.setColumnMinimumWidth(0, QFontMetrics(mono).horizontalAdvance("x" * NAME_LENGTH))
         grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
         for number, fact in enumerate(facts):
             name = ElidedLabel(fact.name)
-            name.setFont(themes.theme.font("small", mono=True))
+            name.setFont(mono)
             grid.addWidget(name, number, 0, top)
             seen = WrappedLabel(themes, f"{fact.before} \u2192 {fact.after}")
             seen.setObjectName(f"proof_fact_{number}")

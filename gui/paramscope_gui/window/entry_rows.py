@@ -1,12 +1,13 @@
 """A line of a question: what is asked, a field with a guess in it, and the reason of the guess."""
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from paramscope_gui.theme import GRID, ThemeModel
 from paramscope_gui.widgets import ElidedLabel, WrappedLabel
 
-NAME_WIDTH = 16 * GRID
+NAME_LENGTH = 16  # characters; longer names are elided
 
 
 class EntryRow(QWidget):
@@ -35,7 +36,7 @@ class EntryRow(QWidget):
         grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(GRID // 4)
         grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(0, NAME_WIDTH)
+        grid.setColumnMinimumWidth(0, QFontMetrics(mono).horizontalAdvance("x" * NAME_LENGTH))
         grid.addWidget(label, 0, 0)
         grid.addWidget(self.field, 0, 1)
         grid.addWidget(self._reason, 1, 1)
