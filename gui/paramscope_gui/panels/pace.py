@@ -133,7 +133,7 @@ class ModeCard(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setObjectName("mode_card")
-        self.setProperty("role", "popup")
+        self._themes = themes
         self.setAccessibleName(f"Mode of the training: {mode}")
         self.setAccessibleDescription(explanation.text)
         column = QVBoxLayout(self)
@@ -146,6 +146,8 @@ class ModeCard(QFrame):
                 label = WrappedLabel(themes, text, role)
                 label.setFixedWidth(CARD_WIDTH)
                 column.addWidget(label)
+        themes.changed.connect(self._dress)
+        self._dress()
 
     def open_below(self, figure: QWidget) -> None:
         """Show the card under ``figure``, inside of its window."""
@@ -156,6 +158,13 @@ class ModeCard(QFrame):
         self.show()
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _dress(self) -> None:
+        theme = self._themes.theme
+        self.setStyleSheet(
+            f"#mode_card {{ background: {theme.raised.name()}; border-radius: 6px;"
+            f" border: 1px solid {theme.hairline.name()}; }}"
+        )
 
     # Overrides of Qt methods
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
@@ -92,6 +92,23 @@ def test_a_press_or_enter_opens_the_card_and_escape_closes_it(
         with qtbot.waitSignal(card.destroyed):
             qtbot.keyClick(card, Qt.Key.Key_Escape)
         assert bar.findChild(ModeCard) is None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_card_hides_what_lies_under_it(
+    qtbot: QtBot, themes: ThemeModel, live: Live, scheme: str
+) -> None:
+    themes.set_scheme(scheme)
+    bar = make_bar(qtbot, themes, live)
+    bar.resize(1200, 400)
+    tell(qtbot, live, "eager", PRINTS)
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    assert bar.rect().contains(card.geometry())
+    inside = card.geometry().bottomRight() - QPoint(6, 6)
+    shown = bar.grab().toImage().pixelColor(inside)
+    assert shown == themes.theme.raised
 
 
 def test_without_modes_there_is_nothing_to_explain(
