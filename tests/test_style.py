@@ -29,6 +29,12 @@ LONG_FUNCTIONS: dict[str, str] = {
 }
 # Methods whose contract is told once, by the class they override.
 TOLD_BY_THE_BASE = {"forward", "extra_repr", "step", "get_lr", "apply", "label", "check"}
+# ... by Distribution, Transform, Pickler and Unpickler, lazy Modules and pruning methods.
+TOLD_BY_THE_BASE |= {"mean", "mode", "variance", "stddev", "sample", "rsample", "log_prob", "cdf"}
+TOLD_BY_THE_BASE |= {"icdf", "entropy", "expand", "enumerate_support", "log_abs_det_jacobian"}
+TOLD_BY_THE_BASE |= {"inv", "persistent_id", "persistent_load", "reducer_override", "find_class"}
+TOLD_BY_THE_BASE |= {"save_global", "reset_parameters", "initialize_parameters", "compute_mask"}
+TOLD_BY_THE_BASE |= {"create_module", "exec_module"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Finding = tuple[int, str]
