@@ -298,11 +298,6 @@ def _joined(table: Table, parts: list[Any], axis: int, like: Any, is_stack: bool
     return target
 
 
-@_lowers(np.zeros_like, np.ones_like, np.full_like, np.empty_like)
-def _filled(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
-    raise UnsupportedError
-
-
 # --- reductions
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from gradcore.graph import wrap, written
 from gradcore.native.beforehand import hoisted, targets
-from gradcore.native.builder import PythonCall, Table, UnsupportedError, operands_of
+from gradcore.native.bound import BoundCall
+from gradcore.native.builder import PythonCall, Table, UnsupportedError
+from gradcore.native.comparing import close, largest
 from gradcore.native.entry import Operand
 from gradcore.native.fill import fill
 from gradcore.native.fusing import fused, storages, touched, without_dead
@@ -23,8 +25,6 @@ from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
 from gradcore.replay.program import Program, RefusalError, Returned
 
-TOLERANCE = {"float32": 1e-4, "float64": 1e-9}
-"""How far native results may be from those of the step itself, as a share of the largest one."""
 _GRAD = attrgetter("_grad")
 _COUNTER = attrgetter("_vc")
 
@@ -139,9 +139,9 @@ class NativeStep:
             for part in layout.segments
         ]
         self._calls = [
-            _Call(part.call, layout.arena) for part in layout.segments if part.call is not None
+            BoundCall(part.call, layout.arena) for part in layout.segments if part.call is not None
         ]
-        self._beforehand = [_Call(call, layout.arena) for call in self._first]
+        self._beforehand = [BoundCall(call, layout.arena) for call in self._first]
         for storage in self._drawn:
             layout.move(storage.slot, storage.address)
         self._handed = [array_of(x, layout.arena) for x in self._returned]
@@ -376,8 +376,8 @@ class NativeStep:
     def compare(self, gradients: list[Any], handed: list[Any], values: list[Any]) -> str:
         """Return how the rehearsed step differs from what replaying it gave, if it does."""
         ours, returned, running = self._expected
-        largest = max((_largest(g) for g in gradients), default=0.0)
-        if not all(close(a, b, 1e-3 * largest) for a, b in zip(ours, gradients, strict=True)):
+        most = max((largest(g) for g in gradients), default=0.0)
+        if not all(close(a, b, 1e-3 * most) for a, b in zip(ours, gradients, strict=True)):
             return "the native form gives other gradients"
         if not all(close(a, b) for a, b in zip(returned, handed, strict=True)):
             return "the native form returns other values"
@@ -445,64 +445,3 @@ def _side_by_side(operands: list[Operand]) -> list[Any]:
         ends[x.dtype] = start + x.size
         arrays.append(blocks[x.dtype][start : start + x.size].reshape(x.shape))
     return arrays
-
-
-class _Call:
-    """A call of Python between kernels, on arrays that never move."""
-
-    def __init__(self, call: PythonCall, arena: Any) -> None:
-        self.function = call.function
-        self.arguments = _resolved(call.arguments, arena)
-        self.options = _resolved(call.options, arena)
-        self.results = [None if x is None else array_of(x, arena) for x in call.results]
-        self.is_single = call.is_single
-        for x in operands_of((call.arguments, call.options)):
-            if x.place[0].slot >= 0 and x.place[0].array is None:
-                raise RefusalError("looks in Python at memory that moves")
-
-    def __call__(self) -> bool:
-        """Do the call; False if it raises an error, which the step itself is to raise."""
-        try:
-            made = self.function(*self.arguments, **self.options)
-        except Exception:
-            return False
-        if self.results:
-            for array, value in zip(self.results, [made] if self.is_single else made, strict=True):
-                if array is None:
-                    continue
-                if np.shape(value) != array.shape:
-                    # As many values as it found this time: another step than the recorded one.
-                    return False
-                np.copyto(array, value)
-        return True
-
-
-def _resolved(item: Any, arena: Any) -> Any:
-    if isinstance(item, Operand):
-        return array_of(item, arena)
-    if type(item) in (tuple, list):
-        return type(item)([_resolved(part, arena) for part in item])
-    if type(item) is dict:
-        return {key: _resolved(part, arena) for key, part in item.items()}
-    if type(item) is slice:
-        return slice(*[_resolved(part, arena) for part in (item.start, item.stop, item.step)])
-    return item
-
-
-def _largest(a: Any) -> float:
-    """Return the largest magnitude among finite values."""
-    finite = np.abs(a[np.isfinite(a)]) if a.ndim else np.abs(a)
-    return float(finite.max()) if finite.size and np.isfinite(finite).all() else 0.0
-
-
-def close(a: Any, b: Any, floor: float = 0.0) -> bool:
-    """Tell whether two arrays agree; NaN and infinity must stand in the same places."""
-    if a.shape != b.shape or a.dtype != b.dtype:
-        return False
-    if a.dtype.kind != "f":
-        return bool((a == b).all())
-    rest = ~np.isfinite(b)
-    if not np.array_equal(a[rest], b[rest], equal_nan=True) or not np.isfinite(a[~rest]).all():
-        return False
-    scale = max(_largest(b), floor, float(np.finfo(a.dtype).tiny))
-    return bool((np.abs(a[~rest] - b[~rest]) <= TOLERANCE[a.dtype.name] * scale).all())
