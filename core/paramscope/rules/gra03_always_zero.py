@@ -22,8 +22,8 @@ TRAPS = (document("self.cell = nn.RNNCell(4, 4)", "h = self.cell(self.inner(x))"
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report whole Modules first: what is zero because of them is a consequence."""
-    if evidence.traced_steps < ENOUGH_STEPS:
-        return
+    if evidence.traced_steps < ENOUGH_STEPS or evidence.build.unfilled:
+        return  # too few, or numbers that were never set: GRA10
     zero = [found for found in parameters(evidence) if _is_always_zero(found, evidence)]
     alive = {
         found.owner_path

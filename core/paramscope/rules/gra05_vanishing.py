@@ -29,8 +29,8 @@ TRAPS = (
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report weight matrices whose gradients are next to nothing against the largest."""
     steps = evidence.steps
-    if len(steps) < ENOUGH_STEPS:
-        return
+    if len(steps) < ENOUGH_STEPS or evidence.build.unfilled:
+        return  # too few, or numbers that were never set: GRA10
     stepped = stepped_ids(evidence)
     weights = [
         found
