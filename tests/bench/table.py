@@ -22,6 +22,8 @@ def as_table(rows: Sequence[Row], costs: Sequence[Figure] = ()) -> str:
     for row in rows:
         cells = [row.workload.title, _time(row, "torch"), *(_cell(row, name) for name in shown)]
         lines.append(f"| {' | '.join(cells)} |")
+    if costs:
+        lines.append("")  # which ends a table
     return "\n".join([*lines, *(f"- {cost.name}: {cost.value:.0%}{_goal(cost)}" for cost in costs)])
 
 
