@@ -243,10 +243,9 @@ def _input_gradient(
     channels = weight.shape[1] * groups
     into = out.empty((g.shape[0], channels, *shape), g.dtype)
     reach = tuple(d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True))
-    fits = all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True))
-    # With step 1, spreading is a convolution with the kernel turned round: faster where fewer
-    # windows are taken so than would be added up.
-    if fits and (weight.shape[0] <= channels or math.prod(weight.shape[2:]) == 1):
+    if all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True)):
+        # With step 1, spreading is a convolution with the kernel turned round. It is done so
+        # whatever is faster, since NaN and infinity spread otherwise in the other form.
         border = tuple(r - p for p, r in zip(padding, reach, strict=True))
         turned = out.empty((channels, weight.shape[0] // groups, *weight.shape[2:]), g.dtype)
         places = math.prod(weight.shape[2:])

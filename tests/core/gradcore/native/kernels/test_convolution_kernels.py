@@ -81,6 +81,18 @@ def test_a_bad_value_reaches_the_windows_that_see_it(
     assert np.isfinite(expected).any()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_weight_reaches_what_it_reaches_in_numpy(
+    native: Any, numbers: Any, real: Any, bad: float
+) -> None:
+    g, weight = numbers((2, 4, 3), real), numbers((4, 3, 3), real)
+    weight[1, 2, 0] = bad
+    arguments = (g, weight, (2, 3, 5), (1,), (0,), (1,), 1)
+    found = native(FORWARD.gradients["input"], *arguments)[0]
+    expected = FORWARD.gradients["input"](*arguments)
+    assert (np.isnan(found) == np.isnan(expected)).all()
+
+
 def test_no_samples_and_non_contiguous_input(native: Any, numbers: Any, real: Any) -> None:
     weight, rest = numbers((3, 2, 3, 3), real), ((1, 1), (1, 1), (1, 1), 1)
     empty = np.zeros((0, 2, 4, 4), real)
