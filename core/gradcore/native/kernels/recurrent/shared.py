@@ -51,16 +51,20 @@ def weight_gradient(a: Any, f: Any) -> None:
     """Multiply what came back to each product with the state before it.
 
     Operands: gradient of the products, first state, all states, weight's gradient, bias's or 0;
-    then length, batch, size, whether time runs backward, limit, and width of a product.
+    then length, batch, size, whether time runs backward, limit, width of a product, and room.
     """
     g, first, states, into = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[3], f)
     length, batch, size, limit, width = a[5], a[6], a[7], a[9], a[10]
     rows, step = (length - 1) * batch, batch * width
     begin, rest, before = (length - 1, 0, batch * size) if a[8] else (0, step, 0)
-    multiply(limit, 1, width, size, batch, at(g, begin * step), width, first, size, 0, into, size)
+    room = pointer(a[11], f)
+    # Fewer rows than columns: BLAS is faster so, though the result has to be turned.
+    start = at(g, begin * step)
+    multiply(limit, 1, size, width, batch, first, size, start, width, 0, room, width)
     if rows:
         source = at(states, before)
-        multiply(limit, 1, width, size, rows, at(g, rest), width, source, size, 1, into, size)
+        multiply(limit, 1, size, width, rows, source, size, at(g, rest), width, 1, room, width)
+    transpose(room, width, into, size, size, width)
     if a[4]:
         bias = pointer(a[4], f)
         fill(bias, width, real(0.0, f))
@@ -103,8 +107,9 @@ def weight_gradients(
     width, size = into.shape[-1], hidden.shape[-1]
     weight = out.empty((width, size), into.dtype)
     bias = out.empty((width,), into.dtype) if needs[1] else 0
+    room = out.empty((size, width), into.dtype)
     out.call(
         weight_gradient, into, out.contiguous(hidden), out.contiguous(states), weight, bias,
-        *words, width, dtype=into.dtype,
+        *words, width, room, dtype=into.dtype,
     )  # fmt: skip
     return weight if needs[0] else None, bias if needs[1] else None
