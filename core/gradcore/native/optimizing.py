@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import repeat, starmap
 from operator import attrgetter, getitem, is_
 from typing import Any
 
@@ -13,7 +13,7 @@ from gradcore.native.builder import DOUBLE, SINGLE, Launch, UnsupportedError
 from gradcore.native.entry import Operand
 from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
 from gradcore.native.kernels.optimizers.measure import STATISTICS
-from gradcore.native.layout import Storage, address_of, whole
+from gradcore.native.layout import Storage, address_of, of_array, whole
 from gradcore.optim.optimizer import Optimizer
 
 _ARRAY = attrgetter("_a")
@@ -49,8 +49,16 @@ class NativeGroup:
         self.optimizer = optimizer
         self.group = group
         self.stepper = stepper
+        others = [p for p in group["params"] if id(p) not in gradients]
+        # Gradients that the step finds, and leaves: they are read from where they are.
+        self._given: list[TensorBase] = [p for p in others if p._grad is not None]
+        self._found = [p._grad._a for p in self._given]
+        self._absent = [p for p in others if p._grad is None]
+        gradients = {
+            **gradients,
+            **{id(p): _in_place(a) for p, a in zip(self._given, self._found, strict=True)},
+        }
         self.moved: list[TensorBase] = [p for p in group["params"] if id(p) in gradients]
-        self._absent = [p for p in group["params"] if id(p) not in gradients]
         self._params = list(group["params"])
         self._values = list(group.values())
         numbers = self._numbers()
@@ -135,10 +143,16 @@ class NativeGroup:
                 return False
         except (KeyError, AttributeError):
             return False
-        if any(owner.get(name) is not None for owner, name in self._missing):
+        if not all(map(is_, starmap(dict.get, self._missing), repeat(None))):
             return False
         if self._absent and not all(map(is_, map(_GRAD, self._absent), repeat(None))):
             return False
+        if self._given:
+            given = list(map(_GRAD, self._given))
+            if any(map(is_, given, repeat(None))):
+                return False
+            if not all(map(is_, map(_ARRAY, given), self._found)):
+                return False
         params = group["params"]
         if len(params) != len(self._params) or not all(map(is_, params, self._params)):
             return False
@@ -176,6 +190,13 @@ class NativeGroup:
         return [*[p._a for p in self.moved], *self._arrays]
 
 
+def _in_place(a: Any) -> Operand:
+    """Return a gradient that stays where it is."""
+    if not a.flags.c_contiguous:
+        raise UnsupportedError
+    return of_array(a, Storage(a.nbytes, a))
+
+
 def groups_of(
     late: list[Any], gradients: dict[int, Operand]
 ) -> tuple[list[NativeGroup], list[Any]]:
@@ -191,7 +212,8 @@ def groups_of(
             groups += [
                 NativeGroup(optimizer, group, gradients)
                 for group in optimizer.param_groups
-                if not args and any(id(p) in gradients for p in group["params"])
+                if not args
+                and any(id(p) in gradients or p._grad is not None for p in group["params"])
             ]
         except UnsupportedError:
             return [], list(late)

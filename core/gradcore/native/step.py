@@ -150,15 +150,17 @@ class NativeStep:
 
     def _make_gradients(self) -> None:
         """Make new memory and tensors for the gradients."""
-        arrays = _side_by_side(self._gradients)
-        for x, a in zip(self._gradients, arrays, strict=True):
-            self._layout.move(x.place[0].slot, address_of(a))
-        self._tensors = [wrap(a) for a in arrays]
-        self._arrays = arrays
+        self._arrays = _side_by_side(self._gradients)
+        self._move_gradients()
+        self._tensors = list(map(wrap, self._arrays))
         self._leaves = [one.leaf for one in self.program.gradients]
-        del a, x, arrays
+        # Counted with no other reference alive: neither a loop's variable nor an argument.
         self._array_counts = list(map(getrefcount, self._arrays))
         self._tensor_counts = list(map(getrefcount, self._tensors))
+
+    def _move_gradients(self) -> None:
+        for x, a in zip(self._gradients, self._arrays, strict=True):
+            self._layout.move(x.place[0].slot, address_of(a))
 
     def _are_free(self) -> bool:
         """Tell whether nobody but leaves and this object holds the gradients handed out last."""

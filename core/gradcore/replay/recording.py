@@ -390,8 +390,8 @@ class Recording(WayBack):
             raise RefusalError(self.refused)
         if self._pending or self._arrived:
             raise RefusalError("runs a backward pass that does not fill gradients")
-        if not self.program.gradients:
-            raise RefusalError("runs no backward pass")
+        if not self.program.gradients and not self.stepped:
+            raise RefusalError("runs no backward pass and steps no optimizer")
         if self.looks.refused:
             raise RefusalError(self.looks.refused)
         if any(self._written_to.get(value, 0) != count for value, count in self._seen.items()):
