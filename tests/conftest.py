@@ -37,8 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the promise first, and skip what this machine or this run is not for."""
-    items.sort(key=lambda item: item.path.name != PROMISE)
+    """Put the promise first, and skip what this machine or this run is not for.
+
+    What has windows comes before what only computes: looking for windows left alive goes through
+    all objects there are, and thousands of computations leave many.
+    """
+    items.sort(key=lambda item: (item.path.name != PROMISE, is_computation(item.path)))
     for item in items:
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: python3 tests --long"))

@@ -185,12 +185,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect what is known to differ to differ; leave native's double precision to long runs."""
+    """Expect what is known to differ to differ; leave the rarer half of the cases to long runs."""
     for item in items:
-        if "modes/test_operations" in item.nodeid and "[native-" in item.nodeid:
-            # Each dtype has kernels of its own to compile: single precision is what is trained in.
-            if item.nodeid.endswith("float64]"):
-                item.add_marker(pytest.mark.long)
+        # Single precision is what is trained in, and training what is compiled.
+        rarer = (
+            ("modes/test_operations", "float64]"),
+            ("modes/test_modules", "-evaluation]"),
+        )
+        if any(file in item.nodeid and item.nodeid.endswith(end) for file, end in rarer):
+            item.add_marker(pytest.mark.long)
         name = item.nodeid.partition("[")[2]
         for beginning, reason in KNOWN.items():
             if item.nodeid.startswith("tests/core/gradcore/modes/") and name.startswith(beginning):
