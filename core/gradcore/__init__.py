@@ -85,9 +85,6 @@ from gradcore.random import (
     seed,
     set_rng_state,
 )
-from gradcore.replay import (
-    compile,
-)
 from gradcore.settings import (
     autocast,
 )
@@ -162,6 +159,7 @@ _LATER = {
     "accelerator": "",
     "amp": "",
     "backends": "",
+    "compile": "replay",
     "cuda": "",
     "distributions": "",
     "fft": "",
