@@ -42,6 +42,11 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return " × ".join(str(size) for size in shape) if shape else "scalar"
 
 
+def values_text(count: int) -> str:
+    """Return how many values a tensor has, in words."""
+    return "1 value" if count == 1 else f"{count:,} values"
+
+
 class ElidedLabel(QLabel):
     """A label of one line that elides in the middle and shows its whole text as a tool tip."""
 

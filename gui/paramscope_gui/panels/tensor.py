@@ -40,6 +40,7 @@ from paramscope_gui.widgets import (
     WrappedLabel,
     number,
     shape_text,
+    values_text,
 )
 
 TENTH_OF_A_SECOND = 100
@@ -389,7 +390,7 @@ def _gradient_words(gradient: Gradient) -> str:
 
 
 def _numbers(row: TensorRow) -> str:
-    parts = [f"{shape_text(row.shape)}", row.dtype, f"{row.count:,} values"]
+    parts = [f"{shape_text(row.shape)}", row.dtype, values_text(row.count)]
     if row.lr is not None:
         parts.append(f"lr {row.lr:.3g}")
     if row.line is not None:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from paramscope.census.rows import Kind, Stepping, TensorRow
 from paramscope.rules.finding import Finding
 from paramscope_gui.theme import FORGOTTEN, GRADIENT_LOOKS, KIND_LOOKS, STEPPING_LOOKS
-from paramscope_gui.widgets import shape_text
+from paramscope_gui.widgets import shape_text, values_text
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -60,7 +60,7 @@ def stepped_by(row: TensorRow) -> str:
 def describe(row: TensorRow) -> str:
     """Say what a tensor is, what its gradient does and who steps it, a line each."""
     looks = [KIND_LOOKS[row.kind], GRADIENT_LOOKS[row.gradient], STEPPING_LOOKS[row.stepping]]
-    lines = [row.path, f"{shape_text(row.shape)} · {row.dtype} · {row.count:,} values"]
+    lines = [row.path, f"{shape_text(row.shape)} · {row.dtype} · {values_text(row.count)}"]
     lines += [f"{look.word}: {look.meaning}" for look in looks if look.word]
     if row.lr is not None:
         lines.append(f"lr {row.lr:.3g}")
