@@ -37,12 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the promise first, and skip what this machine or this run is not for.
-
-    What has windows comes before what only computes: looking for windows left alive goes through
-    all objects there are, and thousands of computations leave many.
-    """
-    items.sort(key=lambda item: (item.path.name != PROMISE, is_computation(item.path)))
+    """Put the promise first, and skip what this machine or this run is not for."""
+    items.sort(key=lambda item: item.path.name != PROMISE)
     for item in items:
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes: python3 tests --long"))
@@ -87,6 +83,9 @@ def _nothing_stays_alive(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     uses_qt = "qapp" in request.fixturenames
+    if uses_qt:
+        # What is there before a test is none of its doing: looking through it takes seconds.
+        gc.freeze()
     threads, processes = set(threading.enumerate()), child_processes()
     qt_objects = living_qt_objects() if uses_qt else {}
     yield
@@ -169,9 +168,9 @@ def qt_objects_left(before: dict[int, Any]) -> list[str]:
     """Return descriptions of Qt objects that are new and survive the deletions on their way."""
     core = sys.modules["PySide6.QtCore"]
     core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
+    gc.collect()
     if not (new := living_qt_objects().keys() - before.keys()):
         return []
-    gc.collect()
     core.QCoreApplication.sendPostedEvents(None, core.QEvent.Type.DeferredDelete.value)
     living = living_qt_objects()
     return [

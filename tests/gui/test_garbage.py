@@ -24,7 +24,6 @@ def collector(qtbot: QtBot) -> Iterator[GarbageCollector]:
     made.start()
     yield made
     made.stop()
-    gc.unfreeze()
 
 
 def allocate() -> list[list[int]]:
