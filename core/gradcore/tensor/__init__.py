@@ -22,6 +22,7 @@ from gradcore.ops import arithmetic, arranging, elementwise, shape
 from gradcore.ops.registry import METHODS
 from gradcore.ops.tape import current_node
 from gradcore.size import Size
+from gradcore.tensor.heap import keep_freed_memory
 from gradcore.tensor.values import Values
 
 
@@ -269,3 +270,4 @@ def _install() -> None:
 
 
 _install()
+keep_freed_memory()
