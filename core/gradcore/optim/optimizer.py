@@ -17,6 +17,7 @@ from gradcore.graph import INFERENCE, Counter, RemovableHandle, tick, user_line
 from gradcore.modes import enable_grad
 from gradcore.nn.names import typename
 from gradcore.optim.blocks import Blocks, FlatGradients
+from gradcore.optim.state import State, States
 from gradcore.tensor import Tensor
 
 Group = dict[str, Any]
@@ -77,7 +78,7 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts,"
                 f" but got {typename(params)}"
             )
-        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.state: defaultdict[Any, dict[str, Any]] = States()
         self.param_groups: list[Group] = []
         groups = list(params)
         if not groups:
@@ -231,7 +232,9 @@ class Optimizer:
             packed["params"] = [numbers[id(parameter)] for parameter in group["params"]]
             groups.append(packed)
         state = {
-            numbers[id(key)] if isinstance(key, Tensor) else key: value
+            numbers[id(key)] if isinstance(key, Tensor) else key: (
+                dict(value) if type(value) is State else value
+            )
             for key, value in self.state.items()
         }
         result: dict[str, Any] = {"state": state, "param_groups": groups}
@@ -260,12 +263,12 @@ class Optimizer:
         numbers = chain.from_iterable(group["params"] for group in saved)
         tensors = chain.from_iterable(group["params"] for group in self.param_groups)
         owner = dict(zip(numbers, tensors, strict=True))
-        state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        state: defaultdict[Any, dict[str, Any]] = States()
         for key, value in given["state"].items():
             if key in owner:
-                state[owner[key]] = {
-                    name: _as_state(name, item, owner[key]) for name, item in value.items()
-                }
+                state[owner[key]] = State(
+                    (name, _as_state(name, item, owner[key])) for name, item in value.items()
+                )
             else:
                 state[key] = value
         for own, other in zip(self.param_groups, saved, strict=True):

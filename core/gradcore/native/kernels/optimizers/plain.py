@@ -33,7 +33,7 @@ def sgd_settings(group: Group) -> list[float] | None:
 
 
 @part
-def _sgd_part(p: Any, g: Any, n: int, s: Any, f: Any) -> Any:
+def _sgd_part(p: Any, g: Any, n: int, s: Any, measured: bool, f: Any) -> Any:
     """Move a stretch; return the square of how far."""
     lr, decay, sign, decays = real(s[0], f), real(s[3], f), real(s[4], f), s[3] != 0.0
     moved = real(0.0, f)
@@ -44,12 +44,13 @@ def _sgd_part(p: Any, g: Any, n: int, s: Any, f: Any) -> Any:
             grad = grad + decay * old
         new = old - lr * grad
         p[i] = new
-        moved += (new - old) * (new - old)
+        if measured:
+            moved += (new - old) * (new - old)
     return moved
 
 
 @part
-def _momentum_part(p: Any, g: Any, kept: Any, n: int, s: Any, f: Any) -> Any:
+def _momentum_part(p: Any, g: Any, kept: Any, n: int, s: Any, measured: bool, f: Any) -> Any:
     """Move a stretch with momentum; return the square of how far."""
     lr, momentum, rest = real(s[0], f), real(s[1], f), real(s[2], f)
     decay, sign, decays, nesterov = real(s[3], f), real(s[4], f), s[3] != 0.0, s[5] != 0.0
@@ -65,29 +66,30 @@ def _momentum_part(p: Any, g: Any, kept: Any, n: int, s: Any, f: Any) -> Any:
             way = grad + momentum * way
         new = old - lr * way
         p[i] = new
-        moved += (new - old) * (new - old)
+        if measured:
+            moved += (new - old) * (new - old)
     return moved
 
 
 @kernel()
 def sgd(a: Any, f: Any) -> None:
     """Move against the gradient, or against its decaying sum."""
-    s, row = floats64_at(a[1]), floats64_at(a[2])
+    s, row, measured = floats64_at(a[1]), floats64_at(a[2]), a[2] != 0
     for t in range(a[0]):
         w = HEAD + t * _SGD_ROW
         size = a[w + 4]
-        if a[2]:
+        if measured:
             clear(row)
         for start in range(0, size, STRETCH):
             n = min(STRETCH, size - start)
             p, g = at(pointer(a[w], f), start), at(pointer(a[w + 1], f), start)
             if s[1] != 0.0:
-                moved = _momentum_part(p, g, at(pointer(a[w + 3], f), start), n, s, f)
+                moved = _momentum_part(p, g, at(pointer(a[w + 3], f), start), n, s, measured, f)
             else:
-                moved = _sgd_part(p, g, n, s, f)
-            if a[2]:
+                moved = _sgd_part(p, g, n, s, measured, f)
+            if measured:
                 measure_both(g, p, n, moved, row, f)
-        if a[2]:
+        if measured:
             conclude(row)
             row = at(row, STATISTICS)
 
@@ -101,7 +103,7 @@ def rmsprop_settings(group: Group) -> list[float] | None:
 
 
 @part
-def _rms_part(p: Any, g: Any, square: Any, n: int, s: Any, f: Any) -> Any:
+def _rms_part(p: Any, g: Any, square: Any, n: int, s: Any, measured: bool, f: Any) -> Any:
     """Move a stretch; return the square of how far."""
     lr, alpha, rest, tiny = real(s[0], f), real(s[1], f), real(1.0 - s[1], f), real(s[2], f)
     decay, sign, decays = real(s[4], f), real(s[5], f), s[4] != 0.0
@@ -115,13 +117,14 @@ def _rms_part(p: Any, g: Any, square: Any, n: int, s: Any, f: Any) -> Any:
         square[i] = v
         new = old - lr * (grad / (math.sqrt(v) + tiny))
         p[i] = new
-        moved += (new - old) * (new - old)
+        if measured:
+            moved += (new - old) * (new - old)
     return moved
 
 
 @part
 def _rms_whole_part(
-    p: Any, g: Any, square: Any, kept: Any, mean: Any, n: int, s: Any, f: Any
+    p: Any, g: Any, square: Any, kept: Any, mean: Any, n: int, s: Any, measured: bool, f: Any
 ) -> Any:
     """Move a stretch with momentum, or less the squared mean, or both."""
     lr, alpha, rest, tiny = real(s[0], f), real(s[1], f), real(1.0 - s[1], f), real(s[2], f)
@@ -145,19 +148,20 @@ def _rms_whole_part(
             kept[i] = way
         new = old - lr * way
         p[i] = new
-        moved += (new - old) * (new - old)
+        if measured:
+            moved += (new - old) * (new - old)
     return moved
 
 
 @kernel()
 def rmsprop(a: Any, f: Any) -> None:
     """Move by the gradient over the root of its mean square."""
-    s, row = floats64_at(a[1]), floats64_at(a[2])
+    s, row, measured = floats64_at(a[1]), floats64_at(a[2]), a[2] != 0
     for t in range(a[0]):
         w = HEAD + t * _RMS_ROW
         floats32_at(a[w + 2])[0] += 1.0
         size = a[w + 6]
-        if a[2]:
+        if measured:
             clear(row)
         for start in range(0, size, STRETCH):
             n = min(STRETCH, size - start)
@@ -165,12 +169,12 @@ def rmsprop(a: Any, f: Any) -> None:
             square = at(pointer(a[w + 3], f), start)
             if s[3] > 0.0 or s[6] != 0.0:
                 kept, mean = at(pointer(a[w + 4], f), start), at(pointer(a[w + 5], f), start)
-                moved = _rms_whole_part(p, g, square, kept, mean, n, s, f)
+                moved = _rms_whole_part(p, g, square, kept, mean, n, s, measured, f)
             else:
-                moved = _rms_part(p, g, square, n, s, f)
-            if a[2]:
+                moved = _rms_part(p, g, square, n, s, measured, f)
+            if measured:
                 measure_both(g, p, n, moved, row, f)
-        if a[2]:
+        if measured:
             conclude(row)
             row = at(row, STATISTICS)
 
@@ -186,14 +190,14 @@ def adagrad_settings(group: Group) -> list[float] | None:
 @kernel()
 def adagrad(a: Any, f: Any) -> None:
     """Move by the gradient over the root of the sum of its squares."""
-    s, row = floats64_at(a[1]), floats64_at(a[2])
+    s, row, measured = floats64_at(a[1]), floats64_at(a[2]), a[2] != 0
     tiny, decay, sign, decays = real(s[2], f), real(s[3], f), real(s[4], f), s[3] != 0.0
     for t in range(a[0]):
         w = HEAD + t * _ADAGRAD_ROW
         step, size = floats32_at(a[w + 2]), a[w + 4]
         step[0] += 1.0
         lr = real(s[0] / (1.0 + (step[0] - 1.0) * s[1]), f)
-        if a[2]:
+        if measured:
             clear(row)
         for start in range(0, size, STRETCH):
             n = min(STRETCH, size - start)
@@ -209,10 +213,11 @@ def adagrad(a: Any, f: Any) -> None:
                 total[i] = v
                 new = old - lr * (grad / (math.sqrt(v) + tiny))
                 p[i] = new
-                moved += (new - old) * (new - old)
-            if a[2]:
+                if measured:
+                    moved += (new - old) * (new - old)
+            if measured:
                 measure_both(g, p, n, moved, row, f)
-        if a[2]:
+        if measured:
             conclude(row)
             row = at(row, STATISTICS)
 
@@ -228,14 +233,14 @@ def adadelta_settings(group: Group) -> list[float] | None:
 @kernel()
 def adadelta(a: Any, f: Any) -> None:
     """Move by the gradient times the ratio of the mean sizes of steps and gradients."""
-    s, row = floats64_at(a[1]), floats64_at(a[2])
+    s, row, measured = floats64_at(a[1]), floats64_at(a[2]), a[2] != 0
     lr, rho, rest, tiny = real(s[0], f), real(s[1], f), real(1.0 - s[1], f), real(s[2], f)
     decay, sign, decays = real(s[3], f), real(s[4], f), s[3] != 0.0
     for t in range(a[0]):
         w = HEAD + t * _ADADELTA_ROW
         floats32_at(a[w + 2])[0] += 1.0
         size = a[w + 5]
-        if a[2]:
+        if measured:
             clear(row)
         for start in range(0, size, STRETCH):
             n = min(STRETCH, size - start)
@@ -253,9 +258,10 @@ def adadelta(a: Any, f: Any) -> None:
                 delta[i] = rho * delta[i] + rest * (way * way)
                 new = old - lr * way
                 p[i] = new
-                moved += (new - old) * (new - old)
-            if a[2]:
+                if measured:
+                    moved += (new - old) * (new - old)
+            if measured:
                 measure_both(g, p, n, moved, row, f)
-        if a[2]:
+        if measured:
             conclude(row)
             row = at(row, STATISTICS)
