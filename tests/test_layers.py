@@ -64,7 +64,7 @@ LAYERS = (
     ("gradcore.modes", "gradcore.statistics"),
     ("gradcore.graph",),
     ("gradcore.dtypes", "gradcore.device", "gradcore.size"),
-    ("gradcore.errors",),
+    ("gradcore.errors", "gradcore.later"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 QT = {"PySide6", "shiboken6", "pyqtgraph"}

@@ -3,10 +3,9 @@
 The operations come from the tables of ``gradcore.ops``; what stands here by name is the rest.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from gradcore import autograd, dtypes, linalg, nn, optim, rarer
+from gradcore import autograd, dtypes, nn, optim, rarer
 from gradcore.creation import (
     arange,
     as_tensor,
@@ -61,6 +60,7 @@ from gradcore.dtypes import (
     set_default_dtype,
     uint8,
 )
+from gradcore.later import later
 from gradcore.modes import (
     enable_grad,
     inference_mode,
@@ -137,59 +137,47 @@ globals().update({name: call for name, call in FUNCTIONS.items() if name not in 
 globals().update(rarer.NAMES)
 globals().update(TYPED, **dtypes.ALIASES, bool=dtypes.bool_)
 
-if TYPE_CHECKING:
-    # What the two lines above put here.
-    def __getattr__(name: str) -> Any: ...
-else:
-
-    def __getattr__(name):
-        """Load what few scripts ask for; say of other names whether PyTorch has them."""
-        if name in _LATER:
-            return _loaded(name)
-        if name in _ALSO_LAYERS.split():
-            return getattr(nn.functional, name)
-        if name in _ABSENT:
-            raise AttributeError(
-                f"gradcore has no `torch.{name}`\n  {_ABSENT[name]}", name=name, obj=None
-            )
-        raise AttributeError(f"module 'torch' has no attribute {name!r}", name=name)
-
-
-_LATER = {
+_PARTS = {
     "accelerator": "",
     "amp": "",
     "backends": "",
-    "compile": "replay",
     "cuda": "",
     "distributions": "",
     "fft": "",
-    "func": "",
+    "func": "func vmap",
     "jit": "",
-    "load": "serialization",
-    "save": "serialization",
-    "serialization": "",
+    "linalg": "",
+    "replay": "compile",
+    "serialization": "load save serialization",
     "special": "",
     "testing": "",
     "types": "",
     "utils": "",
-    "vmap": "func",
 }
-"""Parts that are imported when they are first asked for; for a name in a part, which part."""
+"""The names of each part that is imported when one of them is first asked for."""
+
+_find, __dir__ = later(__name__, "torch", _PARTS)
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is not needed by every script; say of other names whether PyTorch has them."""
+    if name in _ALSO_LAYERS.split():
+        return getattr(nn.functional, name)
+    if name in _ABSENT:
+        raise AttributeError(
+            f"gradcore has no `torch.{name}`\n  {_ABSENT[name]}", name=name, obj=None
+        )
+    return _find(name)
 
 
 _ALSO_LAYERS = """
     adaptive_avg_pool1d adaptive_max_pool1d affine_grid alpha_dropout avg_pool1d batch_norm
-    bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_transpose1d conv_transpose2d
-    conv_transpose3d dropout feature_alpha_dropout group_norm instance_norm layer_norm
-    max_pool1d max_pool2d max_pool3d native_channel_shuffle pixel_shuffle pixel_unshuffle
-    rms_norm rrelu
+    bilinear celu celu_ channel_shuffle conv1d conv2d conv3d conv_transpose1d conv_transpose2d
+    conv_transpose3d dropout feature_alpha_dropout group_norm hardshrink instance_norm layer_norm
+    max_pool1d max_pool2d max_pool3d native_channel_shuffle pixel_shuffle pixel_unshuffle prelu
+    rms_norm rrelu selu threshold
 """
 """Functions of `torch.nn.functional` that PyTorch also has as `torch.<name>`."""
-
-
-def _loaded(name: str) -> Any:
-    part = importlib.import_module(f"gradcore.{_LATER[name] or name}")
-    return getattr(part, name) if _LATER[name] else part
 
 
 _ABSENT = {

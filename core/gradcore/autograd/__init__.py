@@ -1,12 +1,27 @@
 """Differentiation under PyTorch's name ``torch.autograd``."""
 
-from gradcore.autograd import function, functional
-from gradcore.autograd.anomaly import detect_anomaly, set_detect_anomaly
-from gradcore.autograd.check import gradcheck, gradgradcheck
-from gradcore.autograd.function import Function
+from typing import TYPE_CHECKING
+
 from gradcore.differentiate import backward, grad
+from gradcore.later import later
 from gradcore.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from gradcore.tensor import Tensor as Variable
+
+if TYPE_CHECKING:
+    from gradcore.autograd import function, functional
+    from gradcore.autograd.anomaly import *
+    from gradcore.autograd.check import *
+    from gradcore.autograd.function import Function
+
+_PARTS = {
+    "anomaly": "detect_anomaly set_detect_anomaly",
+    "check": "gradcheck gradgradcheck",
+    "function": "Function function",
+    "functional": "",
+}
+"""The names of each part, which is imported when one of them is first asked for."""
+
+__getattr__, __dir__ = later(__name__, "torch.autograd", _PARTS)
 
 __all__ = [
     "Function",

@@ -230,7 +230,7 @@ def _alias(item: Any) -> Any:
 def _plan(many: bool) -> Plan:
     plan = Plan()
     plan.many = many
-    plan.calls = plan.joint = plan.pick = None
+    plan.calls = plan.joint = plan.pick = plan.gradients = plan.needing = None
     plan.outputs = ()
     plan.tensors = plan.inputs = ()
     plan.shapes = False

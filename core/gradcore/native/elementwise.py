@@ -13,7 +13,7 @@ from gradcore.native.builder import DOUBLE, INTEGER, SINGLE, Table, UnsupportedE
 from gradcore.native.entry import Operand
 from gradcore.native.layout import broadcast
 from gradcore.native.numpy_calls import part, stored
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 from gradcore.ops.shape import kept
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}

@@ -14,6 +14,7 @@ constructor argument for its value, any other name for a size that is the same w
 name stands. Names that appear on the right only are computed by the entry's `derive`.
 """
 
+import importlib
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -213,7 +214,7 @@ class ModuleEntry:
         )
 
 
-MODULES: dict[str, ModuleEntry] = {}
+_MODULES: dict[str, ModuleEntry] = {}
 _BY_CLASS: dict[type, ModuleEntry] = {}
 
 
@@ -230,11 +231,19 @@ def module(
 
     def enter(cls: _Class) -> _Class:
         entry = ModuleEntry(cls, family, summary, tuple(aliases), tuple(samples), shape, derive)
-        MODULES[cls.__name__] = entry
+        _MODULES[cls.__name__] = entry
         _BY_CLASS[cls] = entry
         return cls
 
     return enter
+
+
+def all_modules() -> Mapping[str, ModuleEntry]:
+    """Return the entries of all Module classes by name; loads those that nobody has used yet."""
+    nn = importlib.import_module("gradcore.nn")
+    for name in nn.__all__:
+        getattr(nn, name)
+    return _MODULES
 
 
 def entry_of(instance: object) -> ModuleEntry | None:

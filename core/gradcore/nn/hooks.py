@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from gradcore.autograd import Function
+from gradcore.autograd.function import Function
 from gradcore.graph import RemovableHandle
 from gradcore.tensor import Tensor
 

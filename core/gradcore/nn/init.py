@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.autograd import no_grad
 from gradcore.creation import randperm
 from gradcore.dtypes import Array
 from gradcore.graph import wrap
+from gradcore.modes import no_grad
 from gradcore.tensor import Tensor
 
 _PLAIN_GAINS = ("linear", "conv1d", "conv2d", "conv3d", "sigmoid") + tuple(

@@ -14,7 +14,7 @@ from gradcore.nn.convolution import (
     ConvTranspose3d,
     _ConvNd,
 )
-from gradcore.nn.linear import LazyLinear
+from gradcore.nn.linear import Linear
 from gradcore.nn.module import Module
 from gradcore.nn.normalization import (
     BatchNorm1d,
@@ -25,7 +25,8 @@ from gradcore.nn.normalization import (
     InstanceNorm3d,
     _NormBase,
 )
-from gradcore.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
+from gradcore.nn.parameter import is_lazy
+from gradcore.nn.uninitialized import UninitializedBuffer, UninitializedParameter
 from gradcore.tensor import Tensor
 
 __all__ = [
@@ -220,3 +221,33 @@ LazyBatchNorm3d = _lazy(_LazyNorm, BatchNorm3d)
 LazyInstanceNorm1d = _lazy(_LazyInstanceNorm, InstanceNorm1d)
 LazyInstanceNorm2d = _lazy(_LazyInstanceNorm, InstanceNorm2d)
 LazyInstanceNorm3d = _lazy(_LazyInstanceNorm, InstanceNorm3d)
+
+
+class LazyLinear(Linear):
+    """A Linear that takes `in_features` from its first input."""
+
+    cls_to_become = Linear
+
+    def __init__(
+        self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(0, 0, False)
+        self.weight = UninitializedParameter(dtype=dtype)
+        self.out_features = out_features
+        if bias:
+            self.bias = UninitializedParameter(dtype=dtype)
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew, once their shapes are known."""
+        if not is_lazy(self.weight) and self.in_features != 0:
+            super().reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        if is_lazy(self.weight):
+            self.in_features = input.shape[-1]
+            self.weight.materialize((self.out_features, self.in_features))
+            if self.bias is not None:
+                self.bias.materialize((self.out_features,))
+            self.reset_parameters()
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]  # it is known now
+        return Linear.forward(self, input)

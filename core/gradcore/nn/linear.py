@@ -8,7 +8,7 @@ from gradcore.nn import functional as F
 from gradcore.nn import init
 from gradcore.nn.catalog import Derive, derive_error, module, sample
 from gradcore.nn.module import Module
-from gradcore.nn.parameter import Parameter, UninitializedParameter, is_lazy
+from gradcore.nn.parameter import Parameter
 from gradcore.ops.linear import linear
 from gradcore.tensor import Tensor
 
@@ -152,36 +152,6 @@ class Bilinear(Module):
             f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
             f"out_features={self.out_features}, bias={self.bias is not None}"
         )
-
-
-class LazyLinear(Linear):
-    """A Linear that takes `in_features` from its first input."""
-
-    cls_to_become = Linear
-
-    def __init__(
-        self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
-    ) -> None:
-        super().__init__(0, 0, False)
-        self.weight = UninitializedParameter(dtype=dtype)
-        self.out_features = out_features
-        if bias:
-            self.bias = UninitializedParameter(dtype=dtype)
-
-    def reset_parameters(self) -> None:
-        """Draw weight and bias anew, once their shapes are known."""
-        if not is_lazy(self.weight) and self.in_features != 0:
-            super().reset_parameters()
-
-    def forward(self, input: Tensor) -> Tensor:
-        if is_lazy(self.weight):
-            self.in_features = input.shape[-1]
-            self.weight.materialize((self.out_features, self.in_features))
-            if self.bias is not None:
-                self.bias.materialize((self.out_features,))
-            self.reset_parameters()
-        self.__class__ = self.cls_to_become  # type: ignore[assignment]  # it is known now
-        return Linear.forward(self, input)
 
 
 def _flattened(arguments: Any, bound: Any) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from typing import Any, Self
 
-from gradcore.autograd import no_grad
 from gradcore.creation import empty
+from gradcore.modes import no_grad
 from gradcore.nn import functional as F
 from gradcore.nn import init
 from gradcore.nn.catalog import integers, module, sample

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcore.autograd import no_grad
+from gradcore.modes import no_grad
 from gradcore.nn.parameter import Parameter, is_lazy
 from gradcore.tensor import Tensor
 

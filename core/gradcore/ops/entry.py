@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcore import graph
 from gradcore.graph import Node, SavedOutput, wrap
+from gradcore.ops.straight import INPUT, OTHER, OUTPUT, TENSOR, Gradients, straight
 
 
 class Plan:
@@ -17,15 +18,18 @@ class Plan:
     shapes of all inputs where ``shapes`` says so. ``calls`` has (input, function, how many
     arguments, the first two, all) with places among the saved. ``tensors`` are the places of saved
     inputs, ``outputs`` (place, port) of saved outputs, ``inputs`` the numbers of the saved inputs.
-    ``calls`` is None for a joint gradient.
+    ``calls`` is None for a joint gradient. ``gradients`` calls them all for a node, ``needing`` are
+    the inputs they belong to; both are None where ``calls`` is.
     """
 
     __slots__ = (
         "calls",
+        "gradients",
         "inputs",
         "joint",
         "many",
         "names",
+        "needing",
         "outputs",
         "pick",
         "shapes",
@@ -41,6 +45,8 @@ class Plan:
     many: bool
     names: list[str]
     inputs: tuple[int, ...]
+    gradients: Gradients | None
+    needing: tuple[int, ...] | None
 
 
 class Operation:
@@ -145,7 +151,22 @@ class Operation:
                 shapes = True
         plan.shapes = shapes
         self._place_saved(plan, where)
+        plan.gradients = plan.needing = None
+        if plan.calls is not None:
+            self._write_out(plan, plan.calls, mask)
         return plan
+
+    def _write_out(self, plan: Plan, calls: Any, mask: int) -> None:
+        """Let the plan have all its calls in one function."""
+        plan.needing = tuple([call[0] for call in calls])
+        kinds = [OTHER] * len(plan.names)
+        for i, number in zip(plan.tensors, plan.inputs, strict=True):
+            kinds[i] = TENSOR if mask >> number & 1 else INPUT
+        for i, _port in plan.outputs:
+            kinds[i] = OUTPUT
+        plan.gradients = straight(
+            tuple([call[1] for call in calls]), tuple([call[5] for call in calls]), tuple(kinds)
+        )
 
     def _place_saved(self, plan: Plan, where: list[int]) -> None:
         """Tell the plan what the saved values are, which stand at ``where`` among all values."""

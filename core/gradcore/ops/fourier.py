@@ -235,15 +235,16 @@ _enter(
 )
 
 
-def _frequencies(name: str, of: Any) -> None:
+def _frequencies(name: str) -> None:
     def call(n: int, d: float = 1.0, *, dtype: Any = None, **options: Any) -> Any:
         kind = dtypes.as_numpy(dtype or dtypes.get_default_dtype())
-        return wrap(of(n, d).astype(kind))
+        # Looked up when it is called: NumPy loads its transforms when they are first needed.
+        return wrap(getattr(np.fft, name)(n, d).astype(kind))
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = "Return the frequencies that a transform of ``n`` values has."
     FOURIER[name] = call
 
 
-_frequencies("fftfreq", np.fft.fftfreq)
-_frequencies("rfftfreq", np.fft.rfftfreq)
+_frequencies("fftfreq")
+_frequencies("rfftfreq")

@@ -1,7 +1,6 @@
 """Sums of products: outer products, einsum, the ``add...mm`` family, distances."""
 
 import math
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -166,14 +165,16 @@ def _pair(
     return reshape(product, tuple(sizes[name] for name in names)), names
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 def _from_lists(first: Any, rest: Any) -> tuple[str, tuple[Any, ...]]:
     """Read the form ``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as an equation."""
     items = [first, *rest]
-    names = string.ascii_letters
     result = items.pop() if len(items) % 2 else None
 
     def text(places: Any) -> str:
-        return "".join("..." if place is Ellipsis else names[place] for place in places)
+        return "".join("..." if place is Ellipsis else _LETTERS[place] for place in places)
 
     equation = ",".join(text(places) for places in items[1::2])
     return equation + ("" if result is None else "->" + text(result)), tuple(items[::2])

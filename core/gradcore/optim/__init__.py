@@ -1,22 +1,31 @@
 """Optimizers, under PyTorch's names."""
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-from gradcore.optim import lr_scheduler
-from gradcore.optim.adam import Adam, AdamW
-from gradcore.optim.adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
-from gradcore.optim.lbfgs import LBFGS
-from gradcore.optim.optimizer import Optimizer
-from gradcore.optim.rarer import ASGD, Adafactor, Rprop
-from gradcore.optim.sgd import SGD
+from gradcore.later import later
 
+if TYPE_CHECKING:
+    from gradcore.optim import lr_scheduler
+    from gradcore.optim.adam import Adam, AdamW
+    from gradcore.optim.adaptive import Adadelta, Adagrad, Adamax, NAdam, RAdam, RMSprop
+    from gradcore.optim.lbfgs import LBFGS
+    from gradcore.optim.optimizer import Optimizer
+    from gradcore.optim.rarer import ASGD, Adafactor, Rprop
+    from gradcore.optim.sgd import SGD
 
-def __getattr__(name: str) -> Any:
-    if name == "swa_utils":
-        return importlib.import_module("gradcore.optim.swa_utils")
-    raise AttributeError(f"module 'torch.optim' has no attribute {name!r}")
+_PARTS = {
+    "adam": "Adam AdamW adam",
+    "adaptive": "Adadelta Adagrad Adamax NAdam RAdam RMSprop",
+    "lbfgs": "LBFGS lbfgs",
+    "lr_scheduler": "",
+    "optimizer": "Optimizer optimizer",
+    "rarer": "ASGD Adafactor Rprop",
+    "sgd": "SGD sgd",
+    "swa_utils": "",
+}
+"""The names of each part, which is imported when one of them is first asked for."""
 
+__getattr__, __dir__ = later(__name__, "torch.optim", _PARTS)
 
 __all__ = [
     "ASGD",

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 @cache
 def modules() -> "Mapping[str, ModuleEntry]":
     """The entries of `gradcore.nn.catalog` by class name."""
-    importlib.import_module("gradcore.nn")  # enters the classes
     catalog = importlib.import_module("gradcore.nn.catalog")
-    return cast("Mapping[str, ModuleEntry]", catalog.MODULES)
+    return cast("Mapping[str, ModuleEntry]", catalog.all_modules())
 
 
 def module_entry(dotted: str | None) -> "ModuleEntry | None":

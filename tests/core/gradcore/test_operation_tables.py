@@ -7,7 +7,8 @@ import gradcore
 from gradcore.autograd.check import gradcheck, gradgradcheck
 from gradcore.graph import TensorBase
 from gradcore.ops import __all__ as FAMILIES
-from gradcore.ops.registry import COMPOSITES, METHODS, OPERATIONS, as_sample
+from gradcore.ops.every import COMPOSITES, METHODS, OPERATIONS
+from gradcore.ops.registry import as_sample
 from gradcore.ops.samples import arguments
 
 

@@ -6,7 +6,8 @@ import pytest
 import gradcore
 from gradcore.graph import TensorBase
 from gradcore.ops import __all__ as FAMILIES
-from gradcore.ops.registry import COMPOSITES, OPERATIONS, as_sample
+from gradcore.ops.every import COMPOSITES, OPERATIONS
+from gradcore.ops.registry import as_sample
 from gradcore.ops.samples import arguments
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed", exc_type=ImportError)

@@ -8,13 +8,13 @@ import pytest
 
 import gradcore
 from gradcore import nn
-from gradcore.nn.catalog import MODULES, Input, ModuleEntry, Sample
+from gradcore.nn.catalog import Input, ModuleEntry, Sample, all_modules
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no parity to check")
 
 CASES = [
     pytest.param(entry, sample, id=f"{name}-{number}")
-    for name, entry in sorted(MODULES.items())
+    for name, entry in sorted(all_modules().items())
     for number, sample in enumerate(entry.samples)
 ]
 RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"}

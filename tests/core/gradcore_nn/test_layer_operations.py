@@ -6,7 +6,8 @@ import pytest
 import gradcore
 from gradcore.autograd.check import gradcheck, gradgradcheck
 from gradcore.graph import TensorBase
-from gradcore.ops.registry import OPERATIONS, as_sample
+from gradcore.ops.every import OPERATIONS
+from gradcore.ops.registry import as_sample
 from gradcore.ops.samples import arguments
 
 FAMILIES = {

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from gradcore.nn.catalog import MODULES, Input, Sample
+from gradcore.nn.catalog import Input, Sample, all_modules
 
 DRAWS = {
     "signs": "torch.randn{shape}.sign()",
@@ -72,7 +72,7 @@ def call_of(name: str, sample: Sample) -> str | None:
 
 def documents() -> dict[str, str]:
     found = {}
-    for name, entry in sorted(MODULES.items()):
+    for name, entry in sorted(all_modules().items()):
         for sample in entry.samples[:1]:
             call = call_of(name, sample)
             if call is not None:

@@ -11,7 +11,7 @@ from gradcore.native.kernels.blas import block_limit, multiply
 from gradcore.native.kernels.functions import exp
 from gradcore.native.kernels.values import at, fill, maximum, part, real, transpose
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _ATTENTION = OPERATIONS["attention"]
 _BLOCK = 64

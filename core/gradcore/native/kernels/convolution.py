@@ -28,7 +28,7 @@ from gradcore.native.kernels.windows import (
     unpad,
 )
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 Ints = tuple[int, ...]
 _FORWARD = OPERATIONS["convolution"]

@@ -8,7 +8,7 @@ import numpy as np
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.values import at, real
 from gradcore.native.memory import integers_at, pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _EMBEDDING = OPERATIONS["embedding"]
 

@@ -12,7 +12,7 @@ from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.functions import exp, log, magnitude
 from gradcore.native.kernels.values import at, maximum, real
 from gradcore.native.memory import integers_at, pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _ENTROPY, _NLL = OPERATIONS["cross_entropy"], OPERATIONS["nll_loss"]
 _SPREAD, _SQUARE = OPERATIONS["nll_spread"], OPERATIONS["mse_loss"]

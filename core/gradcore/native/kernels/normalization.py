@@ -6,7 +6,7 @@ from typing import Any
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.values import at, fill, get, part, put, real
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 Ints = tuple[int, ...]
 _NORMALIZE = OPERATIONS["normalize"]

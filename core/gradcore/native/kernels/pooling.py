@@ -11,8 +11,8 @@ from gradcore.native.kernels.lanes import lanes
 from gradcore.native.kernels.pairs import largest_of_pairs, spread_pairs
 from gradcore.native.kernels.values import at, fill, part, real
 from gradcore.native.memory import bytes_at, integers32_at, pointer
+from gradcore.ops.every import OPERATIONS
 from gradcore.ops.pooling import _shares, _sizes
-from gradcore.ops.registry import OPERATIONS
 
 Ints = tuple[int, ...]
 _LARGEST, _LARGEST_BACK = OPERATIONS["max_pool"], OPERATIONS["max_unpool"]

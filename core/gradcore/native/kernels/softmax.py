@@ -7,7 +7,7 @@ from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.functions import exp, log
 from gradcore.native.kernels.values import at, maximum, real
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _SOFTMAX, _LOG_SOFTMAX = OPERATIONS["softmax"], OPERATIONS["log_softmax"]
 

@@ -1,38 +1,29 @@
 """Helpers around Modules and their Parameters: `torch.nn.utils`."""
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-from gradcore.nn.utils import rnn
-from gradcore.nn.utils.clip import (
-    clip_grad_norm_,
-    clip_grad_value_,
-    clip_grads_with_norm_,
-    get_total_norm,
-    parameters_to_vector,
-    vector_to_parameters,
-)
+from gradcore.later import later
 
-_LATER = {
-    "parametrizations": "parametrizations",
-    "parametrize": "parametrize",
-    "prune": "prune",
-    "remove_spectral_norm": "reparametrized",
-    "remove_weight_norm": "reparametrized",
-    "skip_init": "stateless",
-    "spectral_norm": "reparametrized",
-    "stateless": "stateless",
-    "weight_norm": "reparametrized",
+if TYPE_CHECKING:
+    from gradcore.nn.utils import rnn
+    from gradcore.nn.utils.clip import *
+    from gradcore.nn.utils.reparametrized import *
+
+_PARTS = {
+    "clip": """
+        clip_grad_norm_ clip_grad_value_ clip_grads_with_norm_ get_total_norm
+        parameters_to_vector vector_to_parameters
+    """,
+    "parametrizations": "",
+    "parametrize": "",
+    "prune": "",
+    "reparametrized": "remove_spectral_norm remove_weight_norm spectral_norm weight_norm",
+    "rnn": "",
+    "stateless": "stateless skip_init",
 }
-"""Names that few programs use, and the module that is imported when one is first asked for."""
+"""The names of each part, which is imported when one of them is first asked for."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'torch.nn.utils' has no attribute {name!r}")
-    found = importlib.import_module(f"gradcore.nn.utils.{_LATER[name]}")
-    return found if name == _LATER[name] else getattr(found, name)
-
+__getattr__, __dir__ = later(__name__, "torch.nn.utils", _PARTS)
 
 __all__ = [
     "clip_grad_norm_",

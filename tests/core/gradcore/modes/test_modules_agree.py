@@ -12,11 +12,11 @@ import pytest
 
 import gradcore
 from gradcore import nn
-from gradcore.nn.catalog import MODULES, Input, ModuleEntry, Sample
+from gradcore.nn.catalog import Input, ModuleEntry, Sample, all_modules
 
 CASES = [
     pytest.param(entry, sample, id=f"{name}-{number}")
-    for name, entry in sorted(MODULES.items())
+    for name, entry in sorted(all_modules().items())
     for number, sample in enumerate(entry.samples)
 ]
 ORDINARY, ODD = 5, (1, 2, 7)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import gradcore
-from gradcore.ops.registry import COMPOSITES, METHODS, OPERATIONS, T, as_sample
+from gradcore.ops.every import COMPOSITES, METHODS, OPERATIONS
+from gradcore.ops.registry import T, as_sample
 from gradcore.ops.samples import array_of
 
 PLACE = "the tensor with number"

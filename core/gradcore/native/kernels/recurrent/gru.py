@@ -16,7 +16,7 @@ from gradcore.native.kernels.recurrent.shared import (
 )
 from gradcore.native.kernels.values import at, fill, get, part, put, real
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _GRU = OPERATIONS["gru_sequence"]
 

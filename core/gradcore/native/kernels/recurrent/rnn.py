@@ -17,7 +17,7 @@ from gradcore.native.kernels.recurrent.shared import (
 )
 from gradcore.native.kernels.values import at, maximum, real
 from gradcore.native.memory import pointer
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 _RNN = OPERATIONS["rnn_sequence"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcore.native.kernels import embedding as lowerings  # noqa: F401  # enters them
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 EMBEDDING = OPERATIONS["embedding"]
 SLOPE = EMBEDDING.gradients["weight"]

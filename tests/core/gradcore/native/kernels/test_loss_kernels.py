@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcore.native.kernels import loss as lowerings  # noqa: F401  # enters them
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 REDUCTIONS = ["none", "mean", "sum"]
 SIZES = [(1, 1), (1, 5), (4, 3), (33, 10), (7, 129)]

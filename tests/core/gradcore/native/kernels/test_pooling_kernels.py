@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcore.native.kernels import pooling as lowerings  # noqa: F401  # enters them
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 LARGEST, MEAN = OPERATIONS["max_pool"], OPERATIONS["avg_pool"]
 # input, kernel, stride, padding, dilation, ceil_mode

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcore.native.kernels import recurrent as lowerings  # noqa: F401  # enters them
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 SIZES = [(1, 1, 1), (3, 2, 4), (5, 1, 17), (4, 3, 33), (6, 8, 64)]
 GATES = {"rnn_sequence": 1, "lstm_sequence": 4, "gru_sequence": 3}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcore.native.kernels import softmax as lowerings  # noqa: F401  # enters them
-from gradcore.ops.registry import OPERATIONS
+from gradcore.ops.every import OPERATIONS
 
 NAMES = ["softmax", "log_softmax"]
 SHAPES = [(1,), (3, 1), (5, 7), (2, 3, 17), (4, 64), (3, 129)]
