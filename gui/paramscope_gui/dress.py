@@ -41,6 +41,7 @@ QPushButton:focus { border-color: $accent; }
 QPushButton:default, QPushButton[primary="true"] { background: $accent; color: $on_accent;
     border-color: $accent; }
 QPushButton[primary="true"]:hover { background: $accent_hover; }
+QPushButton[primary="true"]:focus { border: 2px solid $text; padding: 3px 11px; }
 QPushButton:disabled { color: $faint; background: $window; }
 QPushButton[flat="true"] { background: transparent; border-color: transparent; color: $link;
     text-align: left; padding: 4px 8px; }

@@ -10,12 +10,23 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from paramscope.check.target import Target, harness_of, is_made_up
+from paramscope.code.commands import ReplaceDocument, ReplaceText
 from paramscope.code.graph import Program
+from paramscope.code.merge import merged
 from paramscope.code.model_choice import class_made_by
 from paramscope.code.parse import SourceError, parse
 from paramscope.document.document import Command, CommandRefused, Document, Layout
-from paramscope.document.files import FileError, Stamp, changed_outside, open_file, save_file
+from paramscope.document.files import (
+    FileError,
+    OpenedFile,
+    Stamp,
+    changed_outside,
+    open_file,
+    save_file,
+)
 from paramscope.document.history import History
+from paramscope.document.journal import Kept
+from paramscope.document.layout_block import split
 from paramscope.document.layout_store import LayoutStore
 from paramscope.document.run_settings import RunSettings, run_settings
 
@@ -116,6 +127,11 @@ class Workspace(QObject):
         if self._path is None:
             return self._history.is_dirty
         return self._history.is_dirty and self.document.source != self._saved.source
+
+    @property
+    def saved_document(self) -> Document:
+        """The document as it was opened or last saved."""
+        return self._saved
 
     @property
     def revision(self) -> int:
@@ -230,6 +246,38 @@ class Workspace(QObject):
             return False
         return changed_outside(self._path, self._stamp)
 
+    def outside(self) -> OpenedFile | None:
+        """Return what the file holds now; None if it cannot be read."""
+        if self._path is None:
+            return None
+        try:
+            return open_file(self._path)
+        except FileError:
+            return None
+
+    def merge_with(self, theirs: str) -> str | None:
+        """Return the source with another program's changes; None if there is no such thing.
+
+        That is where nothing was changed here, or both changed the same lines.
+        """
+        base, mine = self._saved.source, self.document.source
+        return None if mine in (base, theirs) else merged(base, mine, theirs)
+
+    def take_outside(self, opened: OpenedFile, source: str, label: str) -> None:
+        """Go on from what another program wrote: with ``source``, as one step to be undone.
+
+        Nodes stay where they lie unless the file says otherwise.
+        """
+        there = opened.document
+        document = ReplaceText(source, label).apply(self.document)
+        if there.layout not in (Layout(), self._saved.layout):
+            document = replace(document, layout=there.layout)
+        self._stamp, self._has_bom = opened.stamp, opened.has_bom
+        self._saved = there
+        self.execute(ReplaceDocument(document, label))
+        self._history.mark_saved(replace(document, source=there.source))
+        self.document_changed.emit()
+
     def keep_mine(self) -> None:
         """Take note that the file differs, and that the document is to stay as it is."""
         if self._path is not None:
@@ -240,6 +288,12 @@ class Workspace(QObject):
             self._history.mark_unsaved()
             self._saved = Document(source="")
             self.document_changed.emit()
+
+    def restore(self, kept: Kept) -> bool:
+        """Show a document that a crash has left unsaved, as a change of what its file holds."""
+        if kept.path is None or not self.open_file(kept.path):
+            self.new(split(kept.base), kept.name)
+        return self.execute(ReplaceDocument(split(kept.text), "Restore unsaved changes"))
 
     def keep_layout(self) -> None:
         """Keep positions that were moved in a file whose text was not changed nor saved."""

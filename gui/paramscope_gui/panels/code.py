@@ -22,6 +22,7 @@ from paramscope_gui.theme import GRID, SEVERITIES, ThemeModel
 from paramscope_gui.widgets import ThemedLabel, button
 
 TYPING_MILLISECONDS = 250
+LONGEST_TYPING = 800  # milliseconds without a rest, after which it is a command all the same
 BURST_MILLISECONDS = 1500
 LINE_END = re.compile("\r\n|\r|\u2029")
 MILD_TO_BAD = "HWE"
@@ -72,6 +73,7 @@ class CodePanel(QWidget):
         self._bursts = 0
         self._burst_line = -1
         self._since_typed = QElapsedTimer()
+        self._since_handed_over = QElapsedTimer()
         self.editor = CodeEditor(themes)
         self._highlighter = Highlighter(self.editor.document(), themes.theme)
         self.find_bar = FindBar(themes, self.editor)
@@ -132,8 +134,13 @@ class CodePanel(QWidget):
         self.flush()
 
     def _on_editor_text_changed(self) -> None:
-        if not self._is_following:
-            self._typing.start()
+        if self._is_following:
+            return
+        if not self._typing.isActive():
+            self._since_handed_over.start()
+        # Whoever types without a rest shall lose no more than others in a crash.
+        left = LONGEST_TYPING - self._since_handed_over.elapsed()
+        self._typing.start(max(0, min(TYPING_MILLISECONDS, left)))
 
     def _on_editor_cursor_moved(self) -> None:
         if self._is_following or not self.editor.hasFocus():

@@ -20,6 +20,7 @@ from paramscope_gui.window.lessons import LessonPlayer
 from paramscope_gui.window.loading import Loading
 from paramscope_gui.window.main import MainWindow
 from paramscope_gui.window.model_chooser import ModelChooser
+from paramscope_gui.window.recovery import Rescue
 
 LOG_PAGE = 1
 LOADED_LATER = (
@@ -80,6 +81,7 @@ class Desktop(QObject):
 
     def _add_plots(self) -> None:
         add_plots(self._window)
+        self.rescue.ask()
         self.loaded.emit()
 
     def new(self) -> None:
@@ -121,6 +123,7 @@ class Desktop(QObject):
         menu.addSeparator()
         add(menu, "file_save", "Save", documents.save, ["Ctrl+S"], sign="save")
         add(menu, "file_save_as", "Save as...", documents.save_as, ["Ctrl+Shift+S"])
+        self.rescue = Rescue(window, documents)
         menu.addSeparator()
         add(menu, "file_quit", "Quit", window.close, ["Ctrl+Q"])
 
@@ -191,5 +194,6 @@ class Desktop(QObject):
     def _on_window_closing(self) -> None:
         self._loading.wait()
         self.chooser.close()
+        self.rescue.close()
         self.help.close_all()
         self._window.canvas.close_canvas()

@@ -4,17 +4,23 @@ A file from the disk is drawn without running it; its code runs when the user sa
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from paramscope.document.document import Document
+from paramscope.document.journal import Kept
 from paramscope.document.recent import RecentFiles
+from paramscope_gui.bridge.presence import Presence
+from paramscope_gui.bridge.recovery import Recovery
+from paramscope_gui.panels.notice import Choice
 from paramscope_gui.window.main import MainWindow
 
 SETTLE_MILLISECONDS = 150  # an editor that saves writes more than once
 PYTHON_FILES = "Python files (*.py);;All files (*)"
+NOTICES = ("trust", "outside", "elsewhere", "file", "failure", "refused", "lesson", "made_up")
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 
 
@@ -28,6 +34,9 @@ class Documents(QObject):
         self._window = window
         self._workspace, self._live = window.workspace, window.live
         self._recent = RecentFiles(window.settings.folder)
+        self._presence = Presence(window.settings.folder)
+        self._recovery = Recovery(window.workspace, window.settings.folder, self)
+        self._recovery.failed.connect(self._on_recovery_failed)
         self.ask_open: Callable[[], str] = self._ask_open
         self.ask_save: Callable[[str], str] = self._ask_save
         self.ask_unsaved: Callable[[str], str] = self._ask_unsaved
@@ -50,7 +59,28 @@ class Documents(QObject):
         """The files that were open last, the newest first."""
         return self._recent.paths()
 
+    @property
+    def recovery(self) -> Recovery:
+        """What keeps unsaved work, and knows what a crash has left."""
+        return self._recovery
+
     # What the menu does
+
+    def restore(self, kept: Kept) -> bool:
+        """Show what a crash has left unsaved; it is forgotten once it is noted anew."""
+        if not self.may_leave():
+            return False
+        is_trusted = kept.path is not None and self._window.settings.is_trusted(kept.path)
+        self._live.set_trusted(is_trusted)
+        self._begin()
+        self._workspace.restore(kept)
+        self._recovery.note()
+        if self._recovery.is_noted:
+            self._recovery.settle(kept)
+        self._end()
+        if not is_trusted:
+            self._ask_for_trust(self._workspace.name)
+        return True
 
     def new(self, document: Document, name: str) -> None:
         """Show a document that has no file yet: a new model, an example, a lesson."""
@@ -80,22 +110,21 @@ class Documents(QObject):
         self._recent.add(path)
         self._end()
         if not trusted:
-            self._window.notices.say(
-                "trust",
-                "info",
-                f"{path.name} is drawn without running it. Play, or the button, runs its code.",
-                [
-                    ("Run this file's code", self.run_untrusted),
-                    ("Trust its folder", lambda: self._trust(path.parent)),
-                ],
-            )
+            self._ask_for_trust(path.name)
         return True
 
     def save(self) -> bool:
-        """Save to the document's file, or ask for one; tell whether it was saved."""
+        """Save to the document's file, or ask for one; tell whether it was saved.
+
+        What another program wrote there meanwhile is never overwritten unasked.
+        """
         self._workspace.flush()
-        if self._workspace.path is None:
+        path = self._workspace.path
+        if path is None:
             return self.save_as()
+        if path.exists() and self._workspace.has_changed_outside():
+            self._look_outside()
+            return False
         return self._workspace.save()
 
     def save_as(self) -> bool:
@@ -124,10 +153,8 @@ class Documents(QObject):
 
     def run_untrusted(self) -> None:
         """Run the code of the present file: the user has said so."""
-        path = self._workspace.path
-        if path is not None:
-            self._trust(path)
-            self._live.play()
+        self.trust_and_load()
+        self._live.play()
 
     def trust_and_load(self) -> None:
         """Let the code of the present document run, as the user has just said, and load it."""
@@ -135,6 +162,7 @@ class Documents(QObject):
         if path is not None:
             self._trust(path)
         else:
+            self._window.notices.withdraw("trust")
             self._live.run_document()
 
     def show_recent(self) -> None:
@@ -148,15 +176,47 @@ class Documents(QObject):
         self._window.notices.withdraw("trust")
         self._live.run_document()
 
+    def _ask_for_trust(self, name: str) -> None:
+        choices: list[Choice] = [("Run this file's code", self.run_untrusted)]
+        path = self._workspace.path
+        if path is not None:
+            choices.append(("Trust its folder", partial(self._trust, path.parent)))
+        text = f"{name} is drawn without running it. Play, or the button, runs its code."
+        self._window.notices.say("trust", "info", text, choices)
+
     def _begin(self) -> None:
-        for key in ("trust", "outside", "file", "failure", "refused", "lesson", "made_up"):
+        for key in (
+            "trust",
+            "outside",
+            "elsewhere",
+            "file",
+            "failure",
+            "refused",
+            "lesson",
+            "made_up",
+        ):
             self._window.notices.withdraw(key)
 
     def _end(self) -> None:
         self._window.show_work()
         self._watch()
+        self._say_who_else()
         self.show_recent()
         self.opened.emit()
+
+    def _say_who_else(self) -> None:
+        """Tell when another window has the same file open."""
+        path = self._workspace.path
+        other = self._presence.claim(path)
+        if other is None or path is None:
+            self._window.notices.withdraw("elsewhere")
+            return
+        self._window.notices.say(
+            "elsewhere",
+            "warning",
+            f"{path.name} is open in another window of Paramscope (process {other}) as well. What"
+            " is saved there is offered here, as if another program had changed the file.",
+        )
 
     def _watch(self) -> None:
         files = self._watcher.files()
@@ -170,18 +230,28 @@ class Documents(QObject):
         path = self._workspace.path
         if path is None or not self._workspace.has_changed_outside():
             return
-        self._window.notices.say(
-            "outside",
-            "warning",
-            f"{path.name} was changed by another program.",
-            [("Reload", self._reload), ("Keep mine", self._keep)],
-        )
+        opened = self._workspace.outside()
+        choices: list[Choice] = [("Keep mine", self._keep)]
+        text = f"{path.name} was changed by another program."
+        if opened is None:
+            text = f"{path.name} was removed or cannot be read any more. Saving writes it anew."
+        else:
+            theirs = opened.document.source
+            reload = partial(self._workspace.take_outside, opened, theirs, "Reload")
+            choices.insert(0, ("Reload", partial(self._settle_outside, reload)))
+            both = self._workspace.merge_with(theirs)
+            if both is not None:
+                text += " Its changes and yours can be merged; Undo takes that back."
+                merge = partial(self._workspace.take_outside, opened, both, "Merge")
+                choices.insert(0, ("Merge", partial(self._settle_outside, merge)))
+            elif self._workspace.has_work_to_lose:
+                text += " You both changed the same lines. Undo brings yours back after a reload."
+        self._window.notices.say("outside", "warning", text, choices)
 
-    def _reload(self) -> None:
+    def _settle_outside(self, take: Callable[[], None]) -> None:
         self._window.notices.withdraw("outside")
-        path = self._workspace.path
-        if path is not None:
-            self._workspace.open_file(path)
+        self._workspace.flush()
+        take()
 
     def _keep(self) -> None:
         self._window.notices.withdraw("outside")
@@ -197,9 +267,14 @@ class Documents(QObject):
     def _on_window_closing(self) -> None:
         self._settle.stop()
         self._workspace.keep_layout()
+        self._recovery.close()
+        self._presence.release()
 
     def _on_workspace_file_failed(self, text: str) -> None:
         self._window.notices.say("file", "error", text)
+
+    def _on_recovery_failed(self, text: str) -> None:
+        self._window.notices.say("journal", "warning", text)
 
     def _on_workspace_saved(self) -> None:
         self._window.notices.withdraw("outside")
@@ -207,6 +282,7 @@ class Documents(QObject):
         if self._workspace.path is not None:
             self._recent.add(self._workspace.path)
         self._watch()
+        self._say_who_else()
         self.show_recent()
 
     def _ask_open(self) -> str:

@@ -1,5 +1,6 @@
 """Files: opened without running them, saved on demand, never overwritten in silence."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from paramscope.engine.protocol import RunState
 from paramscope_gui.app import Application
+from paramscope_gui.bridge.presence import Presence
 from paramscope_gui.window.documents import CANCEL, DISCARD, SAVE
 
 CANARY = """import torch
@@ -139,6 +141,84 @@ def test_a_file_changed_outside_is_offered_not_taken(
     assert "bias=False" not in application.workspace.document.source
     click(qtbot, application, "notice_outside_0")
     assert "bias=False" in application.workspace.document.source
+
+
+def change_code(qtbot: QtBot, application: Application, line: int, text: str) -> None:
+    """Type at the beginning of a line."""
+    editor = application.window.code.editor
+    editor.go_to_line(line)
+    editor.setFocus()
+    qtbot.keyClick(editor, Qt.Key.Key_Home)
+    qtbot.keyClicks(editor, text)
+    application.workspace.flush()
+
+
+def test_a_change_from_outside_is_merged_with_mine_and_undo_takes_it_back(
+    qtbot: QtBot, application: Application, canary: tuple[Path, Path]
+) -> None:
+    path, _ = canary
+    application.desktop.documents.open(path)
+    change_code(qtbot, application, 1, "# mine ")
+    mine = application.workspace.document.source
+    path.write_text(path.read_text().replace("lr=0.1", "lr=0.2"))
+    notices = application.window.notices
+    qtbot.waitUntil(lambda: notices.text_of("outside") is not None)
+    click(qtbot, application, "notice_outside_0")
+    source = application.workspace.document.source
+    assert "# mine import torch" in source
+    assert "lr=0.2" in source
+    assert application.workspace.is_dirty
+    application.workspace.undo()
+    assert application.workspace.document.source == mine
+    application.workspace.redo()
+    assert application.desktop.documents.save()
+    assert path.read_text() == source
+
+
+def test_a_reload_over_my_changes_of_the_same_line_can_be_undone(
+    qtbot: QtBot, application: Application, canary: tuple[Path, Path]
+) -> None:
+    path, _ = canary
+    application.desktop.documents.open(path)
+    change_code(qtbot, application, 1, "# mine ")
+    theirs = path.read_text().replace("import torch\n", "import torch  # theirs\n", 1)
+    path.write_text(theirs)
+    notices = application.window.notices
+    qtbot.waitUntil(lambda: notices.text_of("outside") is not None)
+    assert "same lines" in (notices.text_of("outside") or "")
+    click(qtbot, application, "notice_outside_0")
+    assert application.workspace.document.source == theirs
+    assert not application.workspace.is_dirty
+    application.workspace.undo()
+    assert "# mine" in application.workspace.document.source
+
+
+def test_saving_never_overwrites_what_another_program_wrote(
+    qtbot: QtBot, application: Application, canary: tuple[Path, Path]
+) -> None:
+    path, _ = canary
+    application.desktop.documents.open(path)
+    change_code(qtbot, application, 1, "# mine ")
+    path.write_text("theirs = 1\n")
+    assert not application.desktop.documents.save()
+    assert path.read_text() == "theirs = 1\n"
+    click(qtbot, application, "notice_outside_1")  # keep mine
+    assert application.desktop.documents.save()
+    assert "# mine" in path.read_text()
+
+
+def test_a_second_window_on_one_file_is_told(
+    qtbot: QtBot, application: Application, canary: tuple[Path, Path]
+) -> None:
+    path, _ = canary
+    other = Presence(application.settings.folder)
+    assert other.claim(path) is None
+    application.desktop.documents.open(path)
+    assert "another window" in (application.window.notices.text_of("elsewhere") or "")
+    other.release()
+    application.desktop.documents.open(path)
+    assert application.window.notices.text_of("elsewhere") is None
+    assert other.claim(path) == os.getpid()
 
 
 @pytest.mark.parametrize(

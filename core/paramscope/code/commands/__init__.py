@@ -5,7 +5,7 @@ Edits replace stretches of the source; what a command does not touch stays byte 
 
 from paramscope.code.commands.add import AddModule, AddOperation, AddTensor
 from paramscope.code.commands.arguments import SetArgument
-from paramscope.code.commands.edit import MoveNodes, ReplaceText, Together
+from paramscope.code.commands.edit import MoveNodes, ReplaceDocument, ReplaceText, Together
 from paramscope.code.commands.remove import Delete
 from paramscope.code.commands.rename import Rename
 from paramscope.code.commands.tensors import Register, RegisterBuffer, Unregister
@@ -24,6 +24,7 @@ __all__ = [
     "Register",
     "RegisterBuffer",
     "Rename",
+    "ReplaceDocument",
     "ReplaceText",
     "SetArgument",
     "Together",

@@ -42,6 +42,18 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceDocument:
+    """Take another document whole, as one step: what was restored, or came from the disk."""
+
+    document: Document
+    label: str
+
+    def apply(self, document: Document) -> Document:
+        """Return the other one."""
+        return self.document
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaceText:
     """Replace the whole source: what the user typed in the code view, readable or not."""
 
