@@ -4,17 +4,19 @@ Gradients are plain arrays unless a graph of the gradients is asked for (``creat
 case they are tensors and the same gradient functions record themselves.
 """
 
-import heapq
+import math
 import sys
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from gradcore import graph
-from gradcore.errors import AutogradError, GraphFreedError
-from gradcore.graph import FREED, Node, SavedOutput, TensorBase, wrap
+from gradcore.errors import AutogradError
+from gradcore.graph import FREED, Node, TensorBase, wrap
 from gradcore.ops.sums import sum_of_rows
+from gradcore.ops.unpacking import unpack
 
 Fit = Callable[[Any, tuple[int, ...], Any], Any]
 _fit_tensor: Fit
@@ -28,14 +30,15 @@ def use_fit(fit: Fit) -> None:
 
 def fit_array(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Sum ``g`` over broadcast axes down to ``shape`` and cast it to ``dtype``."""
+    if g.ndim == 2 and g.dtype is dtype and g.shape[1:] == shape and dtype.char in "fd":
+        # The common case, a row that was added to each row.
+        return sum_of_rows(g)
     if g.shape != shape:
         extra = g.ndim - len(shape)
-        if extra == 1 and g.shape[1:] == shape and g.dtype == dtype:
-            # The common case, a row that was added to each row.
-            is_plain = g.ndim == 2 and dtype.char in "fd"
-            return sum_of_rows(g) if is_plain else np.add.reduce(g, 0)
         if extra < 0:
             return fit_array(np.broadcast_to(g, shape), shape, dtype)
+        if g.shape[extra:] == shape and g.dtype is dtype and dtype.char in "fd" and g.size:
+            return sum_of_rows(g.reshape((-1, math.prod(shape)))).reshape(shape)
         axes = tuple(range(extra)) + tuple(
             extra + i for i, size in enumerate(shape) if size == 1 and g.shape[extra + i] != 1
         )
@@ -45,68 +48,6 @@ def fit_array(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
             g = g.real
         g = g.astype(dtype)
     return g
-
-
-def unpack(node: Node, as_tensors: bool) -> list[Any]:
-    """Return what the node saved, as arrays or as tensors, after checking that it is unchanged."""
-    saved = node.saved
-    if saved is FREED:
-        raise GraphFreedError(
-            "Trying to backward through the graph a second time (or directly access saved tensors "
-            "after they have already been freed). Saved intermediate values of the graph are freed "
-            "when you call .backward() or autograd.grad().",
-            f"At {node.name()}.",
-            "Specify retain_graph=True if you need to backward through the graph a second time "
-            "or if you need to access saved tensors after calling backward.",
-        )
-    if node.poison:
-        graph.raise_modified(node, None, _first_shape(node), node.dtype)
-    seq = node.seq
-    plan = node.plan
-    values = list(saved)
-    for i in plan.tensors:
-        item = values[i]
-        if isinstance(item, TensorBase):
-            vc = item._vc
-            if vc is not None and vc.stamp > seq:
-                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
-            if not as_tensors:
-                values[i] = item._a
-        elif type(item) is tuple:
-            values[i] = _unpack_tuple(node, item, as_tensors)
-    for i, _port in plan.outputs:
-        item = values[i]
-        if item.vc.stamp > seq:
-            graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
-        values[i] = _output(node, item) if as_tensors else item.array
-    return values
-
-
-def _first_shape(node: Node) -> tuple[int, ...]:
-    shape: tuple[Any, ...] = node.shape
-    return shape[0] if shape and isinstance(shape[0], tuple) else shape
-
-
-def _output(node: Node, item: SavedOutput) -> Any:
-    """Return a saved output as the tensor it was, with this node as its history."""
-    t = wrap(item.array)
-    if item.array.dtype.kind in "fc":
-        t._node = node
-        t._port = item.port
-    t._vc = item.vc
-    return t
-
-
-def _unpack_tuple(node: Node, items: tuple[Any, ...], as_tensors: bool) -> tuple[Any, ...]:
-    out = []
-    for item in items:
-        if isinstance(item, TensorBase):
-            vc = item._vc
-            if vc is not None and vc.stamp > node.seq:
-                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
-            item = item if as_tensors else item._a
-        out.append(item)
-    return tuple(out)
 
 
 class Pass:
@@ -131,7 +72,7 @@ class Pass:
             key = edge.seq
             if key not in self.nodes:
                 self.nodes[key] = edge
-                heapq.heappush(self.heap, -key)
+                heappush(self.heap, -key)
             if edge.plan.many:
                 parts = self.grads.setdefault(key, [None] * len(edge.shape))
                 shape, dtype = edge.shape[port], edge.dtype[port]
@@ -163,78 +104,61 @@ class Pass:
 
     def run(self, capture: dict[int, dict[int, Any]]) -> None:
         """Pass all nodes, newest first. ``capture[seq][port]`` is filled where asked for."""
-        heap, nodes, grads, needed = self.heap, self.nodes, self.grads, self.needed
-        leaves, owned, as_tensors = self.leaves, self.owned, self.as_tensors
-        pop, push, put, add = heapq.heappop, heapq.heappush, self.put, np.add
-        retain = self.retain
-        slow_pass = needed is not None or as_tensors or graph.state.anomaly
-        while heap:
-            key = -pop(heap)
-            node = nodes.pop(key)
-            g = grads.pop(key)
+        # Written out, not divided up: this is where small networks spend their time.
+        heap, nodes, grads, leaves = self.heap, self.nodes, self.grads, self.leaves
+        owned, retain, put, add = self.owned, self.retain, self.put, np.add
+        is_slow = self.needed is not None or self.as_tensors or graph.state.anomaly
+        # The newest node that waits, where that is known: in a chain, no other waits.
+        next_node: Any = None
+        next_g: Any = None
+        while True:
+            if next_node is None:
+                if not heap:
+                    return
+                key = -heappop(heap)
+                node = nodes.pop(key)
+                g = grads.pop(key)
+            else:
+                node, g = next_node, next_g
+                next_node = None
+                if heap and -heap[0] >= node.seq:
+                    put(node, 0, g)
+                    continue
             plan = node.plan
-            if slow_pass or node.hooks is not None or graph.recorder:
-                self._pass_carefully(node, g, capture)
-                continue
-            if plan.calls is None:
-                if plan.joint is None:
-                    # A function of the user's: its entry calls the backward they wrote.
+            gradients = plan.gradients
+            if is_slow or gradients is None or node.hooks is not None or graph.recorder is not None:
+                if plan.joint is None or is_slow or node.hooks is not None or graph.recorder:
                     self._pass_carefully(node, g, capture)
                 else:
                     self._pass_jointly(node, g)
                 continue
-            saved: Any = node.saved
-            values: Any = saved
-            if saved:
-                if saved is FREED or node.poison:
-                    values = unpack(node, False)
-                else:
-                    # ``unpack``, inline.
-                    values = list(saved)
-                    for i, _port in plan.outputs:
-                        item = values[i]
-                        if item.vc.stamp > key:
-                            graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
-                        values[i] = item.array
-                    for i in plan.tensors:
-                        item = values[i]
-                        if isinstance(item, TensorBase):
-                            vc = item._vc
-                            if vc is not None and vc.stamp > key:
-                                graph.raise_modified(node, vc, item._a.shape, item._a.dtype)
-                            values[i] = item._a
-                        elif type(item) is tuple:
-                            values[i] = _unpack_tuple(node, item, False)
-                if not retain:
-                    node.saved = FREED
-            edges = node.edges
-            ports = node.ports
-            for i, fn, count, first, second, wants in plan.calls:
-                if count == 0:
-                    gi = fn(g)
-                elif count == 1:
-                    gi = fn(g, values[first])
-                elif count == 2:
-                    gi = fn(g, values[first], values[second])
-                else:
-                    gi = fn(g, *[values[j] for j in wants])
+            edges, ports = node.edges, node.ports
+            results = gradients(node, g)
+            if not retain:
+                node.saved = node.saved and FREED
+            for i, gi in zip(plan.needing, results):  # noqa: B905 - as many of both, and it costs
                 if gi is None:
                     continue
                 edge = edges[i]
-                # ``put``, inline for the two common cases: a node met for the first time, and a
-                # leaf.
                 if type(edge) is Node:
-                    key = edge.seq
-                    if ports is None and key not in grads and not edge.plan.many:
-                        if gi.shape != edge.shape or gi.dtype is not edge.dtype:
-                            gi = fit_array(gi, edge.shape, edge.dtype)
-                        grads[key] = gi
-                        nodes[key] = edge
-                        push(heap, -key)
+                    if ports is not None or edge.plan.many:
+                        put(edge, ports[i] if ports else 0, gi)
                         continue
+                    if gi.shape != edge.shape or gi.dtype is not edge.dtype:
+                        gi = fit_array(gi, edge.shape, edge.dtype)
+                    if next_node is None and (not heap or edge.seq not in grads):
+                        next_node, next_g = edge, gi
+                    elif edge is next_node:
+                        next_g = next_g + gi
+                    else:
+                        put(edge, 0, gi)
+                    continue
+                try:
+                    a = edge._a
+                except AttributeError:
+                    # A node that somebody looked at has a class of its own name.
                     put(edge, ports[i] if ports else 0, gi)
                     continue
-                a = edge._a
                 if gi.shape != a.shape or gi.dtype is not a.dtype:
                     gi = fit_array(gi, a.shape, a.dtype)
                 key = -id(edge)

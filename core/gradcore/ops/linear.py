@@ -11,7 +11,7 @@ from gradcore.graph import INFERENCE, Node, TensorBase, new, state, tick, wrap
 from gradcore.ops.matrix import matmul
 from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
-from gradcore.ops.sums import sum_of_rows
+from gradcore.ops.sums import product, sum_of_rows
 from gradcore.ops.tape import current_node
 
 
@@ -22,7 +22,7 @@ def _rows(x: Any) -> Any:
 
 def _weight_gradient(g: Any, input: Any) -> Any:
     if type(g) is np.ndarray and g.ndim == 2 and g.dtype.kind == "f":
-        return np.matmul(g.T, input)
+        return product(g.T, input)
     if len(input.shape) == 1:
         return g[:, None] * input
     return matmul(_rows(g).swapaxes(-1, -2), _rows(input))
@@ -37,9 +37,9 @@ def _same(input: Array, weight: Array, bias: Array | None) -> tuple[Any, ...]:
 def _product(x: Array, matrix: Array) -> Any:
     """Return ``x @ matrix``: a stack of rows as one matrix, even where that takes a copy."""
     if x.ndim > 2 and matrix.ndim == 2 and x.size:
-        rows = np.matmul(x.reshape(-1, x.shape[-1]), matrix)
+        rows = product(x.reshape(-1, x.shape[-1]), matrix)
         return rows.reshape(*x.shape[:-1], matrix.shape[-1])
-    return np.matmul(x, matrix)
+    return product(x, matrix)
 
 
 def _spread_rows(g: Any, input_shape: Any) -> Any:
@@ -67,6 +67,15 @@ def _column_sum(input: Array) -> Any:
     return sum_of_rows(input if input.ndim == 2 else input.reshape((-1, input.shape[-1])))
 
 
+def _label(node: Any) -> str:
+    """Return torch's name: of the product that `linear` is made of there, or of the last view."""
+    if len(node.shape) == 1:
+        return "View" if node.edges[2] is not None else "Squeeze#4"
+    if len(node.shape) > 2:
+        return "View" if node.edges[2] is not None else "UnsafeView"
+    return "Addmm" if node.edges[2] is not None else "Mm"
+
+
 @operation(
     "linear",
     inputs=3,
@@ -85,7 +94,7 @@ def _column_sum(input: Array) -> Any:
         (T(0, 3), T(4, 3), T(4)),
     ],
     parity="torch.nn.functional",
-    grad_name="Addmm",
+    grad_name=_label,
 )
 def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """Return ``input @ weight.T + bias``."""

@@ -9,6 +9,7 @@ from gradcore.errors import ShapeError
 from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
+from gradcore.ops.sums import product
 
 
 def swapped(x: Any) -> Any:
@@ -59,7 +60,7 @@ def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
 def _left(g: Any, input_shape: Any, other: Any) -> Any:
     if other.ndim == 2 and len(input_shape) > 1:
         if type(g) is np.ndarray and other.dtype.kind == "f":
-            return np.matmul(g, other.T)
+            return product(g, other.T)
         return matmul(g, swapped(other))
     if len(other.shape) == 1:
         # (..., n) @ (n): the outer product of what came back with the vector.
@@ -73,7 +74,7 @@ def _left(g: Any, input_shape: Any, other: Any) -> Any:
 def _right(g: Any, input: Any, other_shape: Any) -> Any:
     if input.ndim == 2 and len(other_shape) == 2:
         if type(g) is np.ndarray and input.dtype.kind == "f":
-            return np.matmul(input.T, g)
+            return product(input.T, g)
         return matmul(swapped(input), g)
     if len(input.shape) == 1:
         if len(other_shape) == 1:
@@ -123,7 +124,7 @@ matmul = operation(
         (T(3), T(5, 3, 4)),
     ],
     doc="Return the matrix product; stacks of matrices broadcast, vectors are rows or columns.",
-)(np.matmul)
+)(product)
 
 
 def _strict(name: str, first: int, second: int, label: str, doc: str, samples: Any) -> Any:
@@ -138,7 +139,7 @@ def _strict(name: str, first: int, second: int, label: str, doc: str, samples: A
                 "Use matmul(), which takes any number of dimensions.",
                 shapes=(x.shape, y.shape),
             )
-        return np.matmul(x, y)
+        return product(x, y)
 
     return operation(
         name,

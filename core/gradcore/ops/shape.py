@@ -231,9 +231,22 @@ expand = operation(
 
 def spread(g: Any, shape: Sequence[int], dim: Any, keepdim: bool) -> Any:
     """Return ``g``, the gradient of a reduction over ``dim``, at each value it came from."""
+    if isinstance(g, np.generic):
+        g = np.asarray(g)
+    if type(g) is np.ndarray:
+        if g.ndim == 0:
+            return broadcast_number(g, shape)
+        return np.broadcast_to(g if keepdim else g.reshape(kept(shape, dim)), shape)
     if not keepdim and len(shape):
         g = g.reshape(kept(shape, dim))
     return expand(g, shape)
+
+
+def broadcast_number(number: Array, shape: Sequence[int]) -> Any:
+    """Return a view of an array without axes in which its one value stands everywhere."""
+    view: Any = np.ndarray(shape, number.dtype, number, 0, (0,) * len(shape))
+    view.setflags(write=False)
+    return view
 
 
 def kept(shape: Sequence[int], dim: Any) -> tuple[int, ...]:
