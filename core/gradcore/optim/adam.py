@@ -1,16 +1,14 @@
 """Adam and its relatives: steps scaled by running means of the gradient and its square."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import add, multiply, subtract
 
-from gradcore.graph import wrap
-from gradcore.modes import no_grad
-from gradcore.optim.blocks import Scalars
-from gradcore.optim.optimizer import Group, Optimizer, check_range
-from gradcore.tensor import Tensor
+from gradcore.optim.elementwise import Elementwise, Step, count
+from gradcore.optim.optimizer import Group, check_range
 
 
 def check_betas(betas: tuple[float, float]) -> None:
@@ -20,56 +18,48 @@ def check_betas(betas: tuple[float, float]) -> None:
             raise ValueError(f"Invalid beta parameter at index {place}: {beta}")
 
 
-_NAMES = ("exp_avg", "exp_avg_sq")
+_KINDS = ("exp_avg", "exp_avg_sq")
 
 
-class Step:
-    """The numbers of one step, the same for all tensors of a group."""
+class AdamStep(Step):
+    """One step of Adam; a third kind of state is the largest square so far."""
 
-    __slots__ = ("_decay", "_maximize", "_numbers", "_shrink")
+    __slots__ = ("_shrink",)
 
-    def __init__(self, group: Group, count: float, scalars: Scalars) -> None:
-        lr, (beta1, beta2), decay = float(group["lr"]), group["betas"], group["weight_decay"]
+    def __init__(self, group: Group, count: float, kind: Any) -> None:
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
         decoupled = group["decoupled_weight_decay"]
-        self._maximize = group["maximize"]
-        self._decay = 0.0 if decoupled else decay
-        self._shrink = 1 - lr * decay if decoupled and decay else 1.0
+        self._shrink = 1 - lr * group["weight_decay"] if decoupled else 1.0
         # m / (sqrt(v) / root + eps) is root * m / (sqrt(v) + eps * root): one pass less.
         root = math.sqrt(1 - beta2**count)
         factor = lr / (1 - beta1**count) * root
-        scalars.set(1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor)
-        self._numbers = scalars.each
+        numbers = (1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor)
+        super().__init__(group, kind, *numbers, decay=not decoupled)
 
-    def move(self, values: Any, g: Any, mean: Any, square: Any, *rest: Any) -> None:
-        """Move values by their gradient; the last argument is room for as many.
-
-        Before it stands the largest square so far, where that is asked for.
-        """
-        out = rest[-1]
-        rest1, beta2, rest2, eps, factor = self._numbers
-        if self._maximize:
-            g = -g
-        if self._decay:
-            g = g + self._decay * values
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out = rooms[0]
+        mean, square = state[0], state[1]
+        rest1, beta2, rest2, eps, factor = self.numbers
+        g = self.direction(values, g, rooms[1])
         if self._shrink != 1:
             values *= self._shrink
-        np.subtract(g, mean, out)
-        np.multiply(out, rest1, out)
-        np.add(mean, out, mean)
-        np.multiply(square, beta2, square)
-        np.multiply(g, g, out)
-        np.multiply(out, rest2, out)
-        np.add(square, out, square)
-        if len(rest) > 1:
-            square = np.maximum(rest[0], square, out=rest[0])
+        subtract(g, mean, out)
+        multiply(out, rest1, out)
+        add(mean, out, mean)
+        multiply(square, beta2, square)
+        multiply(g, g, out)
+        multiply(out, rest2, out)
+        add(square, out, square)
+        if len(state) > 2:
+            square = np.maximum(state[2], square, out=state[2])
         np.sqrt(square, out)
-        np.add(out, eps, out)
+        add(out, eps, out)
         np.divide(mean, out, out)
-        np.multiply(out, factor, out)
-        np.subtract(values, out, values)
+        multiply(out, factor, out)
+        subtract(values, out, values)
 
 
-class Adam(Optimizer):
+class Adam(Elementwise):
     """Step by the running mean of the gradient over the root of that of its square.
 
     Source: Kingma & Ba 2014, https://arxiv.org/abs/1412.6980
@@ -110,37 +100,11 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with no_grad():
-            return self._step_groups(closure)
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return (*_KINDS, "max_exp_avg_sq") if group["amsgrad"] else _KINDS
 
-    def _state_of(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
-        state = self.state[p]
-        if not state:
-            state["step"] = wrap(np.zeros((), np.float32))
-            state["exp_avg"] = wrap(np.zeros_like(p._a))
-            state["exp_avg_sq"] = wrap(np.zeros_like(p._a))
-            if amsgrad:
-                state["max_exp_avg_sq"] = wrap(np.zeros_like(p._a))
-        return state
-
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
-        amsgrad = group["amsgrad"]
-        states = [self._state_of(p, amsgrad) for p in params]
-        names = (*_NAMES, "max_exp_avg_sq") if amsgrad else _NAMES
-        block = self._flat().find(group, params, states, names, counted=True)
-        if block is not None:
-            count = block.count()
-            if count is not None:
-                block.move(grads, self.known_gradients, Step(group, count, block.scalars).move)
-                return
-        for p, g, state in zip(params, grads, states, strict=True):
-            if block is None:
-                state["step"]._a += 1
-            largest = (state["max_exp_avg_sq"]._a,) if amsgrad else ()
-            mean, square = state["exp_avg"]._a, state["exp_avg_sq"]._a
-            step = Step(group, float(state["step"]._a), Scalars(5, p._a.dtype))
-            step.move(p._a, g, mean, square, *largest, np.empty_like(p._a))
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return AdamStep(group, count(numbers), kind)
 
 
 class AdamW(Adam):

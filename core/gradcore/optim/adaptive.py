@@ -1,56 +1,65 @@
 """The other optimizers that scale each value's step by the history of its gradient."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import add, divide, multiply, subtract
 
-from gradcore.graph import wrap
-from gradcore.modes import no_grad
 from gradcore.optim.adam import check_betas
-from gradcore.optim.optimizer import Group, Optimizer, check_range
-from gradcore.tensor import Tensor
+from gradcore.optim.elementwise import Elementwise, Step, count
+from gradcore.optim.optimizer import Group, check_range
 
 
-def _count(state: dict[str, Any]) -> float:
-    """Count one step more."""
-    if "step" not in state:
-        state["step"] = wrap(np.zeros((), np.float32))
-    state["step"]._a += 1
-    return float(state["step"]._a)
+def _average(mean: Any, g: Any, share: Any, room: Any) -> None:
+    """Move a running mean towards ``g`` by a share of the way."""
+    subtract(g, mean, room)
+    multiply(room, share, room)
+    add(mean, room, mean)
 
 
-def _kept(state: dict[str, Any], name: str, like: Any, value: float = 0.0) -> Any:
-    """Return an array of the state, filled with `value` when it is new."""
-    if name not in state:
-        state[name] = wrap(np.full_like(like, value))
-    return state[name]._a
+def _average_square(square: Any, g: Any, keep: Any, share: Any, room: Any) -> None:
+    """Move a running mean of squares towards that of ``g``."""
+    multiply(square, keep, square)
+    multiply(g, g, room)
+    multiply(room, share, room)
+    add(square, room, square)
 
 
-class _Adaptive(Optimizer):
-    """An optimizer that treats each tensor by itself."""
+class _RMSpropStep(Step):
+    __slots__ = ("_centered", "_momentum")
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with no_grad():
-            return self._step_groups(closure)
+    def __init__(self, group: Group, kind: Any) -> None:
+        self._centered, self._momentum = group["centered"], group["momentum"] > 0
+        alpha, lr = group["alpha"], float(group["lr"])
+        super().__init__(group, kind, alpha, 1 - alpha, group["eps"], lr, group["momentum"])
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
-        for p, g in zip(params, grads, strict=True):
-            g = -g if group.get("maximize") else g
-            decay = group["weight_decay"]
-            if decay and group.get("decoupled_weight_decay"):
-                p._a *= 1 - float(group["lr"]) * decay
-            elif decay:
-                g = g + decay * p._a
-            self._move(p._a, g, self.state[p], group)
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out = rooms[0]
+        alpha, rest, eps, lr, momentum = self.numbers
+        g = self.direction(values, g, rooms[1])
+        square = spread = state[0]
+        _average_square(square, g, alpha, rest, out)
+        if self._centered:
+            mean = state[-1]
+            _average(mean, g, rest, out)
+            multiply(mean, mean, out)
+            spread = subtract(square, out, out)
+        np.sqrt(spread, out)
+        add(out, eps, out)
+        divide(g, out, out)
+        if self._momentum:
+            moved = state[1]
+            multiply(moved, momentum, moved)
+            add(moved, out, moved)
+            multiply(moved, lr, out)
+        else:
+            multiply(out, lr, out)
+        subtract(values, out, values)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        """Move one array."""
-        raise NotImplementedError
 
-
-class RMSprop(_Adaptive):
+class RMSprop(Elementwise):
     """Step by the gradient over the root of the running mean of its square."""
 
     def __init__(
@@ -86,27 +95,36 @@ class RMSprop(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        _count(state)
-        alpha, lr = group["alpha"], float(group["lr"])
-        square = _kept(state, "square_avg", values)
-        square *= alpha
-        square += (1 - alpha) * g * g
-        spread = square
-        if group["centered"]:
-            mean = _kept(state, "grad_avg", values)
-            mean += (1 - alpha) * (g - mean)
-            spread = square - mean * mean
-        step = g / (np.sqrt(spread) + group["eps"])
-        if group["momentum"] > 0:
-            moved = _kept(state, "momentum_buffer", values)
-            moved *= group["momentum"]
-            moved += step
-            step = moved
-        values -= lr * step
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        momentum = ("momentum_buffer",) if group["momentum"] > 0 else ()
+        return ("square_avg", *momentum, *(("grad_avg",) if group["centered"] else ()))
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        count(numbers)
+        return _RMSpropStep(group, kind)
 
 
-class Adagrad(_Adaptive):
+class _AdagradStep(Step):
+    __slots__ = ()
+
+    def __init__(self, group: Group, steps: float, kind: Any) -> None:
+        rate = float(group["lr"]) / (1 + (steps - 1) * group["lr_decay"])
+        super().__init__(group, kind, group["eps"], rate)
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out, total = rooms[0], state[0]
+        eps, rate = self.numbers
+        g = self.direction(values, g, rooms[1])
+        multiply(g, g, out)
+        add(total, out, total)
+        np.sqrt(total, out)
+        add(out, eps, out)
+        divide(g, out, out)
+        multiply(out, rate, out)
+        subtract(values, out, values)
+
+
+class Adagrad(Elementwise):
     """Step by the gradient over the root of the sum of its squares so far."""
 
     def __init__(
@@ -142,18 +160,43 @@ class Adagrad(_Adaptive):
         super().__init__(params, defaults)
         for group in self.param_groups:
             for p in group["params"]:
-                self.state[p]["step"] = wrap(np.zeros((), np.float32))
-                _kept(self.state[p], "sum", p._a, initial_accumulator_value)
+                self._state_of(group, p, self._kinds(group))
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        count = _count(state)
-        rate = float(group["lr"]) / (1 + (count - 1) * group["lr_decay"])
-        total = _kept(state, "sum", values, group["initial_accumulator_value"])
-        total += g * g
-        values -= rate * (g / (np.sqrt(total) + group["eps"]))
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("sum",)
+
+    def _initial(self, group: Group, name: str) -> float:
+        return float(group["initial_accumulator_value"]) if name == "sum" else 0.0
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return _AdagradStep(group, count(numbers), kind)
 
 
-class Adadelta(_Adaptive):
+class _AdadeltaStep(Step):
+    __slots__ = ()
+
+    def __init__(self, group: Group, kind: Any) -> None:
+        rho = group["rho"]
+        super().__init__(group, kind, rho, 1 - rho, group["eps"], float(group["lr"]))
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        square, moved = state
+        step, out = rooms[0], rooms[1]
+        rho, rest, eps, lr = self.numbers
+        g = self.direction(values, g, rooms[2])
+        _average_square(square, g, rho, rest, out)
+        # The root of a ratio is one root less than the ratio of two.
+        add(moved, eps, step)
+        add(square, eps, out)
+        divide(step, out, step)
+        np.sqrt(step, step)
+        multiply(step, g, step)
+        _average_square(moved, step, rho, rest, out)
+        multiply(step, lr, step)
+        subtract(values, step, values)
+
+
+class Adadelta(Elementwise):
     """Step by the gradient times the ratio of the running sizes of steps and gradients."""
 
     def __init__(
@@ -186,20 +229,40 @@ class Adadelta(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        _count(state)
-        rho, eps = group["rho"], group["eps"]
-        square = _kept(state, "square_avg", values)
-        moved = _kept(state, "acc_delta", values)
-        square *= rho
-        square += (1 - rho) * g * g
-        step = np.sqrt(moved + eps) / np.sqrt(square + eps) * g
-        moved *= rho
-        moved += (1 - rho) * step * step
-        values -= float(group["lr"]) * step
+    rooms = 3
+
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("square_avg", "acc_delta")
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        count(numbers)
+        return _AdadeltaStep(group, kind)
 
 
-class Adamax(_Adaptive):
+class _AdamaxStep(Step):
+    __slots__ = ()
+
+    def __init__(self, group: Group, steps: float, kind: Any) -> None:
+        beta1, beta2 = group["betas"]
+        rate = float(group["lr"]) / (1 - beta1**steps)
+        super().__init__(group, kind, 1 - beta1, beta2, group["eps"], rate)
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out = rooms[0]
+        mean, largest = state
+        rest1, beta2, eps, rate = self.numbers
+        g = self.direction(values, g, rooms[1])
+        _average(mean, g, rest1, out)
+        multiply(largest, beta2, largest)
+        np.absolute(g, out)
+        add(out, eps, out)
+        np.maximum(largest, out, out=largest)
+        divide(mean, largest, out)
+        multiply(out, rate, out)
+        subtract(values, out, values)
+
+
+class Adamax(Elementwise):
     """Adam with the largest gradient in place of the mean square."""
 
     def __init__(
@@ -231,17 +294,51 @@ class Adamax(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        count = _count(state)
-        beta1, beta2 = group["betas"]
-        mean = _kept(state, "exp_avg", values)
-        largest = _kept(state, "exp_inf", values)
-        mean += (1 - beta1) * (g - mean)
-        np.maximum(largest * beta2, np.abs(g) + group["eps"], out=largest)
-        values -= float(group["lr"]) / (1 - beta1**count) * (mean / largest)
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("exp_avg", "exp_inf")
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return _AdamaxStep(group, count(numbers), kind)
 
 
-class NAdam(_Adaptive):
+class _NAdamStep(Step):
+    __slots__ = ("_shrink",)
+
+    def __init__(self, group: Group, numbers: list[Any], kind: Any) -> None:
+        steps, lr, (beta1, beta2) = count(numbers), float(group["lr"]), group["betas"]
+        decay, decoupled = group["momentum_decay"], group["decoupled_weight_decay"]
+        self._shrink = 1 - lr * group["weight_decay"] if decoupled else 1.0
+        now = beta1 * (1.0 - 0.5 * 0.96 ** (steps * decay))
+        then = beta1 * (1.0 - 0.5 * 0.96 ** ((steps + 1) * decay))
+        products = numbers[1]
+        products *= now
+        product = float(products[0])
+        of_gradient = lr * (1.0 - now) / (1.0 - product)
+        of_mean = lr * then / (1.0 - product * then)
+        root = math.sqrt(1 - beta2**steps)
+        super().__init__(
+            group, kind, 1 - beta1, beta2, 1 - beta2, group["eps"] * root, of_gradient * root,
+            of_mean * root, decay=not decoupled,
+        )  # fmt: skip
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        spread, out = rooms[0], rooms[1]
+        mean, square = state
+        rest1, beta2, rest2, eps, of_gradient, of_mean = self.numbers
+        g = self.direction(values, g, rooms[2])
+        if self._shrink != 1:
+            values *= self._shrink
+        _average(mean, g, rest1, out)
+        _average_square(square, g, beta2, rest2, out)
+        np.sqrt(square, spread)
+        add(spread, eps, spread)
+        for part, factor in ((g, of_gradient), (mean, of_mean)):
+            multiply(part, factor, out)
+            divide(out, spread, out)
+            subtract(values, out, values)
+
+
+class NAdam(Elementwise):
     """Adam with Nesterov momentum.
 
     Source: Dozat 2016
@@ -281,26 +378,57 @@ class NAdam(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        count, lr = _count(state), float(group["lr"])
-        beta1, beta2 = group["betas"]
-        decay = group["momentum_decay"]
-        if "mu_product" not in state:
-            state["mu_product"] = wrap(np.ones((), np.float32))
-        now = beta1 * (1.0 - 0.5 * 0.96 ** (count * decay))
-        then = beta1 * (1.0 - 0.5 * 0.96 ** ((count + 1) * decay))
-        state["mu_product"]._a *= now
-        product = float(state["mu_product"]._a)
-        mean, square = _kept(state, "exp_avg", values), _kept(state, "exp_avg_sq", values)
-        mean += (1 - beta1) * (g - mean)
-        square *= beta2
-        square += (1 - beta2) * g * g
-        spread = np.sqrt(square / (1 - beta2**count)) + group["eps"]
-        values -= lr * (1.0 - now) / (1.0 - product) * (g / spread)
-        values -= lr * then / (1.0 - product * then) * (mean / spread)
+    rooms = 3
+    numbers = ("step", "mu_product")
+
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _initial(self, group: Group, name: str) -> float:
+        return 1.0 if name == "mu_product" else 0.0
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return _NAdamStep(group, numbers, kind)
 
 
-class RAdam(_Adaptive):
+class _RAdamStep(Step):
+    __slots__ = ("_is_adaptive", "_shrink")
+
+    def __init__(self, group: Group, steps: float, kind: Any) -> None:
+        lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+        decoupled = group["decoupled_weight_decay"]
+        self._shrink = 1 - lr * group["weight_decay"] if decoupled else 1.0
+        correction = 1 - beta2**steps
+        longest = 2 / (1 - beta2) - 1
+        length = longest - 2 * steps * beta2**steps / correction
+        rate = lr / (1 - beta1**steps)
+        self._is_adaptive = length > 5
+        if self._is_adaptive:
+            rectified = (length - 4) * (length - 2) * longest
+            rate *= math.sqrt(rectified / ((longest - 4) * (longest - 2) * length) * correction)
+        numbers = (1 - beta1, beta2, 1 - beta2, group["eps"], rate)
+        super().__init__(group, kind, *numbers, decay=not decoupled)
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out = rooms[0]
+        mean, square = state
+        rest1, beta2, rest2, eps, rate = self.numbers
+        g = self.direction(values, g, rooms[1])
+        if self._shrink != 1:
+            values *= self._shrink
+        _average(mean, g, rest1, out)
+        _average_square(square, g, beta2, rest2, out)
+        if self._is_adaptive:
+            np.sqrt(square, out)
+            add(out, eps, out)
+            divide(mean, out, out)
+            multiply(out, rate, out)
+        else:
+            multiply(mean, rate, out)
+        subtract(values, out, values)
+
+
+class RAdam(Elementwise):
     """Adam that starts as plain momentum until its variance is known well enough.
 
     Source: Liu et al. 2019, https://arxiv.org/abs/1908.03265
@@ -337,22 +465,8 @@ class RAdam(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        count, lr = _count(state), float(group["lr"])
-        beta1, beta2 = group["betas"]
-        mean, square = _kept(state, "exp_avg", values), _kept(state, "exp_avg_sq", values)
-        mean += (1 - beta1) * (g - mean)
-        square *= beta2
-        square += (1 - beta2) * g * g
-        corrected = mean / (1 - beta1**count)
-        correction = 1 - beta2**count
-        longest = 2 / (1 - beta2) - 1
-        length = longest - 2 * count * beta2**count / correction
-        if length <= 5:
-            values -= lr * corrected
-            return
-        rectified = math.sqrt(
-            (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-        )
-        adaptive = math.sqrt(correction) / (np.sqrt(square) + group["eps"])
-        values -= lr * rectified * (corrected * adaptive)
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return _RAdamStep(group, count(numbers), kind)

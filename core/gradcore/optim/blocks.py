@@ -1,59 +1,32 @@
 """Values and state of a group's tensors in flat blocks, stepped a stretch at a time.
 
-NumPy is called for some 32,000 values at once and finds them in the cache, however many tensors
+NumPy is called for some 60,000 values at once and finds them in the cache, however many tensors
 they belong to. Where nobody else holds the memory of the parameters, it is moved into one block as
 well; otherwise small ones are gathered and put back.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
-from operator import attrgetter, is_, itemgetter
-from sys import getrefcount
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcore.graph import wrap
+from gradcore.optim.gradients import FlatGradients, Kept
+from gradcore.optim.moving import flat_memory, is_alone, moved_together, same
 from gradcore.tensor import Tensor
-from gradcore.tensor.storage import new_block
 
-_STRETCH = 1 << 15
-"""How many values are moved at once: five arrays of this length fit a cache of 1 MiB."""
+_STRETCH = 1 << 16
+"""How many values are moved at once: more leave the nearer caches, fewer cost more calls."""
+_LINE = 16
+"""Stretches begin at multiples of this: a cache line, for values of four bytes."""
 _MOVES = 16
 """So often are values moved into one block; who needs more is better off without."""
 _SMALL = (1 << 11, 1 << 12, 1 << 14)
 """Up to this size, gathering tensors costs less than calling NumPy for each: the more state there
 is, the more often it would be called."""
-_ARRAY, _SHAPE, _DTYPE = attrgetter("_a"), attrgetter("_a.shape"), attrgetter("_a.dtype")
 
 Group = dict[str, Any]
-Move = Callable[..., None]
-
-
-class FlatGradients:
-    """Gradients of these tensors, in these arrays, which stand one after the other in ``flat``."""
-
-    __slots__ = ("arrays", "flat", "params")
-
-    def __init__(self, params: list[Any], arrays: list[Any], flat: Any) -> None:
-        self.params = params
-        self.arrays = arrays
-        self.flat = flat
-
-    def match(self, params: Sequence[Any], grads: Sequence[Any]) -> bool:
-        """Tell whether these are exactly the gradients of these tensors."""
-        return (
-            len(params) == len(self.params)
-            and all(map(is_, params, self.params))
-            and all(map(is_, grads, self.arrays))
-        )
-
-
-def _holders(p: Any) -> int:
-    return getrefcount(p._a)
-
-
-_ALONE = _holders(wrap(np.zeros(1)))
+Move = Callable[[Any, Any, Sequence[Any], Sequence[Any]], None]
+"""Moves values by their gradient, with arrays of state, and arrays of room, for as many."""
 
 
 class Values:
@@ -65,195 +38,195 @@ class Values:
     def __init__(self, params: list[Tensor], may_move: bool) -> None:
         self.params = list(params)
         self.kind = params[0]._a.dtype
-        self.flat: Any = None
-        if may_move and all(map(_is_alone, params)):
-            self._move()
-        self.arrays = list(map(_ARRAY, params))
-        self._shapes = list(map(_SHAPE, params))
-
-    def _move(self) -> None:
-        memory = new_block(sum(p._a.nbytes for p in self.params))
-        self.flat = np.frombuffer(memory, self.kind, sum(p._a.size for p in self.params))
-        start = 0
-        for p in self.params:
-            made: Any = np.ndarray(p._a.shape, self.kind, memory, start)
-            np.copyto(made, p._a)
-            start += made.nbytes
-            p._a = made
+        can_move = may_move and all(map(is_alone, params))
+        self.flat: Any = moved_together(params, self.kind) if can_move else None
+        self.arrays = [p._a for p in params]
+        self.has_single = any(a.size < 2 for a in self.arrays)
+        self._shapes = [a.shape for a in self.arrays]
+        if self.flat is None:
+            # What does not stand here may go away.
+            self.arrays = []
 
     def fit(self, params: Sequence[Tensor]) -> bool:
         """Tell whether these are still the same tensors, with memory as it was."""
-        if len(params) != len(self.params) or not all(map(is_, params, self.params)):
+        if not same(params, self.params, True):
             return False
         if self.flat is not None:
-            return all(map(is_, map(_ARRAY, params), self.arrays))
-        return list(map(_SHAPE, params)) == self._shapes and set(map(_DTYPE, params)) == {self.kind}
+            return same([p._a for p in params], self.arrays, self.has_single)
+        return [p._a.shape for p in params] == self._shapes and {p._a.dtype for p in params} == {
+            self.kind
+        }
 
 
-def _is_alone(p: Tensor) -> bool:
-    """Tell whether nobody but the tensor can look at its memory."""
-    a = p._a
-    # The local name counts as one.
-    if _holders(p) != _ALONE + 1 or p._view is not None:
-        return False
-    if isinstance(a.base, np.ndarray) and not _is_only_view(a):
-        return False
-    return a.flags.c_contiguous and a.flags.writeable
+class _Run(NamedTuple):
+    """Neighbouring tensors that are moved together, and their parts of the blocks.
 
+    ``values`` is None where they do not stand in a block; ``own``: of a single tensor, only the
+    bounds of its parts are known.
+    """
 
-def _base_holders(a: Any) -> int:
-    return getrefcount(a.base)
-
-
-_ONLY = _base_holders(np.zeros(2)[1:])
-
-
-def _is_only_view(a: Any) -> bool:
-    """Tell whether an array is the only one that looks at the memory of another."""
-    return a.base.base is None and _base_holders(a) == _ONLY
-
-
-class Scalars:
-    """Numbers of one dtype as arrays without axes, which NumPy reads faster than Python's."""
-
-    __slots__ = ("_all", "each")
-
-    def __init__(self, count: int, kind: Any) -> None:
-        self._all = np.empty(count, kind)
-        self.each = tuple([self._all[i : i + 1].reshape(()) for i in range(count)])
-
-    def set(self, *numbers: float) -> None:
-        """Set all of them."""
-        self._all[:] = numbers
+    first: int
+    last: int
+    own: slice
+    values: Any
+    state: tuple[Any, ...]
+    rooms: tuple[Any, ...]
 
 
 class Block:
     """The state of all tensors of a group, each kind (by its name) in one array.
 
-    The tensors of the state are views of it. ``counted``: each has a count of steps, too.
+    The tensors of the state are views of it. ``numbers``: those of which each tensor has one.
     """
 
     def __init__(
-        self, values: Values, states: list[dict[str, Any]], names: Sequence[str], counted: bool
+        self,
+        values: Values,
+        states: list[dict[str, Any]],
+        names: tuple[str, ...],
+        numbers: tuple[str, ...],
+        rooms: int,
     ) -> None:
-        self.values, self.params, self.states = values, values.params, list(states)
-        self.kind = values.kind
-        self.sizes = [p._a.size for p in self.params]
-        self.scalars = Scalars(5, self.kind)
-        self.kinds: list[Any] = []
-        named = (*names, "step") if counted else tuple(names)
-        # Of one name, the getter would return the bare item: ask for it twice.
-        named = named * 2 if len(named) == 1 else named
-        self._read = itemgetter(*named) if named else None
-        for name in names:
-            self.kinds.append(self._gather(name, self.kind))
-        if counted:
-            self._steps = self._gather("step", np.float32)
-        self._tensors = self._found(states)
-        self._views = list(map(_ARRAY, self._tensors))
-        self._divide()
-
-    def _found(self, states: list[dict[str, Any]]) -> list[Any]:
-        return [] if self._read is None else list(chain.from_iterable(map(self._read, states)))
+        self.values, self.params, self.kind = values, values.params, values.kind
+        self.names = names + numbers
+        self._sizes = [p._a.size for p in self.params]
+        self._states = states
+        self.state = [self._gather(name, self.kind) for name in names]
+        self.numbers = [self._gather(name, np.dtype(np.float32)) for name in numbers]
+        self._views = [(n, [s[n]._a for s in states], values.has_single) for n in names]
+        self._views += [(n, [s[n]._a for s in states], True) for n in numbers]
+        del self._states
+        self._kept = Kept()
+        self._partner: FlatGradients | None = None
+        self._parts: list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]] = []
+        self._divide(rooms)
 
     def _gather(self, name: str, kind: Any) -> Any:
         """Let the tensors of this name stand in one array; return it."""
-        tensors = [state[name] for state in self.states]
-        flat = np.concatenate([t._a.ravel() for t in tensors]).astype(kind, copy=False)
+        tensors = [state[name] for state in self._states]
+        _, flat = flat_memory(sum(t._a.size for t in tensors), kind)
         end = 0
         for t in tensors:
             start, end = end, end + t._a.size
-            t._a = flat[start:end].reshape(t._a.shape)
+            made = flat[start:end].reshape(t._a.shape)
+            np.copyto(made, t._a)
+            t._a = made
         return flat
 
-    def count(self) -> float | None:
-        """Count one step more; return the number if it is the same for all tensors."""
-        np.add(self._steps, 1, self._steps)
-        counts: list[float] = self._steps.tolist()
-        return counts[0] if counts.count(counts[0]) == len(counts) else None
+    def agree(self) -> bool:
+        """Tell whether the numbers of all tensors are the same."""
+        return all(a.tobytes() == a[:1].tobytes() * a.size for a in self.numbers)
 
-    def _divide(self) -> None:
+    def fits(self, params: list[Tensor], states: dict[Any, Any], names: tuple[str, ...]) -> bool:
+        """Tell whether these are still the same tensors with the same state."""
+        if self.names != names or not self.values.fit(params):
+            return False
+        if not names:
+            return True
+        own = list(map(states.__getitem__, params))
+        try:
+            for name, views, has_single in self._views:
+                if not same([state[name]._a for state in own], views, has_single):
+                    return False
+        except (KeyError, AttributeError):
+            return False
+        return True
+
+    # --- parts
+
+    def _divide(self, rooms: int) -> None:
         """Note the stretches: over the whole block, and so that each gathers whole tensors."""
-        total = sum(self.sizes)
-        room = min(_STRETCH, total)
-        self._rooms = [np.empty(room, self.kind) for _ in range(3)]
-        self.stretches = [
-            (slice(start, min(start + _STRETCH, total))) for start in range(0, total, _STRETCH)
-        ]
-        self._runs: list[tuple[int, int, slice]] = []
+        total = sum(self._sizes)
+        count = max(1, -(-total // _STRETCH))
+        width = -(-total // (count * _LINE)) * _LINE
+        self._stretches = [slice(at, min(at + width, total)) for at in range(0, total, width or 1)]
+        room = max(1, min(max(width, _STRETCH), total))
+        self._rooms = [flat_memory(room, self.kind)[1] for _ in range(rooms)]
+        self._gathered: list[Any] = []
+        self._runs: list[_Run] = []
         first = start = end = 0
-        small = _SMALL[min(len(self.kinds), 2)]
-        for i, size in enumerate(self.sizes):
-            large = size > small or (i and self.sizes[i - 1] > small)
+        small = _SMALL[min(len(self.state), 2)]
+        for i, size in enumerate(self._sizes):
+            large = size > small or (i and self._sizes[i - 1] > small)
             if i > first and (large or end - start + size > _STRETCH):
-                self._runs.append((first, i, slice(start, end)))
+                self._runs.append(self._run(first, i, slice(start, end)))
                 first, start = i, end
             end += size
-        self._runs.append((first, len(self.sizes), slice(start, end)))
+        self._runs.append(self._run(first, len(self._sizes), slice(start, end)))
 
-    def fits(self, params: list[Tensor], states: list[dict[str, Any]]) -> bool:
-        """Tell whether these are still the same tensors with the same state."""
-        if not self.values.fit(params) or not all(map(is_, states, self.states)):
-            return False
-        try:
-            found = self._found(states)
-        except KeyError:
-            return False
-        return all(map(is_, found, self._tensors)) and all(
-            map(is_, map(_ARRAY, found), self._views)
-        )
+    def _run(self, first: int, last: int, part: slice) -> _Run:
+        state = tuple([flat[part] for flat in self.state])
+        flat = self.values.flat
+        count = part.stop - part.start
+        rooms = tuple([room[:count] for room in self._rooms])
+        return _Run(first, last, part, None if flat is None else flat[part], state, rooms)
 
     def move(self, grads: list[Any], known: Sequence[FlatGradients], move: Move) -> None:
-        """Call ``move(values, gradient, *state, room)`` for all values, a stretch at a time."""
-        flat = self.values.flat
-        if flat is not None:
-            for gradients in known:
-                if gradients.match(self.params, grads):
-                    self._move_flat(flat, gradients.flat, move)
-                    return
-        for values, gradient, at in self._parts(grads):
-            room = self._rooms[0][: at.stop - at.start]
-            move(values, gradient, *[kind[at] for kind in self.kinds], room)
-
-    def _move_flat(self, values: Any, gradients: Any, move: Move) -> None:
-        if len(self.stretches) == 1:
-            move(values, gradients, *self.kinds, self._rooms[0])
+        """Call ``move`` for all values, a stretch at a time."""
+        if self.values.flat is not None and self._finds(grads, known):
+            for part in self._parts:
+                move(*part)
             return
-        for at in self.stretches:
-            room = self._rooms[0][: at.stop - at.start]
-            move(values[at], gradients[at], *[kind[at] for kind in self.kinds], room)
+        for run in self._runs:
+            if run.last - run.first == 1:
+                self._move_one(run, grads[run.first], move)
+            else:
+                self._move_small(run, grads[run.first : run.last], move)
 
-    def _parts(self, grads: list[Any]) -> Iterator[tuple[Any, Any, slice]]:
-        """Yield (values, gradients, where in the block); values are put back where needed."""
-        for first, last, part in self._runs:
-            if last - first == 1:
-                yield from self._parts_of_one(first, grads[first], part)
-                continue
-            count = part.stop - part.start
-            gradient = self._rooms[1][:count]
-            np.concatenate([g.ravel() for g in grads[first:last]], out=gradient)
-            if self.values.flat is not None:
-                yield self.values.flat[part], gradient, part
-                continue
-            values, params = self._rooms[2][:count], self.params[first:last]
-            np.concatenate([p._a.ravel() for p in params], out=values)
-            yield values, gradient, part
-            end = 0
-            for p in params:
-                start, end = end, end + p._a.size
-                np.copyto(p._a, values[start:end].reshape(p._a.shape))
+    def _finds(self, grads: list[Any], known: Sequence[FlatGradients]) -> bool:
+        """Tell whether the gradients stand in one block; ``_parts`` are the stretches then."""
+        partner = self._partner
+        if partner is not None and partner.match(self.params, grads):
+            return True
+        for one in known:
+            if one.match(self.params, grads):
+                return self._join(one)
+        kept = self._kept.find(self.params, grads)
+        return kept is not None and self._join(kept)
 
-    def _parts_of_one(self, i: int, g: Any, part: slice) -> Iterator[tuple[Any, Any, slice]]:
-        own = self.params[i]._a
+    def _join(self, gradients: FlatGradients) -> bool:
+        """Pair the stretches of the values with those of the gradients."""
+        self._partner = gradients
+        self._parts = []
+        for at in self._stretches:
+            rooms = tuple([room[: at.stop - at.start] for room in self._rooms])
+            state = tuple([flat[at] for flat in self.state])
+            self._parts.append((self.values.flat[at], gradients.flat[at], state, rooms))
+        return True
+
+    def _move_small(self, run: _Run, grads: list[Any], move: Move) -> None:
+        """Move tensors together: gradients are gathered, values, where needed, and put back."""
+        if not self._gathered:
+            size = max(run.own.stop - run.own.start for run in self._runs)
+            self._gathered = [flat_memory(size, self.kind)[1] for _ in range(2)]
+        count = run.own.stop - run.own.start
+        gradient = self._gathered[0][:count]
+        np.concatenate([g.ravel() for g in grads], out=gradient)
+        if run.values is not None:
+            move(run.values, gradient, run.state, run.rooms)
+            return
+        values, params = self._gathered[1][:count], self.params[run.first : run.last]
+        np.concatenate([p._a.ravel() for p in params], out=values)
+        move(values, gradient, run.state, run.rooms)
+        end = 0
+        for p in params:
+            start, end = end, end + p._a.size
+            np.copyto(p._a, values[start:end].reshape(p._a.shape))
+
+    def _move_one(self, run: _Run, g: Any, move: Move) -> None:
+        own = self.params[run.first]._a
         plain = own.flags.c_contiguous
         values, g = own.reshape(-1) if plain else own.ravel(), g.reshape(-1)
-        for start in range(0, values.size, _STRETCH):
-            at = slice(start, start + _STRETCH)
-            near = values[at]
-            begin = part.start + start
-            yield near, g[at], slice(begin, begin + near.size)
+        for at in _pieces(values.size):
+            rooms = [room[: at.stop - at.start] for room in self._rooms]
+            move(values[at], g[at], [flat[at] for flat in run.state], rooms)
         if not plain:
             np.copyto(own, values.reshape(own.shape))
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    for start in range(0, size, _STRETCH):
+        yield slice(start, min(start + _STRETCH, size))
 
 
 def may_share(params: list[Tensor]) -> bool:
@@ -287,19 +260,24 @@ class Blocks:
         return made
 
     def find(
+        self, group: Group, params: list[Tensor], states: dict[Any, Any], names: tuple[str, ...]
+    ) -> Block | None:
+        """Return the block that holds the state of these tensors, if there is one."""
+        found = self._blocks.get(id(group))
+        return found if found is not None and found.fits(params, states, names) else None
+
+    def make(
         self,
         group: Group,
         params: list[Tensor],
         states: list[dict[str, Any]],
-        names: Sequence[str],
-        counted: bool = False,
+        names: tuple[str, ...],
+        numbers: tuple[str, ...],
+        rooms: int,
     ) -> Block | None:
-        """Return the block that holds the state of these tensors; None where none can."""
-        found = self._blocks.get(id(group))
-        if found is not None and found.fits(params, states):
-            return found
+        """Move the state of these tensors into a new block; None where that cannot be."""
         values = self.values(group, params)
         if values is None:
             return None
-        made = self._blocks[id(group)] = Block(values, states, names, counted)
+        made = self._blocks[id(group)] = Block(values, states, names, numbers, rooms)
         return made

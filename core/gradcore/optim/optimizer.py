@@ -16,7 +16,8 @@ from gradcore import graph
 from gradcore.graph import INFERENCE, Counter, RemovableHandle, tick, user_line
 from gradcore.modes import enable_grad
 from gradcore.nn.names import typename
-from gradcore.optim.blocks import Blocks, FlatGradients
+from gradcore.optim.blocks import Blocks
+from gradcore.optim.gradients import FlatGradients
 from gradcore.optim.state import State, States
 from gradcore.tensor import Tensor
 
@@ -188,10 +189,15 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            members = [p for p in group["params"] if p._grad is not None]
+            members = group["params"]
+            try:
+                grads = [p._grad._a for p in members]
+            except AttributeError:
+                members = [p for p in members if p._grad is not None]
+                grads = [p._grad._a for p in members]
             if not members:
                 continue
-            self._update(group, members, [p._grad._a for p in members])
+            self._update(group, members, grads)
             _note_step(members)
             if graph.recorder is not None:
                 for parameter in members:
@@ -214,7 +220,10 @@ class Optimizer:
             self._flat().values(group, [p for p in group["params"] if p._rg])
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
-        """Move the arrays of `params` by their gradients; every optimizer's own part."""
+        """Move the arrays of `params` by their gradients; every optimizer's own part.
+
+        `grads` is the only list of these arrays, which may be moved to other memory.
+        """
         raise NotImplementedError
 
     # Saving

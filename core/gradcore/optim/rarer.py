@@ -1,25 +1,42 @@
 """Optimizers that few programs use: Rprop, ASGD and Adafactor."""
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcore.graph import wrap
-from gradcore.optim.adaptive import _Adaptive, _count, _kept
-from gradcore.optim.optimizer import Group, check_range
+from gradcore.modes import no_grad
+from gradcore.optim.elementwise import Elementwise, Step, count
+from gradcore.optim.optimizer import Group, Optimizer, check_range
 from gradcore.tensor import Tensor
 
 
-class _OwnDecay(_Adaptive):
-    """An optimizer without weight decay, or that sees to it by itself."""
+class _RpropStep(Step):
+    __slots__ = ("_bounds", "_down", "_up")
 
-    def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
-        for p, g in zip(params, grads, strict=True):
-            self._move(p._a, -g if group["maximize"] else g, self.state[p], group)
+    def __init__(self, group: Group, kind: Any) -> None:
+        self._down, self._up = group["etas"]
+        self._bounds = group["step_sizes"]
+        super().__init__(group, kind)
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        before, size = state
+        g = self.direction(values, g, rooms[1])
+        agrees = np.multiply(g, before, rooms[0])
+        np.multiply(size, self._up, out=size, where=agrees > 0)
+        turned = agrees < 0
+        np.multiply(size, self._down, out=size, where=turned)
+        np.clip(size, *self._bounds, out=size)
+        np.copyto(before, g)
+        before[turned] = 0
+        np.sign(before, rooms[0])
+        np.multiply(rooms[0], size, rooms[0])
+        np.subtract(values, rooms[0], values)
 
 
-class Rprop(_OwnDecay):
+class Rprop(Elementwise):
     """Step by the gradient's sign alone; each value's step grows while the sign stays.
 
     Source: Riedmiller and Braun 1993, https://doi.org/10.1109/ICNN.1993.298623
@@ -51,22 +68,44 @@ class Rprop(_OwnDecay):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        _count(state)
-        before = _kept(state, "prev", values)
-        if "step_size" not in state:
-            state["step_size"] = wrap(np.full_like(values, float(group["lr"])))
-        size = state["step_size"]._a
-        down, up = group["etas"]
-        agrees = g * before
-        factor = np.where(agrees > 0, up, np.where(agrees < 0, down, 1.0)).astype(size.dtype)
-        np.clip(size * factor, *group["step_sizes"], out=size)
-        g = np.where(agrees < 0, 0, g).astype(values.dtype)
-        values -= np.sign(g) * size
-        before[...] = g
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("prev", "step_size")
+
+    def _initial(self, group: Group, name: str) -> float:
+        return float(group["lr"]) if name == "step_size" else 0.0
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        count(numbers)
+        return _RpropStep(group, kind)
 
 
-class ASGD(_Adaptive):
+class _ASGDStep(Step):
+    __slots__ = ("_share",)
+
+    def __init__(self, group: Group, numbers: list[Any], kind: Any) -> None:
+        steps, lr = count(numbers), float(group["lr"])
+        etas, shares = numbers[1:]
+        eta, self._share = float(etas[0]), float(shares[0])
+        super().__init__(group, kind, 1 - group["lambd"] * eta, eta, self._share)
+        etas[:] = lr / (1 + group["lambd"] * lr * steps) ** group["alpha"]
+        shares[:] = 1 / max(1.0, steps - group["t0"])
+
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        out, mean = rooms[0], state[0]
+        keep, eta, share = self.numbers
+        g = self.direction(values, g, rooms[1])
+        np.multiply(values, keep, values)
+        np.multiply(g, eta, out)
+        np.subtract(values, out, values)
+        if self._share == 1:
+            np.copyto(mean, values)
+        else:
+            np.subtract(values, mean, out)
+            np.multiply(out, share, out)
+            np.add(mean, out, mean)
+
+
+class ASGD(Elementwise):
     """Stochastic gradient descent that also keeps the mean of the values it went through.
 
     Source: Polyak and Juditsky 1992, https://doi.org/10.1137/0330046
@@ -100,26 +139,19 @@ class ASGD(_Adaptive):
         }
         super().__init__(params, defaults)
 
-    def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        lr = float(group["lr"])
-        _count(state)
-        step = float(state["step"]._a)
-        if "eta" not in state:
-            state["eta"] = wrap(np.array(lr, np.float32))
-            state["mu"] = wrap(np.array(1.0, np.float32))
-        mean = _kept(state, "ax", values)
-        eta, mu = float(state["eta"]._a), float(state["mu"]._a)
-        values *= 1 - group["lambd"] * eta
-        values -= eta * g
-        if mu == 1:
-            mean[...] = values
-        else:
-            mean += (values - mean) * mu
-        state["eta"]._a[...] = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
-        state["mu"]._a[...] = 1 / max(1.0, step - group["t0"])
+    numbers = ("step", "eta", "mu")
+
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("ax",)
+
+    def _initial(self, group: Group, name: str) -> float:
+        return {"eta": float(group["lr"]), "mu": 1.0}.get(name, 0.0)
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return _ASGDStep(group, numbers, kind)
 
 
-class Adafactor(_OwnDecay):
+class Adafactor(Optimizer):
     """Adam's scaling from the means of the squares by rows and by columns: little state.
 
     Source: Shazeer and Stern 2018, https://arxiv.org/abs/1804.04235
@@ -152,9 +184,18 @@ class Adafactor(_OwnDecay):
         }
         super().__init__(params, defaults)
 
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with no_grad():
+            return self._step_groups(closure)
+
+    def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
+        for p, g in zip(params, grads, strict=True):
+            self._move(p._a, -g if group["maximize"] else g, self.state[p], group)
+
     def _move(self, values: Any, g: Any, state: dict[str, Any], group: Group) -> None:
-        _count(state)
-        step, lr = float(state["step"]._a), float(group["lr"])
+        steps = _kept(state, "step", np.zeros((), np.float32))
+        steps += 1
+        step, lr = float(steps), float(group["lr"])
         least, scale = group["eps"]
         least = np.finfo(values.dtype).eps if least is None else least
         share = step ** group["beta2_decay"]
@@ -166,6 +207,13 @@ class Adafactor(_OwnDecay):
         update = g / np.sqrt(estimate)
         longest = max(1.0, float(np.linalg.norm(update)) / (root * group["d"]))
         values -= values.dtype.type(rate / longest) * update
+
+
+def _kept(state: dict[str, Any], name: str, like: Any) -> Any:
+    """Return an array of the state, filled with zeros when it is new."""
+    if name not in state:
+        state[name] = wrap(np.zeros_like(like))
+    return state[name]._a
 
 
 def _mean_square(g: Any, state: dict[str, Any], share: float, least: float) -> Any:

@@ -1,57 +1,52 @@
 """Stochastic gradient descent, with momentum."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcore.graph import wrap
-from gradcore.modes import no_grad
-from gradcore.optim.optimizer import Group, Optimizer, check_range
+from gradcore.optim.elementwise import Elementwise, Step
+from gradcore.optim.optimizer import Group, check_range
 from gradcore.tensor import Tensor
 
 
-class Step:
-    """The numbers of one step, the same for all tensors of a group, as arrays of their dtype."""
+class SGDStep(Step):
+    """One step of SGD; with momentum, the one kind of state is what was kept of gradients."""
 
-    __slots__ = ("_decay", "_keep", "_lr", "_maximize", "_momentum", "_nesterov", "_share")
+    __slots__ = ("_momentum", "_nesterov", "_share")
 
     def __init__(self, group: Group, kind: Any) -> None:
-        self._momentum, self._keep = group["momentum"], np.array(group["momentum"], kind)
-        self._lr, self._decay = np.array(float(group["lr"]), kind), group["weight_decay"]
-        self._maximize, self._nesterov = group["maximize"], group["nesterov"]
+        self._momentum, self._nesterov = group["momentum"], group["nesterov"]
         self._share = 1 - group["dampening"]
-
-    def _direction(self, values: Any, g: Any) -> Any:
-        if self._maximize:
-            g = -g
-        return g + self._decay * values if self._decay else g
+        super().__init__(group, kind, float(group["lr"]), self._momentum)
 
     def begin(self, values: Any, g: Any) -> Tensor:
         """Move values for the first time with momentum; return what is kept of the gradient."""
-        g = self._direction(values, g)
+        lr, keep = self.numbers
+        g = self.direction(values, g, np.empty_like(values))
         kept: Tensor = wrap(np.array(g))
-        values -= self._lr * (g + self._keep * kept._a if self._nesterov else kept._a)
+        values -= lr * (g + keep * kept._a if self._nesterov else kept._a)
         return kept
 
-    def move(self, values: Any, g: Any, *rest: Any) -> None:
-        """Move values by their gradient and, before room for as many, what was kept of others."""
-        out = rest[-1]
-        g = self._direction(values, g)
+    def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        lr, keep = self.numbers
+        out = rooms[0]
+        g = self.direction(values, g, rooms[1])
         if self._momentum:
-            kept = rest[0]
-            np.multiply(kept, self._keep, kept)
+            kept = state[0]
+            np.multiply(kept, keep, kept)
             np.add(kept, g if self._share == 1 else self._share * g, kept)
             if self._nesterov:
-                np.multiply(kept, self._keep, out)
+                np.multiply(kept, keep, out)
                 g = np.add(g, out, out)
             else:
                 g = kept
-        np.multiply(g, self._lr, out)
+        np.multiply(g, lr, out)
         np.subtract(values, out, values)
 
 
-class SGD(Optimizer):
+class SGD(Elementwise):
     """Move against the gradient; with momentum, against a decaying sum of gradients."""
 
     def __init__(
@@ -86,24 +81,25 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        with no_grad():
-            return self._step_groups(closure)
+    numbers = ()
+
+    def _kinds(self, group: Group) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] else ()
+
+    def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
+        return SGDStep(group, kind)
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
-        momentum = group["momentum"]
-        states = [self.state[p] for p in params] if momentum else []
-        if all(state.get("momentum_buffer") is not None for state in states):
-            names = ("momentum_buffer",) if momentum else ()
-            block = self._flat().find(group, params, states, names)
-            if block is not None:
-                block.move(grads, self.known_gradients, Step(group, block.kind).move)
-                return
+        if not group["momentum"] or all(self._has_begun(p) for p in params):
+            super()._update(group, params, grads)
+            return
         for p, g in zip(params, grads, strict=True):
-            state = self.state[p] if momentum else {}
-            kept = state.get("momentum_buffer")
-            step = Step(group, p._a.dtype)
-            if momentum and kept is None:
-                state["momentum_buffer"] = step.begin(p._a, g)
-            else:
-                step.move(p._a, g, *([] if kept is None else [kept._a]), np.empty_like(p._a))
+            step = SGDStep(group, p._a.dtype)
+            if not self._has_begun(p):
+                self.state[p]["momentum_buffer"] = step.begin(p._a, g)
+                continue
+            kept = self.state[p]["momentum_buffer"]._a
+            step.move(p._a, g, [kept], [np.empty_like(p._a) for _ in range(self.rooms)])
+
+    def _has_begun(self, p: Tensor) -> bool:
+        return self.state[p].get("momentum_buffer") is not None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import wrap, written
-from gradcore.optim.blocks import FlatGradients
+from gradcore.optim.gradients import FlatGradients
 from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.generate import Run, generate, stepped
 from gradcore.replay.program import Program
