@@ -78,6 +78,7 @@ def main(names: list[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     machine.driver()
     machine.many_driver()
+    machine.word_reader()
     for name in names:
         if name != DRIVERS:
             module, attribute, dtype = name.split(":")

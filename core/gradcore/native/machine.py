@@ -26,6 +26,7 @@ _FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 """What the compiler may do to sums and products; NaN and infinity it has to respect."""
 _DRIVE = types.int64(types.int64, types.int64)
 _DRIVE_MANY = types.int64(types.int64, types.int64, types.int64)
+_READ = types.boolean(types.int64, types.int64, types.int64, types.boolean)
 _lock = threading.Lock()
 
 
@@ -74,6 +75,21 @@ def _drive_many(code: Any, count: Any, plan: Any) -> Any:
     return times
 
 
+def _read_words(places: Any, expected: Any, count: Any, is_note: Any) -> Any:
+    """Tell whether words of memory are what they ought to be, or note what they are.
+
+    The first that differs ends it: later ones may be no memory any more.
+    """
+    addresses, words = integers_at(places), integers_at(expected)
+    for i in range(count):
+        found = integers_at(addresses[i])[0]
+        if is_note:
+            words[i] = found
+        elif found != words[i]:
+            return False
+    return True
+
+
 @cache
 def _digest() -> str:
     """Return what tells one state of the files in this folder from another."""
@@ -113,9 +129,15 @@ def many_driver() -> Any:
     return _running(_DRIVE_MANY, _drive_many)
 
 
-def _running(signature: Any, function: Any) -> Any:
+@cache
+def word_reader() -> Any:
+    """Return ``read(places, expected, count, is_note)``, which keeps the interpreter's lock."""
+    return _running(_READ, _read_words, nogil=False)
+
+
+def _running(signature: Any, function: Any, nogil: bool = True) -> Any:
     def decorate(cache: bool) -> Any:
-        return numba.njit(signature, nogil=True, error_model="numpy", cache=cache)
+        return numba.njit(signature, nogil=nogil, error_model="numpy", cache=cache)
 
     with _lock:
         return _compiled(decorate, function)
@@ -128,7 +150,7 @@ def signature_of(dtype: Dtype) -> Any:
 
 def driver_signatures() -> list[tuple[Any, Any]]:
     """Return the functions of the drivers, each with its signature."""
-    return [(_drive, _DRIVE), (_drive_many, _DRIVE_MANY)]
+    return [(_drive, _DRIVE), (_drive_many, _DRIVE_MANY), (_read_words, _READ)]
 
 
 def address(kernel: Kernel, dtype: Dtype) -> int:

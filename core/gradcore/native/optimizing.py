@@ -71,6 +71,7 @@ class NativeGroup:
         self._names: list[str] = []
         self._missing: list[tuple[Any, str]] = []
         self._arrays: list[Any] = []
+        self._own = list(map(self._states.get, self.moved))
         self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
         self._counters: list[Counter] = [counter(p) for p in self.moved]
 
@@ -131,20 +132,28 @@ class NativeGroup:
 
     def holds(self) -> bool:
         """Tell whether tensors and state are as they were; take over settings that changed."""
-        optimizer, group = self.optimizer, self.group
+        return self.is_free() and self._finds_state() and self._finds_rest() and self.has_settings()
+
+    def is_free(self) -> bool:
+        """Tell whether the optimizer has no hooks, and the state that it had."""
+        optimizer = self.optimizer
         if optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks:
             return False
-        if optimizer.state is not self._states or optimizer._inside:
+        return optimizer.state is self._states and not optimizer._inside
+
+    def _finds_state(self) -> bool:
+        if not all(map(is_, map(self._states.get, self.moved), self._own)):
             return False
         try:
-            if not all(
-                map(is_, map(_ARRAY, map(getitem, self._owners, self._names)), self._arrays)
-            ):
+            found = map(getitem, self._owners, self._names)
+            if not all(map(is_, map(_ARRAY, found), self._arrays)):
                 return False
         except (KeyError, AttributeError):
             return False
-        if not all(map(is_, starmap(dict.get, self._missing), repeat(None))):
-            return False
+        return all(map(is_, starmap(dict.get, self._missing), repeat(None)))
+
+    def _finds_rest(self) -> bool:
+        """Tell whether there are the same tensors, and gradients where they were."""
         if self._absent and not all(map(is_, map(_GRAD, self._absent), repeat(None))):
             return False
         if self._given:
@@ -153,9 +162,21 @@ class NativeGroup:
                 return False
             if not all(map(is_, map(_ARRAY, given), self._found)):
                 return False
-        params = group["params"]
-        if len(params) != len(self._params) or not all(map(is_, params, self._params)):
-            return False
+        params = self.group["params"]
+        return len(params) == len(self._params) and all(map(is_, params, self._params))
+
+    def watch(self, words: Any) -> None:
+        """Let words of memory tell what ``holds`` looks up, but for settings and hooks."""
+        # Held here, so that nothing else can come to lie in their place.
+        self._kept = [p._grad for p in self._given]
+        words.slots(map(getitem, self._owners, self._names), "_a")
+        words.slots([*self._absent, *self._given], "_grad")
+        words.slots(self._kept, "_a")
+        words.items(self.group["params"])
+
+    def has_settings(self) -> bool:
+        """Tell whether the group's settings are what they were, or could be taken over."""
+        group = self.group
         if len(group) != len(self._values):
             return False
         return all(map(is_, group.values(), self._values)) or self._take_over()

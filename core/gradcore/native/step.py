@@ -1,14 +1,12 @@
 """A native program with its tensors: run, handed out, and rehearsed before it is trusted."""
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter, is_
-from sys import getrefcount
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from gradcore.graph import wrap, written
+from gradcore.graph import written
 from gradcore.native.beforehand import hoisted, targets
 from gradcore.native.bound import BoundCall
 from gradcore.native.builder import PythonCall, Table, UnsupportedError
@@ -16,6 +14,8 @@ from gradcore.native.comparing import close, largest
 from gradcore.native.entry import Operand
 from gradcore.native.fill import fill
 from gradcore.native.fusing import fused, storages, touched, without_dead
+from gradcore.native.gradients import HandedGradients
+from gradcore.native.guards import Unchanged
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
@@ -24,9 +24,6 @@ from gradcore.native.optimizing import Measured, NativeGroup, groups_of
 from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
 from gradcore.replay.program import Program, RefusalError, Returned
-
-_GRAD = attrgetter("_grad")
-_COUNTER = attrgetter("_vc")
 
 
 def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
@@ -37,6 +34,11 @@ def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
     finally:
         if stream is not None:
             stream.restore()
+
+
+def unchanged(replay: Any, step: "NativeStep") -> Unchanged | None:
+    """Return what tells at once whether the guards of a step still hold, where that can be."""
+    return Unchanged(replay, step.groups) if Unchanged.can_watch(step.groups) else None
 
 
 class NativeStep:
@@ -150,31 +152,9 @@ class NativeStep:
 
     def _make_gradients(self) -> None:
         """Make new memory and tensors for the gradients."""
-        self._arrays = _side_by_side(self._gradients)
-        self._move_gradients()
-        self._tensors = list(map(wrap, self._arrays))
-        self._leaves = [one.leaf for one in self.program.gradients]
-        # Counted with no other reference alive: neither a loop's variable nor an argument.
-        self._array_counts = list(map(getrefcount, self._arrays))
-        self._tensor_counts = list(map(getrefcount, self._tensors))
-
-    def _move_gradients(self) -> None:
-        for x, a in zip(self._gradients, self._arrays, strict=True):
+        self._handout = HandedGradients(self.program, self._gradients)
+        for x, a in zip(self._gradients, self._handout.arrays, strict=True):
             self._layout.move(x.place[0].slot, address_of(a))
-
-    def _are_free(self) -> bool:
-        """Tell whether nobody but leaves and this object holds the gradients handed out last."""
-        if list(map(getrefcount, self._arrays)) != self._array_counts:
-            return False
-        counts = list(map(getrefcount, self._tensors))
-        if counts == self._tensor_counts:
-            return True
-        return all(
-            count == alone + (leaf._grad is t)
-            for count, alone, leaf, t in zip(
-                counts, self._tensor_counts, self._leaves, self._tensors, strict=True
-            )
-        )
 
     # --- a step
 
@@ -198,7 +178,7 @@ class NativeStep:
 
     def run(self, inputs: Sequence[Any]) -> bool:
         """Do the step; False, with nothing changed, if it leads another way than recorded."""
-        if not self._are_free():
+        if not self._handout.are_free():
             self._make_gradients()
         self._point(inputs)
         if not self._calls and not self._beforehand and self._backups is not None:
@@ -241,7 +221,7 @@ class NativeStep:
             return np.zeros(0)
         if not all(one.fresh for one in self.program.gradients):
             return np.zeros(0)
-        if not self._are_free():
+        if not self._handout.are_free():
             self._make_gradients()
         blocks, streams = self._draw(len(batches))
         count = len(streams)
@@ -322,11 +302,7 @@ class NativeStep:
         program = self.program
         for t, name in program.written:
             written(t, name, False)
-        program.clear()
-        if not all(map(is_, map(_GRAD, self._leaves), self._tensors)) or any(
-            map(_COUNTER, self._tensors)
-        ):
-            self._give()
+        self._handout.give()
         for group in self.groups:
             group.stepped()
         for function, args in self._late:
@@ -335,19 +311,6 @@ class NativeStep:
             if not one.kept:
                 one.leaf._grad = None
         return self._handed
-
-    def _give(self) -> None:
-        """Store what arrived at each leaf, or add it to what is there."""
-        for one, t, a in zip(self.program.gradients, self._tensors, self._arrays, strict=True):
-            leaf = one.leaf
-            if one.fresh:
-                t._a = a
-                t._vc = t._more = t._node = t._view = None
-                t._rg = False
-                leaf._grad = t
-            else:
-                np.add(leaf._grad._a, a, out=leaf._grad._a)
-                written(leaf._grad, "backward", False)
 
     # --- before it is trusted
 
@@ -365,7 +328,7 @@ class NativeStep:
             return "the native form leads another way"
         self.seconds = perf_counter() - begun
         self._expected = (
-            [a.copy() for a in self._arrays],
+            [a.copy() for a in self._handout.arrays],
             [np.array(a) for a in self._handed],
             [t._a.copy() for t in self._writes],
         )
@@ -432,18 +395,3 @@ def _laid_out(x: Operand) -> Any:
     extent = x.dtype.itemsize + sum((length - 1) * stride for length, stride in pairs if length)
     memory = np.empty(-(-extent // x.dtype.itemsize), x.dtype)
     return np.lib.stride_tricks.as_strided(memory, x.shape, x.strides)
-
-
-def _side_by_side(operands: list[Operand]) -> list[Any]:
-    """Return new arrays for operands, in one block for each dtype."""
-    sizes: dict[Any, int] = {}
-    for x in operands:
-        sizes[x.dtype] = sizes.get(x.dtype, 0) + x.size
-    blocks = {dtype: np.empty(size, dtype) for dtype, size in sizes.items()}
-    ends = dict.fromkeys(blocks, 0)
-    arrays = []
-    for x in operands:
-        start = ends[x.dtype]
-        ends[x.dtype] = start + x.size
-        arrays.append(blocks[x.dtype][start : start + x.size].reshape(x.shape))
-    return arrays

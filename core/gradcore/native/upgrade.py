@@ -17,6 +17,8 @@ from gradcore.replay.program import Program, RefusalError
 
 WARM = 20
 """So many steps are replayed before it is worth loading numba for them."""
+NOTES = 100
+"""So often is it noted how memory looks; where that changes more often, it does not pay."""
 _SLOWER = 1.1
 TryOut = Callable[[Sequence[Any]], tuple[list[Any], list[Any], list[Any]] | None]
 
@@ -36,6 +38,9 @@ class Upgrade:
         self._thread: threading.Thread | None = None
         self._error = ""
         self._is_measured = False
+        self._unchanged: Any = None
+        self._is_sure = False
+        self._notes = 0
         self._advance: Callable[[Sequence[Any], TryOut], bool] = self._load
 
     def run(self, inputs: Sequence[Any], replay: TryOut) -> bool:
@@ -48,9 +53,9 @@ class Upgrade:
             if not self.reason:
                 self._go_on(inputs, replay)
             return False
-        if not step.holds():
+        if not (self._is_sure or step.holds()):
             # Another state has taken the old one's place: begin anew with it.
-            self._step = None
+            self._step = self._unchanged = None
             self._advance = self._lower
             return False
         self.has_run = bool(step.run(inputs))
@@ -64,9 +69,24 @@ class Upgrade:
 
     def run_many(self, batches: Sequence[Sequence[Any]]) -> Any:
         """Do steps natively in one go; returns their losses, fewer than batches where it stops."""
-        if self._step is None or not self._step.holds():
+        if self._step is None or not (self._is_sure or self._step.holds()):
             return np.zeros(0)
         return self._step.run_many(batches)
+
+    def is_unchanged(self) -> bool:
+        """Tell, at once, whether nothing has changed since ``note``; False: nobody knows."""
+        self._is_sure = self._unchanged is not None and self._unchanged.holds()
+        return self._is_sure
+
+    def note(self, replay: Any) -> None:
+        """Take what is there now for what ``is_unchanged`` asks for: all guards have held."""
+        self._is_sure = False
+        module = step_module()
+        if self._step is None or module is None or self._notes >= NOTES:
+            return
+        self._notes += 1
+        if self._step.holds():
+            self._unchanged = module.unchanged(replay, self._step)
 
     def measure(self, is_wanted: bool) -> None:
         """Let native steps write statistics of what their optimizers move, or no more."""

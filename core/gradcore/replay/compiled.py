@@ -350,6 +350,16 @@ class _Replay:
 
     def holds(self) -> bool:
         """Tell whether everything the recording relied on is as it was."""
+        if self.upgrade is None:
+            return self._holds()
+        if self.upgrade.is_unchanged():
+            return True
+        found = self._holds()
+        if found:
+            self.upgrade.note(self)
+        return found
+
+    def _holds(self) -> bool:
         # Loops that run in C: this is done before every step.
         tensors = self.world.tensors
         if not all(map(is_, map(_ARRAY, tensors), self._arrays)) or any(map(_MORE, tensors)):

@@ -117,7 +117,8 @@ def _follows(a: Any, w: int, after: int, size: int, f: Any) -> bool:
     for i in (0, 1, 3, 4, 5):
         if a[after + i] != a[w + i] + (bytes_on if a[w + i] else 0):
             return False
-    return floats32_at(a[after + 2])[0] + 1.0 == floats32_at(a[w + 2])[0]
+    is_as_old: bool = floats32_at(a[after + 2])[0] + 1.0 == floats32_at(a[w + 2])[0]
+    return is_as_old
 
 
 @kernel()

@@ -1,0 +1,65 @@
+"""The guards of a native step, asked of memory at once: see ``watching``.
+
+Made where the guards themselves have just said that everything is as it was when the step was
+recorded. As long as this says so, too, they need not be asked.
+"""
+
+from operator import call, is_
+from typing import Any
+
+from gradcore import dtypes
+from gradcore.native.optimizing import NativeGroup
+from gradcore.native.watching import Words, known
+from gradcore.nn.hooks import GLOBAL_HOOKS
+from gradcore.nn.module import edits
+from gradcore.optim.state import edits as state_edits
+from gradcore.optim.state import is_watched
+from gradcore.replay.captured import _CELL
+
+
+class Unchanged:
+    """What a recorded step relies on, and whether it is still as it is now."""
+
+    def __init__(self, replay: Any, groups: list[NativeGroup]) -> None:
+        world = replay.world
+        self._world, self._groups = world, groups
+        self._added = [t._grad for t in replay._added]
+        self._edits = (edits[0], state_edits[0])
+        self._float = dtypes.default_float()
+        reads = list(zip(*world._reads, world._found, strict=True))
+        others = [one for one in reads if one[0] is not _CELL]
+        self._reads = [[one[i] for one in others] for i in range(3)]
+        words = Words()
+        for name in ("_a", "_more", "_rg"):
+            words.slots(world.tensors, name)
+        words.slots(replay._empty, "_grad")
+        words.slots(replay._added, "_grad")
+        words.lengths([*world.hooks, *vars(GLOBAL_HOOKS).values()])
+        words.cells(item for read, item, _ in reads if read is _CELL)
+        for items, _ in world._lists:
+            words.items(items)
+        for group in groups:
+            group.watch(words)
+        words.note()
+        self._words = words
+
+    @staticmethod
+    def can_watch(groups: list[NativeGroup]) -> bool:
+        """Tell whether every change of what optimizers keep would be noticed."""
+        return known and all(is_watched(group.optimizer.state) for group in groups)
+
+    def holds(self) -> bool:
+        """Tell whether everything is as it was when this was made."""
+        if (edits[0], state_edits[0]) != self._edits or not self._words.same():
+            return False
+        if dtypes.default_float() is not self._float:
+            return False
+        functions, things, found = self._reads
+        if not all(map(is_, map(call, functions, things), found)):
+            return False
+        for entries, keys, values in self._world._dicts:
+            if len(entries) != len(keys) or not all(map(is_, entries, keys)):
+                return False
+            if not all(map(is_, entries.values(), values)):
+                return False
+        return all(group.is_free() and group.has_settings() for group in self._groups)
