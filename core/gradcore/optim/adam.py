@@ -21,7 +21,7 @@ def check_betas(betas: tuple[float, float]) -> None:
 _KINDS = ("exp_avg", "exp_avg_sq")
 
 
-class AdamStep(Step):
+class _AdamStep(Step):
     """One step of Adam; a third kind of state is the largest square so far."""
 
     __slots__ = ("_shrink",)
@@ -104,7 +104,7 @@ class Adam(Elementwise):
         return (*_KINDS, "max_exp_avg_sq") if group["amsgrad"] else _KINDS
 
     def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
-        return AdamStep(group, count(numbers), kind)
+        return _AdamStep(group, count(numbers), kind)
 
 
 class AdamW(Adam):

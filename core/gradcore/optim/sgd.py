@@ -11,7 +11,7 @@ from gradcore.optim.optimizer import Group, check_range
 from gradcore.tensor import Tensor
 
 
-class SGDStep(Step):
+class _SGDStep(Step):
     """One step of SGD; with momentum, the one kind of state is what was kept of gradients."""
 
     __slots__ = ("_momentum", "_nesterov", "_share")
@@ -87,14 +87,14 @@ class SGD(Elementwise):
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def _step(self, group: Group, numbers: list[Any], kind: Any) -> Step:
-        return SGDStep(group, kind)
+        return _SGDStep(group, kind)
 
     def _update(self, group: Group, params: list[Tensor], grads: list[Any]) -> None:
         if not group["momentum"] or all(self._has_begun(p) for p in params):
             super()._update(group, params, grads)
             return
         for p, g in zip(params, grads, strict=True):
-            step = SGDStep(group, p._a.dtype)
+            step = _SGDStep(group, p._a.dtype)
             if not self._has_begun(p):
                 self.state[p]["momentum_buffer"] = step.begin(p._a, g)
                 continue
