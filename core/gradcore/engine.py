@@ -140,7 +140,7 @@ class Pass:
                 if gi is None:
                     continue
                 edge = edges[i]
-                if type(edge) is Node:
+                if isinstance(edge, Node):
                     if ports is not None or edge.plan.many:
                         put(edge, ports[i] if ports else 0, gi)
                         continue
