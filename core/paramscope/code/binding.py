@@ -7,6 +7,7 @@ the table of operations; where none knows the call, places are named by their nu
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from paramscope.code.catalog import module_entry
 from paramscope.code.graph import Argument
@@ -47,7 +48,12 @@ def call_signature(member: Member | None, context: Context) -> Signature:
     info = context.classes.get(member.dotted or "")
     if info is not None:
         return function_signature(info.methods.get("forward"), context, ports=True)
-    entry = module_entry(member.dotted)
+    return _module_signature(member.dotted)
+
+
+@lru_cache(maxsize=1_000)
+def _module_signature(dotted: str | None) -> Signature:
+    entry = module_entry(dotted)
     if entry is None:
         return Signature()
     ports = tuple((port.name, not port.optional) for port in entry.ports)
@@ -82,6 +88,11 @@ def dotted_signature(dotted: str | None, context: Context) -> Signature:
         return function_signature(context.functions[dotted], context)
     if dotted in context.classes:
         return function_signature(context.classes[dotted].methods.get("__init__"), context)
+    return _library_signature(dotted)
+
+
+@lru_cache(maxsize=1_000)
+def _library_signature(dotted: str) -> Signature:
     operation = operation_of(dotted)
     if operation is not None:
         known = tuple((name, text) for name, text in operation.arguments if text is not None)
@@ -89,6 +100,7 @@ def dotted_signature(dotted: str | None, context: Context) -> Signature:
     return _constructor_signature(dotted)
 
 
+@lru_cache(maxsize=1_000)
 def method_signature(name: str) -> Signature:
     """The parameters of a tensor's method."""
     operation = operation_of(f"torch.{name}")

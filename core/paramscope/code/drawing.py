@@ -33,7 +33,6 @@ class DrawingState:
         self.methods: list[str] = []  # methods of the class that are called, in order
         self.member_values: dict[str, Source] = {}
         self.statement: ast.stmt | None = None
-        self.used_later: frozenset[str] = frozenset()
 
     def add(self, node: Draft) -> Draft:
         """Append a node that stands in the present statement."""

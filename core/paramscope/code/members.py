@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paramscope.code.names import Imports, is_module_base, statements_of
+from paramscope.code.syntax import walk
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -222,7 +223,7 @@ def _called_from(init: FunctionNode, info: ClassInfo) -> list[FunctionNode]:
     found = [init]
     for method in found:
         me = self_name(method)
-        for node in ast.walk(method):
+        for node in walk(method):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 holder, called = node.func.value, info.own_methods.get(node.func.attr)
                 if isinstance(holder, ast.Name) and holder.id == me and called is not None:

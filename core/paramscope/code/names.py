@@ -8,6 +8,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+# Where statements have statements inside, in source order.
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 _STAR_PACKAGES = frozenset({"torch", "torch.nn", "torch.nn.functional", "torch.optim"})
 
 
@@ -70,7 +72,7 @@ def statements_of(tree: ast.AST) -> Iterator[ast.stmt]:
         if isinstance(node, ast.stmt):
             yield node
         blocks: list[ast.AST] = []
-        for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for name in BLOCKS:
             block = getattr(node, name, None)
             if isinstance(block, list):
                 blocks.extend(block)

@@ -10,7 +10,7 @@ from paramscope.code.binding import Context, bound_arguments, dotted_signature
 from paramscope.code.draft import Draft, Input, Source
 from paramscope.code.graph import NodeKind
 from paramscope.code.members import FunctionNode, Member, is_sequence, made_member
-from paramscope.code.syntax import loaded_names
+from paramscope.code.syntax import walk
 from paramscope.code.wiring import Wiring
 
 _ROLES = {
@@ -54,7 +54,7 @@ def wire_program(tree: ast.Module, context: Context, model: str | None) -> Wirin
     wiring = Wiring(context, None, None)
     body = [statement for statement in tree.body if _is_drawn(statement, context)]
     inside = [statement for statement in tree.body if not _is_drawn(statement, context)]
-    wiring.read(body, frozenset().union(*map(loaded_names, inside)))
+    wiring.read(body, inside)
     if not any(name in context.functions for name in _ROLES):
         _mark_script(wiring, context)
         return wiring
@@ -230,6 +230,6 @@ def _last_name(call: ast.Call) -> str:
 def _reads(function: FunctionNode, variable: str) -> list[ast.expr]:
     return [
         node
-        for node in ast.walk(function)
+        for node in walk(function)
         if isinstance(node, ast.Name) and node.id == variable and isinstance(node.ctx, ast.Load)
     ]

@@ -23,16 +23,20 @@ _CHILDREN: dict[type, tuple[str, ...]] = {
 def walk(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes below ``tree`` but contexts and operators; three times as fast as `ast.walk`."""
     stack = [tree]
+    pop, push = stack.pop, stack.append
     while stack:
-        node = stack.pop()
+        node = pop()
         yield node
         fields = _CHILDREN.get(node.__class__)
-        for name in node._fields if fields is None else fields:
+        if fields is None:
+            fields = tuple(name for name in node._fields if name not in ("ctx", "op"))
+        for name in fields:
             value = getattr(node, name, None)
             if value.__class__ is list:
-                stack.extend(item for item in value if isinstance(item, ast.AST))
-            elif isinstance(value, ast.AST) and name not in ("ctx", "op"):
-                stack.append(value)
+                if value:
+                    stack.extend([item for item in value if isinstance(item, ast.AST)])
+            elif isinstance(value, ast.AST):
+                push(value)
 
 
 def elements(expression: ast.expr) -> list[tuple[str, ast.expr]]:
@@ -70,10 +74,13 @@ def loaded_names(statement: ast.AST) -> frozenset[str]:
     """The variables that a piece of code reads."""
     names = set()
     for node in walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            names.add(node.id)
-        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            names.add(node.target.id)
+        kind = node.__class__
+        if kind is ast.Name:
+            if node.ctx.__class__ is ast.Load:  # type: ignore[attr-defined]  # it is a Name
+                names.add(node.id)  # type: ignore[attr-defined]  # likewise
+        elif kind is ast.AugAssign and isinstance(node, ast.AugAssign):
+            if isinstance(node.target, ast.Name):
+                names.add(node.target.id)
     return frozenset(names)
 
 

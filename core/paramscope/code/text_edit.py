@@ -34,6 +34,7 @@ class SourceText:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self._is_ascii = source.isascii()
         self.starts = [0, *(match.end() for match in _LINE_END.finditer(source))]
 
     def line(self, number: int) -> str:
@@ -60,6 +61,8 @@ class SourceText:
         if line > len(self.starts):
             return len(self.source)
         start, end = self.starts[line - 1], self.line_end(line)
+        if self._is_ascii:
+            return min(end, start + column)
         text = self.source[start : min(end, start + column)]
         if text.isascii():
             return start + len(text)
@@ -69,6 +72,8 @@ class SourceText:
     def position(self, offset: int) -> tuple[int, int]:
         """Line (from 1) and byte column of a character offset."""
         line = bisect_right(self.starts, offset)
+        if self._is_ascii:
+            return line, offset - self.starts[line - 1]
         text = self.source[self.starts[line - 1] : offset]
         return line, len(text.encode("utf-8", "surrogatepass"))
 

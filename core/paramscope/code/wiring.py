@@ -8,9 +8,11 @@ writes, so that every statement is covered. Values that are plain constants make
 import ast
 from collections.abc import Sequence
 
+from paramscope.code.binding import Context
 from paramscope.code.draft import HOLE, Draft, Hole, Input, Source
 from paramscope.code.expressions import Expressions
 from paramscope.code.graph import NodeKind
+from paramscope.code.members import ClassInfo
 from paramscope.code.operations import OPERATORS
 from paramscope.code.syntax import (
     changed_name,
@@ -27,18 +29,31 @@ _SHARED = (NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR)
 class Wiring(Expressions):
     """The drawing of one body of statements; ``owner`` is the class of a method."""
 
-    def read(self, body: Sequence[ast.stmt], later: frozenset[str] = frozenset()) -> None:
-        """Draw a body; ``later`` are names that are read outside of it. May be called once."""
-        after: list[frozenset[str]] = []
-        for statement in reversed(body):
-            after.append(later)
-            later |= loaded_names(statement)
-        after.reverse()
+    def __init__(self, context: Context, owner: ClassInfo | None, me: str | None) -> None:
+        super().__init__(context, owner, me)
+        self._body: Sequence[ast.stmt] = ()
+        self._outside: Sequence[ast.stmt] = ()
+        self._place = 0
+        self._after: list[frozenset[str]] = []
+
+    def read(self, body: Sequence[ast.stmt], outside: Sequence[ast.stmt] = ()) -> None:
+        """Draw a body; ``outside`` is code that may read its names. May be called once."""
+        self._body, self._outside = body, outside
         for index, statement in enumerate(body):
             self.statement = statement
             self.before[statement] = dict(self.environment)
-            self.used_later = after[index]
+            self._place = index
             self._read_statement(statement, index == 0)
+
+    def _used_later(self) -> frozenset[str]:
+        """The names that are read behind the present statement; few bodies ever ask."""
+        if not self._after:
+            later = frozenset[str]().union(*map(loaded_names, self._outside))
+            for statement in reversed(self._body):
+                self._after.append(later)
+                later |= loaded_names(statement)
+            self._after.reverse()
+        return self._after[self._place]
 
     def _read_statement(self, statement: ast.stmt, is_first: bool) -> None:
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -170,7 +185,9 @@ class Wiring(Expressions):
         """Add the code node of a statement that is not drawn."""
         written = stored_names(statement)
         # What is read later or was there before; not the counters of loops.
-        outputs = [name for name in written if name in self.used_later or name in self.environment]
+        outputs = [
+            name for name in written if name in self.environment or name in self._used_later()
+        ]
         node = Draft(NodeKind.CODE, self._code_title(statement), "code", syntax=statement)
         node.text = self.context.text.text(statement)
         node.base = (outputs or written or ["code"])[0]

@@ -1,11 +1,12 @@
 """The command that deletes nodes, with or without joining what stood around them."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from paramscope.code.commands.sequence import is_sequence_graph, remove_elements
 from paramscope.code.commands.statements import block_of, body_of, removed, stands_alone
+from paramscope.code.commands.sweep import sweep
 from paramscope.code.commands.values import (
     MEMBER_TENSORS,
     function_of,
@@ -53,6 +54,8 @@ class Delete:
             if node.kind in (NodeKind.DATA, NodeKind.MODEL, NodeKind.LOSS, NodeKind.OPTIMIZER):
                 refuse(f"Training needs `{node.name}`; edit its code instead.")
         members = [space.draft(handle) for handle in handles]
+        if len(handles) > 1:
+            sweep(space, self.graph, handles, self.reconnect)
         for handle in handles:
             if handle.id is not None:
                 _delete(space, handle, self.reconnect)
@@ -197,10 +200,12 @@ def _undefine(space: Workspace, graph: str, members: Sequence[Member]) -> None:
     owner = space.drawing(graph).owner
     if owner is None:
         return
+    made = [member for member in members if member.name in owner.own_members]
+    uses = _uses(space, owner) if made else {}
     unused = [
         owner.own_members[member.name].statement
-        for member in members
-        if member.name in owner.own_members and not _is_used(space, owner, member.name)
+        for member in made
+        if not _is_used(owner.own_members[member.name], uses.get(member.name, ()))
     ]
     blocks = [block_of(owner.node, statement) for statement in unused]
     for statement in unused:
@@ -222,25 +227,29 @@ def _undefine(space: Workspace, graph: str, members: Sequence[Member]) -> None:
     )
 
 
-def _is_used(space: Workspace, owner: ClassInfo, name: str) -> bool:
-    """Whether a method reads a member; refuses where it is ``__init__`` that does."""
-    inside = {id(part) for part in ast.walk(owner.own_members[name].statement)}
+def _uses(space: Workspace, owner: ClassInfo) -> dict[str, list[tuple[str, ast.Attribute]]]:
+    """Where the methods of a class and its heirs read or write each attribute of `self`."""
+    uses: dict[str, list[tuple[str, ast.Attribute]]] = {}
     for info in space.analysis.context.classes.values():
         if owner.name not in (info.name, *info.bases):
             continue
         for method_name, method in info.own_methods.items():
             me = self_name(method)
             for node in walk(method):
-                if (
-                    isinstance(node, ast.Attribute)
-                    and node.attr == name
-                    and isinstance(node.value, ast.Name)
-                    and node.value.id == me
-                    and id(node) not in inside
-                ):
-                    if method_name != "__init__":
-                        return True
-                    refuse(
-                        f"`self.{name}` is also used in line {node.lineno}; delete that line first."
-                    )
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    if node.value.id == me:
+                        uses.setdefault(node.attr, []).append((method_name, node))
+    return uses
+
+
+def _is_used(member: Member, uses: Iterable[tuple[str, ast.Attribute]]) -> bool:
+    """Whether a method reads a member; refuses where it is ``__init__`` that does."""
+    inside = {id(part) for part in walk(member.statement)}
+    for method_name, node in uses:
+        if id(node) not in inside:
+            if method_name != "__init__":
+                return True
+            refuse(
+                f"`self.{member.name}` is also used in line {node.lineno}; delete that line first."
+            )
     return False

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Sequence
 
 from paramscope.code.members import FunctionNode
+from paramscope.code.names import BLOCKS
 from paramscope.code.text_edit import Edit, SourceText
 
 
@@ -64,11 +65,15 @@ def removed(text: SourceText, statement: ast.stmt, siblings: Sequence[ast.stmt])
 
 def block_of(tree: ast.AST, statement: ast.stmt) -> Sequence[ast.stmt]:
     """The list of statements that a statement stands in."""
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        for name in BLOCKS:
             block = getattr(node, name, None)
-            if isinstance(block, list) and any(item is statement for item in block):
-                return block
+            if isinstance(block, list):
+                if any(item is statement for item in block):
+                    return block
+                stack += block
     return [statement]
 
 

@@ -12,6 +12,7 @@ from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind, PortRef
 from paramscope.code.members import FunctionNode
 from paramscope.code.parse import Drawing
+from paramscope.code.syntax import walk
 from paramscope.code.text_edit import Edit
 
 MEMBER_TENSORS = (NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR)
@@ -41,8 +42,8 @@ def fresh_name(wanted: str, taken: Iterable[str], first: int = 2) -> str:
 
 def names_in(space: Workspace, function: FunctionNode) -> set[str]:
     """Every name that a new variable of a function must not take."""
-    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    names |= {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
+    names = {node.id for node in walk(function) if isinstance(node, ast.Name)}
+    names |= {node.arg for node in walk(function) if isinstance(node, ast.arg)}
     return names | space.analysis.context.globals
 
 
@@ -85,14 +86,14 @@ def is_read_later(function: FunctionNode, name: str, statement: ast.stmt, *parts
     """Whether a variable is read behind a statement, or in it outside of ``parts``."""
     body = body_of(function)
     place = next((index for index, item in enumerate(body) if item is statement), 0)
-    inside = {id(node) for part in parts for node in ast.walk(part)}
+    inside = {id(node) for part in parts for node in walk(part)}
     return any(
         isinstance(node, ast.Name)
         and node.id == name
         and id(node) not in inside
         and not isinstance(node.ctx, ast.Store)
         for item in body[place:]
-        for node in ast.walk(item)
+        for node in walk(item)
     )
 
 
@@ -104,7 +105,7 @@ def variable_for(
     if expression is not None:
         names = {
             node.id
-            for node in ast.walk(expression)
+            for node in walk(expression)
             if isinstance(node, ast.Name) and node.id in space.drawing(graph).before[statement]
         }
         if len(names) == 1:

@@ -209,7 +209,11 @@ def insert(space: Workspace, target: Handle, port: int, template: str) -> None:
 
 def replace_input(space: Workspace, handle: Handle, port: int, text: str) -> None:
     """Let an input read other text, whatever form its place in the source has."""
-    node = space.draft(handle)
+    space.edit(input_edits(space, space.draft(handle), port, text))
+
+
+def input_edits(space: Workspace, node: Draft, port: int, text: str) -> list[Edit]:
+    """The edits that let an input read other text; refuses where it cannot."""
     item = node.inputs[port]
     syntax, statement = node.syntax, node.statement
     if isinstance(syntax, ast.AugAssign) and port == 0:
@@ -217,25 +221,20 @@ def replace_input(space: Workspace, handle: Handle, port: int, text: str) -> Non
         value = space.text.text(syntax.value)
         target = space.text.text(syntax.target)
         start, end = space.text.node_range(syntax)
-        space.edit([Edit(start, end, f"{target} = {text} {symbol} ({value})")])
-        return
+        return [Edit(start, end, f"{target} = {text} {symbol} ({value})")]
     if node.kind is NodeKind.CODE and item.name != "value":
         if text == "..." or not isinstance(syntax, ast.stmt) or statement is None:
             refuse(f"The text of this node reads `{item.name}`; edit the text.")
-        _replace_in_code(space, node, item, text)
-        return
+        return _replaced_in_code(space, node, item, text)
     if not item.reads:
-        if text != "...":
-            _add_argument(space, node, port, text)
-        return
+        return _added_argument(space, node, port, text) if text != "..." else []
     read = item.reads[0]
     if text == "..." and not item.required and isinstance(syntax, ast.Call):
-        space.edit(CallText(space.text, syntax).without(read))
-        return
+        return list(CallText(space.text, syntax).without(read))
     start, end = space.text.node_range(read)
     if text == "..." and isinstance(syntax, ast.Call) and not _is_argument(syntax, read):
         text = "(...)"
-    space.edit([Edit(start, end, text)])
+    return [Edit(start, end, text)]
 
 
 def keep_nested(space: Workspace, target: Handle, port: int, reuse: bool = True) -> None:
@@ -265,16 +264,15 @@ def _is_argument(call: ast.Call, read: ast.expr) -> bool:
     return read is not call.func and not any(node is read for node in ast.walk(call.func))
 
 
-def _replace_in_code(space: Workspace, node: Draft, item: Input, text: str) -> None:
+def _replaced_in_code(space: Workspace, node: Draft, item: Input, text: str) -> list[Edit]:
     statement = node.statement
     assert statement is not None
     if item.name in node.outputs or not item.reads:
-        space.edit([inserted_before(space.text, statement, [f"{item.name} = {text}"])])
-    else:
-        space.edit([Edit(*space.text.node_range(read), text) for read in item.reads])
+        return [inserted_before(space.text, statement, [f"{item.name} = {text}"])]
+    return [Edit(*space.text.node_range(read), text) for read in item.reads]
 
 
-def _add_argument(space: Workspace, node: Draft, port: int, text: str) -> None:
+def _added_argument(space: Workspace, node: Draft, port: int, text: str) -> list[Edit]:
     """Write an argument that the call leaves out."""
     if not isinstance(node.syntax, ast.Call):
         refuse(f"`{node.id}` has no place for a wire; edit the code.")
@@ -283,7 +281,7 @@ def _add_argument(space: Workspace, node: Draft, port: int, text: str) -> None:
     before = node.inputs[:port]
     positional = len(call.args) == port and all(item.reads for item in before)
     written = text if positional and not call.keywords else f"{name}={text}"
-    space.edit(CallText(space.text, call).with_argument(written))
+    return list(CallText(space.text, call).with_argument(written))
 
 
 def _call_for(space: Workspace, giver: Handle, taker: Handle) -> None:
