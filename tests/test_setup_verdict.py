@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.suite import DIED, coverage_options, run_pytest, verdict, with_suite
+from bootstrap.suite import (
+    COMPUTATION,
+    DIED,
+    coverage_options,
+    run_pytest,
+    verdict,
+    with_suite,
+)
 
 TESTS = Path(__file__).parent
 
@@ -40,6 +47,21 @@ def test_a_process_that_is_ended_from_inside_has_failed(project: Path) -> None:
 def test_a_run_that_passes_and_then_aborts_has_failed(project: Path) -> None:
     source = "import atexit, os\ndef test_it(): atexit.register(os.abort)\n"
     assert run(project, source) == 128 + 6
+
+
+@pytest.mark.parametrize("failing", [None, COMPUTATION[0], "gui"])
+def test_the_whole_suite_fails_with_any_of_its_tests(
+    project: Path, failing: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (*COMPUTATION, "gui"):
+        (project / "tests" / folder).mkdir(parents=True)
+        (project / "tests" / folder / f"test_{Path(folder).name}.py").write_text(
+            f"def test_it(): assert {folder != failing}\n"
+        )
+    status = int(failing is not None)
+    assert run_pytest(project, ["-rA", "-p", "no:cacheprovider", "--no-cov"]) == status
+    printed = capfd.readouterr().out
+    assert (printed.count("PASSED "), printed.count("FAILED ")) == (4 - status, status)
 
 
 @pytest.mark.parametrize(
