@@ -99,7 +99,8 @@ class Cut:
 class LossCall:
     """A call that compares a prediction with a target: a loss, or a difference outside forward.
 
-    ``producer`` is the operation that made the prediction, views and copies left out.
+    ``producer`` is the operation that made the prediction, views and copies left out;
+    ``is_distribution`` tells that the values over the classes are shares of 1.
     """
 
     operation: str
@@ -107,6 +108,7 @@ class LossCall:
     prediction: tuple[int, ...]
     target: tuple[int, ...]
     span: Span | None
+    is_distribution: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ class TensorUse:
     direct: set[Cut] = field(default_factory=set)
     zero_factors: list[Cut] = field(default_factory=list)
     flats: list[Cut] = field(default_factory=list)
+    upstream: int = 0  # the bits of those whose values it was first used with
+    is_reused: bool = False  # with calculated values, after that
 
 
 @dataclass(slots=True)
@@ -167,7 +171,8 @@ class StepRecord:
     ``uncleared`` holds the ids of those that were stepped with a gradient an earlier step had
     used already; ``cleared`` of those that began without one. ``update_norms`` is by id as well.
     ``wasted`` are ids of tensors whose gradient was cleared before any optimizer had used it.
-    Optimizers are known by their number: ``stepped`` those that made a step, ``wiped`` those
+    ``bits`` has the bit of each tensor in a mask of many, by id; ``upstream`` masks are kept for
+    tensors alone whose gradient is next to nothing. Optimizers are known by their number: ``stepped`` those that made a step, ``wiped`` those
     that made it with all gradients cleared, ``rates`` each group's lr at its step.
     """
 
@@ -188,6 +193,7 @@ class StepRecord:
     has_leaf_loss: bool = False
     was_training: bool = True
     dead: list[Dead] = field(default_factory=list)
+    bits: Mapping[int, int] = field(default_factory=dict)
     non_finite_from: Cut | None = None  # the operation whose gradient was the first to be so
 
 

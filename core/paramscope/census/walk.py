@@ -40,6 +40,7 @@ _MAX_CLASSES = 4_096
 _known_slots: dict[int, tuple[type, tuple[tuple[str, MemberDescriptorType], ...]]] = {}
 _SEQUENCES = (list, tuple, set, frozenset, deque)
 # Objects of these packages are tools of the training, and point back at the model's tensors.
+# "torch._" stands for every private part of it.
 _TOOL_PACKAGES = (
     "torch.optim",
     "torch.utils",
@@ -168,6 +169,15 @@ def _mangled(name: str, cls: type) -> str:
     if name.startswith("__") and not name.endswith("__"):
         return f"_{cls.__name__.lstrip('_')}{name}"
     return name
+
+
+def _is_tool(module: str) -> bool:
+    """Tell whether a class of this module is a tool; ``resnet`` is no part of ``re``."""
+    if not module.startswith(_TOOL_PACKAGES):
+        return False
+    return module.startswith("torch._") or any(
+        module == package or module.startswith(f"{package}.") for package in _TOOL_PACKAGES
+    )
 
 
 class _Walker:
@@ -302,7 +312,7 @@ class _Walker:
             return False
         if self._view.is_optimizer(item):
             return False
-        if type(item).__module__.startswith(_TOOL_PACKAGES):
+        if _is_tool(type(item).__module__):
             return False
         self._seen_objects.add(id(item))
         self._objects_left -= 1

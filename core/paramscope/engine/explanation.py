@@ -10,13 +10,14 @@ from paramscope.census.source import map_source
 from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.autopsy import failure_of
-from paramscope.engine.failures import CannotTrainError, NonFiniteLossError
+from paramscope.engine.failures import CannotTrainError
 from paramscope.engine.observation import Observer
 from paramscope.engine.tracer import StepTracer
+from paramscope.rules.failing import NO_LOSS
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import check_failure
 
-_EXPLAINED = (CannotTrainError, NonFiniteLossError, SyntaxError)  # they say it all themselves
+_EXPLAINED = (CannotTrainError, SyntaxError)  # they say it all themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,5 +84,7 @@ def _is_to_explain(error: BaseException) -> bool:
 
 def _explanation(evidence: Evidence, failure: Failure, last: Place | None = None) -> Explanation:
     # An error without a line of the user's came from the backward pass of the default step.
-    place = None if failure.user_frames else failure.gradient_of or last
+    place = None
+    if not failure.user_frames and NO_LOSS not in failure.message:
+        place = failure.gradient_of or last
     return Explanation(tuple(check_failure(evidence)), place)

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from paramscope.census.census import rows_of
+from paramscope.census.census import optimizer_groups, rows_of
 from paramscope.census.evidence import (
     BuildRecord,
     Cut,
@@ -193,8 +193,16 @@ class Observer:
         return tuple(found for evidence in self.evidence(step) for found in check_all(evidence))
 
     def _names_outside(self, root: _Root) -> dict[int, str]:
-        """Name the tensors that a step has met beside the model, by the document's globals."""
+        """Name the tensors beside the model, by the document's globals.
+
+        They are those that a step has met, and those that an optimizer holds.
+        """
         met = {id(s.tensor) for record in root.steps for s in record.strangers}
+        own = {id(found.tensor) for found in root.walk.tensors}
+        for optimizer in self._program.optimizers:
+            for group in optimizer_groups(optimizer):
+                met.update(id(tensor) for tensor in group.get("params", ()))
+        met -= own
         names: dict[int, str] = {}
         if not met:
             return names

@@ -22,6 +22,7 @@ from paramscope.census.evidence import (
     TensorUse,
 )
 from paramscope.census.rows import Statistics
+from paramscope.census.states import VANISHING_BELOW, mean_size
 from paramscope.census.statistics import statistics_of
 from paramscope.census.walk import FoundTensor, Walk
 from paramscope.code.graph import Span
@@ -42,6 +43,7 @@ from paramscope.engine.trail import Trail
 MAX_COPIED_VALUES = 50_000_000
 MAX_OPERATIONS = 5_000
 MAX_LOSS_CALLS = 200
+ON_CLASSES = ("nll_loss", "cross_entropy")
 MAX_STRANGERS = 200
 
 
@@ -175,10 +177,23 @@ class StepTracer:
                     self._note_stranger(tensor, inputs, site)
             else:
                 use = self.record.uses.setdefault(key, TensorUse())
+                if is_recorded:
+                    self._note_upstream(use, inputs)
                 use.is_read = True
                 use.is_recorded = use.is_recorded or is_recorded
                 use.is_read_in_forward = use.is_read_in_forward or site.in_forward
         return live
+
+    def _note_upstream(self, use: TensorUse, inputs: tuple[Any, ...]) -> None:
+        """Note whose values a tensor is first used with, and whether it is used again later on."""
+        mask = 0
+        for tensor in inputs:
+            if id(tensor) not in self._known.by_id:
+                mask |= self._lives.get(id(tensor), 0)
+        if not use.is_recorded:
+            use.upstream = mask
+        elif mask:
+            use.is_reused = True
 
     def before_backward(self, loss: Any) -> None:
         """Note which gradients are there already."""
@@ -262,6 +277,7 @@ class StepTracer:
             if now is not None and now.shape == old.shape:
                 with np.errstate(all="ignore"):
                     self.record.update_norms[key] = float(np.linalg.norm((now - old).ravel()))
+        self._keep_upstream()
         self._suspicions.assign(self._known.bits, self.record.uses)
         self.record.dead = self._suspicions.dead
         self.record.non_finite_from = first_non_finite(self._operations, self.record.uses)
@@ -293,6 +309,19 @@ class StepTracer:
         )
 
     # Private
+
+    def _keep_upstream(self) -> None:
+        """Keep the masks that can matter: of tensors whose gradient is next to nothing."""
+        sizes = {
+            key: mean_size(use.gradient, self._adapter.shape(self._known.by_id[key].tensor))
+            for key, use in self.record.uses.items()
+            if use.gradient is not None and not use.gradient.non_finite
+        }
+        limit = VANISHING_BELOW * max(sizes.values(), default=0.0)
+        for key, use in self.record.uses.items():
+            if not 0 < sizes.get(key, 0.0) < limit:
+                use.upstream = 0
+        self.record.bits = self._known.bits
 
     def _copies(self) -> dict[int, NDArray[Any]]:
         """Copy what a step may move, so that the size of the update can be told."""
@@ -422,7 +451,18 @@ class StepTracer:
             return
         producer = self._producers.get(id(prediction), "")
         shapes = self._adapter.shape(prediction), self._adapter.shape(target)
-        self.record.loss_calls.append(LossCall(name, producer, *shapes, span))
+        shares = name in ON_CLASSES and self._is_distribution(prediction)
+        self.record.loss_calls.append(LossCall(name, producer, *shapes, span, shares))
+
+    def _is_distribution(self, prediction: Any) -> bool:
+        """Tell whether values over two classes or more are shares of 1, however they were made."""
+        values = self._adapter.array(prediction)
+        if values is None or values.ndim == 0 or values.size == 0:
+            return False
+        axis = min(1, values.ndim - 1)
+        if values.shape[axis] < 2 or not (values >= 0).all():
+            return False
+        return bool(np.allclose(values.sum(axis), 1, atol=1e-3))
 
     def _note_input(self, span: Span, module: str, value: object) -> None:
         """What enters a ``forward`` of the document is noted at its argument."""

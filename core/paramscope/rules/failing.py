@@ -13,6 +13,7 @@ from paramscope.code.graph import Span
 from paramscope.code.parse import SourceError, syntax_tree
 
 NO_GRAPH = "does not require grad and does not have a grad_fn"
+NO_LOSS = "The loss of step"  # is NaN or infinite
 _FUNCTIONS = {"loss": "loss", "train_step": "train_step", "optimizer": "optimizer"}
 _FUNCTIONS |= {"build": "model", "evaluate": "model", "accuracy": "model", "<module>": "model"}
 

@@ -10,6 +10,7 @@ from paramscope.rules.finding import Finding
 from paramscope.rules.registry import WARNING, Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up, stepped_ids
 
+MUCH_MORE = 100.0
 GROWS = 3.0  # a gate that opens: its share grows from step to step
 
 BAD = document(
@@ -44,7 +45,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     for found in weights:
         way = [share.get(id(found.tensor), 1.0) for share in shares]
         if all(0 < share < VANISHING_BELOW for share in way) and way[-1] < GROWS * way[0]:
-            faulty.append(found)
+            if not _is_passed(found, evidence):
+                faulty.append(found)
     for path, items in rolled_up(faulty, evidence)[:1]:
         yield Finding(
             rule=RULE.id,
@@ -57,6 +59,28 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             cause="Use ReLU instead of sigmoid or tanh, a normalisation, or shortcuts.",
             line=lines_of(items, evidence),
         )
+
+
+def _is_passed(found: FoundTensor, evidence: Evidence) -> bool:
+    """Tell whether more of the gradient arrives before it: so nothing is lost on the way.
+
+    The queries of an attention that starts out even get next to none, at any depth.
+    """
+    record = evidence.steps[-1]
+    sizes = {id(f.tensor): _size(f, record, evidence) for f in parameters(evidence)}
+    before = record.uses[id(found.tensor)].upstream
+    limit = MUCH_MORE * sizes[id(found.tensor)]
+    return any(
+        size > limit and record.bits.get(key, 0) & before and not record.uses[key].is_reused
+        for key, size in sizes.items()
+    )
+
+
+def _size(found: FoundTensor, record: StepRecord, evidence: Evidence) -> float:
+    use = record.uses.get(id(found.tensor))
+    if use is None or use.gradient is None or use.gradient.non_finite:
+        return 0.0
+    return mean_size(use.gradient, evidence.view.shape(found.tensor))
 
 
 def _shares(weights: list[FoundTensor], record: StepRecord, evidence: Evidence) -> dict[int, float]:

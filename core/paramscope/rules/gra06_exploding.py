@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence, TensorUse
 from paramscope.census.states import EXPLODING_ABOVE
 from paramscope.rules.examples import document
+from paramscope.rules.failing import NO_LOSS, failure_like
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import WARNING, Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up
@@ -18,7 +19,10 @@ GOOD = BAD.replace(" * 3e4", "").replace("1e-12", "0.01")
 
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report what has had such gradients in each of the last steps."""
-    if len(evidence.steps) < ENOUGH_STEPS or evidence.build.unfilled:
+    is_enough = len(evidence.steps) >= ENOUGH_STEPS
+    if failure_like(evidence, NO_LOSS) is not None:
+        is_enough = bool(evidence.steps)  # there will be no more: they have led to it
+    if not is_enough or evidence.build.unfilled:
         return  # too few, or numbers that were never set: GRA10
     faulty = [
         found
@@ -55,4 +59,5 @@ RULE = Rule(
     check=check,
     bad=BAD,
     good=GOOD,
+    explains_errors=True,
 )

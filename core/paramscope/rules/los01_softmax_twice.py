@@ -18,7 +18,8 @@ GOOD = BAD.replace("torch.softmax(model(x), dim=1)", "model(x)")
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report the loss if its prediction comes from a softmax."""
     for call in evidence.last_step.loss_calls if evidence.last_step else ():
-        if call.operation == "cross_entropy" and call.producer == "softmax":
+        is_softmax = call.is_distribution or call.producer == "softmax"
+        if call.operation == "cross_entropy" and is_softmax:
             yield Finding(
                 rule=RULE.id,
                 where="loss",

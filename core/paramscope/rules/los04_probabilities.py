@@ -16,9 +16,11 @@ GOOD = BAD.replace("torch.softmax", "torch.log_softmax")
 
 
 def check(evidence: Evidence) -> Iterator[Finding]:
-    """Report the loss if its prediction comes from a softmax or a sigmoid."""
+    """Report the loss if its prediction is a distribution, or comes from a softmax or a sigmoid."""
     for call in evidence.last_step.loss_calls if evidence.last_step else ():
-        if call.operation == "nll_loss" and call.producer in ("softmax", "sigmoid"):
+        if call.operation != "nll_loss":
+            continue
+        if call.is_distribution or call.producer in ("softmax", "sigmoid"):
             yield Finding(
                 rule=RULE.id,
                 where="loss",

@@ -1,12 +1,14 @@
 """OPT02: the optimizer holds tensors that the model no longer has."""
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
-from paramscope.rules.scope import lost_tensors, parameters, stepped_ids
+from paramscope.rules.scope import ENOUGH_STEPS, lost_tensors, parameters, stepped_ids
 from paramscope.rules.strangers import remade_in_steps
 
 BAD = document(
@@ -38,6 +40,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         and evidence.view.shape(found.tensor) in shapes
     ]
     if not missing:
+        yield from _of_another_model(lost, evidence)
         return
     names = ", ".join(f"`{found.path}`" for found in missing[:3])
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -50,6 +53,32 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             f"{len(missing)} in the model {_are(len(missing))} stepped by nobody: {names}{more}."
         ),
         cause="A layer was replaced after the optimizer was made. Make the optimizer last.",
+        line=evidence.source.function_lines.get("optimizer"),
+    )
+
+
+def _of_another_model(lost: list[Any], evidence: Evidence) -> Iterator[Finding]:
+    """Report tensors that no step reads, each as large as one of the model: it was built twice.
+
+    What the program holds under a name of its own may be trained later on.
+    """
+    if len(evidence.steps) < ENOUGH_STEPS or not evidence.backward_calls:
+        return
+    shapes = Counter(evidence.view.shape(found.tensor) for found in parameters(evidence))
+    if Counter(map(evidence.view.shape, lost)) - shapes:
+        return
+    met = {id(stranger.tensor) for record in evidence.steps for stranger in record.strangers}
+    if any(id(t) in met or id(t) in evidence.outside or t.grad is not None for t in lost):
+        return
+    yield Finding(
+        rule=RULE.id,
+        where="optimizer",
+        severity=ERROR,
+        message=(
+            f"{_tensors(len(lost))} in the optimizer {_are(len(lost))} not in the model, and no "
+            "step has read them: they are those of another model of the same kind."
+        ),
+        cause="Build the model once, and make the optimizer from its parameters.",
         line=evidence.source.function_lines.get("optimizer"),
     )
 

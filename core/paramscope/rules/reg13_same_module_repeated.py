@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
+from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import WARNING, Rule
 from paramscope.rules.scope import line_of_module, parameters
 
 CONTAINERS = ("ModuleList", "Sequential", "ModuleDict")
+LISTS = ("ParameterList", "ParameterDict")
 
 BAD = document(
     "self.blocks = nn.ModuleList([nn.Linear(4, 4)] * 3)",
@@ -61,6 +63,30 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             cause="Make each anew: `[Block() for _ in range(n)]`.",
             line=line_of_module(parent, evidence),
         )
+    yield from _repeated_parameters(evidence)
+
+
+def _repeated_parameters(evidence: Evidence) -> Iterator[Finding]:
+    """Report lists of Parameters that hold one and the same Parameter several times."""
+    held: dict[str, Counter[int]] = {}
+    for found in evidence.walk.tensors:
+        is_listed = any(cls.__name__ in LISTS for cls in type(found.owner).__mro__)
+        if found.place is Place.PARAMETER and is_listed and found.tensor.requires_grad:
+            held.setdefault(found.owner_path, Counter())[id(found.tensor)] += 1
+    for path, counts in held.items():
+        count = max(counts.values())
+        if count > 1:
+            yield Finding(
+                rule=RULE.id,
+                where=path or "model",
+                severity=WARNING,
+                message=(
+                    f"`{path or 'model'}` holds the same Parameter {count} times: "
+                    "they share one set of values."
+                ),
+                cause="Make each anew: `[nn.Parameter(...) for _ in range(n)]`.",
+                line=line_of_module(path, evidence),
+            )
 
 
 def _is_container(path: str, evidence: Evidence) -> bool:

@@ -205,3 +205,13 @@ def test_a_thousand_levels_are_no_recursion(adapter, torch, empty) -> None:
     chain = list(walk_model(empty, adapter).modules.values())
     while chain:
         chain.pop()._modules.clear()
+
+
+def test_objects_of_a_file_named_like_a_library_are_entered(adapter, torch, empty) -> None:
+    class Owner:
+        pass
+
+    Owner.__module__ = "resnet"  # begins as ``re`` does
+    empty.owner = Owner()
+    empty.owner.weight = torch.nn.Parameter(torch.ones(2))
+    assert kinds(empty, adapter) == {"owner.weight": Kind.FORGOTTEN_PARAMETER}

@@ -30,6 +30,45 @@ BOTH = """def train_step(model, optimizers, x, y):
     return value"""
 
 PLANTED = {
+    "one Parameter listed twice": (
+        "REG13",
+        "scales",
+        document(
+            "self.scales = nn.ParameterList([nn.Parameter(torch.ones(4))] * 2)",
+            "h = torch.tanh(self.inner(x)) * self.scales[0] * self.scales[1]",
+        ),
+    ),
+    "optimizer of two models": (
+        "OPT02",
+        "optimizer",
+        document(
+            optimizer="twin = build()\n"
+            "return torch.optim.SGD([*model.parameters(), *twin.parameters()], lr=0.01)"
+        ),
+    ),
+    "shares of one by hand": (
+        "LOS04",
+        "loss",
+        document(
+            loss="F.nll_loss(model(x).exp() / model(x).exp().sum(1, keepdim=True), y)", **CLASSES
+        ),
+    ),
+    "softmax by hand": (
+        "LOS01",
+        "loss",
+        document(
+            loss="F.cross_entropy(model(x).exp() / model(x).exp().sum(1, keepdim=True), y)",
+            **CLASSES,
+        ),
+    ),
+    "gradients so large that the loss is lost at the second step": (
+        "GRA06",
+        "model",
+        document(
+            loss="((model(x) * 1e9 - y) ** 2).mean()",
+            optimizer="return torch.optim.SGD(model.parameters(), lr=1.0)",
+        ),
+    ),
     "value that only a target uses": (
         "GRA01",
         "value",
