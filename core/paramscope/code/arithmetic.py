@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 # Results beyond this are no sizes of anything; and powers could fill the memory.
 _LARGEST = 1 << 40
@@ -25,11 +26,19 @@ def value_of(text: str, names: Mapping[str, object]) -> object:
 
     Raises: Unknown when it is anything else.
     """
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Unknown from None
+    tree = _parsed(text.strip())
+    if tree is None:
+        raise Unknown
     return _value(tree, names, 0)
+
+
+@lru_cache(maxsize=4_000)
+def _parsed(text: str) -> ast.expr | None:
+    """The syntax of an argument; layers have the same few, over and over."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _value(node: ast.expr, names: Mapping[str, object], depth: int) -> object:

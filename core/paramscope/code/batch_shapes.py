@@ -7,6 +7,8 @@ What is not written out in plain factories stays unknown.
 import ast
 from collections.abc import Sequence
 
+from paramscope.code.parse import SourceError, analyze
+
 Size = int | str
 Shape = tuple[Size, ...]
 
@@ -26,8 +28,8 @@ def batch_shapes(source: str) -> tuple[Shape | None, ...]:
     ((16, 2), None)
     """
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = analyze(source).tree  # read already, if it is the document's
+    except SourceError:
         return ()
     known: dict[str, Shape | None] = {}
     _read(tree.body, known)

@@ -114,5 +114,6 @@ class Lights(QObject):
 
     def _on_presenter_graph_shown(self) -> None:
         self._animation.stop()
-        self._rank()
+        if self._phase in _LIT_PHASES:
+            self._rank()
         self._light(1.0)

@@ -5,7 +5,7 @@ moves the frame.
 """
 
 from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QTransform
 from PySide6.QtWidgets import QWidget
 
 from paramscope_gui.canvas.scene import CanvasScene
@@ -46,11 +46,11 @@ class Minimap(QWidget):
         room = QRectF(self.rect()).adjusted(_MARGIN, _MARGIN, -_MARGIN, -_MARGIN)
         return min(room.width() / self._area.width(), room.height() / self._area.height(), 0.25)
 
-    def _to_map(self, area: QRectF) -> QRectF:
-        scale = self._scale()
-        middle = QPointF(self.rect().center())
-        corner = middle + (area.topLeft() - self._area.center()) * scale
-        return QRectF(corner.x(), corner.y(), area.width() * scale, area.height() * scale)
+    def _to_map(self) -> QTransform:
+        """The way from the scene to the map."""
+        middle, center, scale = QPointF(self.rect().center()), self._area.center(), self._scale()
+        shift = middle - center * scale
+        return QTransform(scale, 0.0, 0.0, scale, shift.x(), shift.y())
 
     def _paint_nodes(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -63,11 +63,12 @@ class Minimap(QWidget):
         painter.setBrush(ink.brush("panel"))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6.0, 6.0)
         painter.setPen(Qt.PenStyle.NoPen)
+        way = self._to_map()
         for item in self._scene.items_by_id.values():
             face = item.drawing.face
             is_bad = bool(face.problem) or any(row.is_troubled for row in face.rows)
             painter.setBrush(ink.brush("glyph:vermilion" if is_bad else "wire"))
-            spot = self._to_map(item.area)
+            spot = way.mapRect(item.area)
             painter.drawRect(spot.adjusted(0.0, 0.0, max(0.0, 2.0 - spot.width()), 0.0))
         painter.end()
         return picture
@@ -84,7 +85,7 @@ class Minimap(QWidget):
             self._picture = self._paint_nodes()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._picture)
-        frame = self._to_map(self._view.visible_area)
+        frame = self._to_map().mapRect(self._view.visible_area)
         frame = frame.intersected(QRectF(self.rect()).adjusted(2.0, 2.0, -2.0, -2.0))
         ink = self._scene.ink
         fill = QColor(ink.color("accent"))

@@ -53,7 +53,21 @@ class NodeItem(QGraphicsItem):
         self._title = _title_path(drawing)
         self._bounds = _bounds(drawing)
         self._condensed: tuple[float, list[Placed]] | None = None
+        self._place = QPointF()
         self.setZValue(2.0)
+
+    @property
+    def place(self) -> QPointF:
+        """Where its corner lies; asking Qt for it takes ten times as long."""
+        return self._place
+
+    def put(self, place: QPointF) -> bool:
+        """Move the node; tell whether it lay elsewhere."""
+        if place == self._place:
+            return False
+        self._place = QPointF(place)
+        self.setPos(place)
+        return True
 
     def set_drawing(self, drawing: Drawing) -> None:
         """Show another drawing in the same place."""
@@ -85,12 +99,12 @@ class NodeItem(QGraphicsItem):
     @property
     def area(self) -> QRectF:
         """The node's area in the scene."""
-        return QRectF(self.pos(), self.drawing.size)
+        return QRectF(self._place, self.drawing.size)
 
     def port(self, side: str, index: int) -> QPointF:
         """Return where a port lies in the scene."""
         places = self.drawing.inputs if side == "in" else self.drawing.outputs
-        return self.pos() + places[index]
+        return self._place + places[index]
 
     def badge_area(self, detail: float) -> QRectF:
         """Return where the badge of a problem takes a click, in the node; empty without one."""

@@ -45,6 +45,8 @@ class Presenter(QObject):
         # Places found for nodes that have none in the document, by graph.
         self._found: dict[str, dict[str, Point]] = {}
         self._given: dict[str, Point] = {}
+        # What was laid out last, and how: an edit of an argument moves nothing.
+        self._laid_out: tuple[dict[str, Size], list[Edge], dict[str, Point]] = ({}, [], {})
         workspace.program_changed.connect(self._on_workspace_program_changed)
         workspace.document_changed.connect(self._on_workspace_document_changed)
         workspace.opened.connect(self._on_workspace_opened)
@@ -116,7 +118,9 @@ class Presenter(QObject):
     def _place(self, sizes: Mapping[str, Size], edges: list[Edge]) -> Mapping[str, Point]:
         name = self._scene.graph.name
         if not self._given:
-            points = layered(sizes, edges)
+            if (sizes, edges) != self._laid_out[:2]:
+                self._laid_out = (dict(sizes), edges, layered(sizes, edges))
+            points = self._laid_out[2]
         else:
             kept = {**self._found.get(name, {}), **self._given}
             points = place_missing(sizes, edges, {k: p for k, p in kept.items() if k in sizes})

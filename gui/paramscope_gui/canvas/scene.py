@@ -66,6 +66,8 @@ class CanvasScene(QGraphicsScene):
         self._chosen_wires: frozenset[Wire] = frozenset()
         self._moving: frozenset[Wire] = frozenset()
         self._by_node: dict[str, list[Wire]] = {}
+        self._routed: tuple[object, ...] = ()  # where nodes and ports lay when wires were led
+        self._content: QRectF | None = None
         self._is_far = False
         self._wires = WireLayer(ink)
         self._far = FarLayer(ink)
@@ -105,7 +107,7 @@ class CanvasScene(QGraphicsScene):
             self._by_node.setdefault(wire.target.node, []).append(wire)
         self.wire_faces = dict(wire_faces)
         for key, point in place(self.sizes(), self.edges()).items():
-            self.items_by_id[key].setPos(point.x, point.y)
+            self.items_by_id[key].put(QPointF(point.x, point.y))
         self._chosen_wires &= frozenset(graph.wires)
         self.choose(self._chosen_nodes)
         self.reroute()
@@ -115,6 +117,7 @@ class CanvasScene(QGraphicsScene):
         item = self.items_by_id.get(identifier)
         if item is None or item.drawing.face == face:
             return False
+        self._content = None
         before = item.drawing.size
         item.set_drawing(draw_up(face))
         return item.drawing.size != before
@@ -129,13 +132,14 @@ class CanvasScene(QGraphicsScene):
         """Put nodes elsewhere and lead all wires anew."""
         for key, point in positions.items():
             if key in self.items_by_id:
-                self.items_by_id[key].setPos(point.x, point.y)
+                self.items_by_id[key].put(QPointF(point.x, point.y))
         self.reroute()
 
     def drag_nodes(self, positions: Mapping[str, QPointF]) -> None:
         """Move nodes while they are dragged: only their own wires follow, drawn on top."""
         for key, point in positions.items():
-            self.items_by_id[key].setPos(point)
+            self.items_by_id[key].put(point)
+        self._content = None
         touched = {wire for key in positions for wire in self._by_node.get(key, ())}
         if touched != self._moving:
             self._moving = frozenset(touched)
@@ -181,9 +185,18 @@ class CanvasScene(QGraphicsScene):
 
     def reroute(self) -> None:
         """Find the way of every wire among the nodes as they stand."""
-        router = Router([item.area for item in self.items_by_id.values()])
-        wires = sorted(self.graph.wires, key=lambda w: abs(self._length(w)))
-        self.paths = {wire: router.route(*self._ends(wire)) for wire in wires}
+        areas = [item.area for item in self.items_by_id.values()]
+        ends = {wire: self._ends(wire) for wire in self.graph.wires}
+        routed = (areas, [(wire.source, wire.target, *ends[wire]) for wire in self.graph.wires])
+        if routed == self._routed:  # only the text around them has changed
+            before = {(wire.source, wire.target): path for wire, path in self.paths.items()}
+            self.paths = {wire: before[wire.source, wire.target] for wire in self.graph.wires}
+        else:
+            router = Router(areas)
+            wires = sorted(ends, key=lambda wire: abs(ends[wire][1].x() - ends[wire][0].x()))
+            self.paths = {wire: router.route(*ends[wire]) for wire in wires}
+            self._routed = routed
+            self._content = None
         self._wires.show_wires(self.paths, self.wire_faces)
         self._mark_chosen_wires()
         self._refresh_far()
@@ -216,6 +229,11 @@ class CanvasScene(QGraphicsScene):
 
     def content_rect(self) -> QRectF:
         """Return the area that all nodes take up."""
+        if self._content is None:
+            self._content = self._find_content()
+        return QRectF(self._content)
+
+    def _find_content(self) -> QRectF:
         bounds = QRectF()
         for item in self.items_by_id.values():
             bounds = bounds.united(item.area)
@@ -256,7 +274,7 @@ class CanvasScene(QGraphicsScene):
     def positions(self) -> dict[str, Point]:
         """Return where all nodes lie."""
         return {
-            key: Point(item.pos().x(), item.pos().y()) for key, item in self.items_by_id.items()
+            key: Point(item.place.x(), item.place.y()) for key, item in self.items_by_id.items()
         }
 
     def nodes_in(self, area: QRectF) -> list[str]:
@@ -270,7 +288,7 @@ class CanvasScene(QGraphicsScene):
         if port is not None and not self._is_far:
             return Hit(node=port[0], side=port[1], port=port[2])
         for key, item in reversed(self.items_by_id.items()):
-            if item.badge_area(scale).contains(place - item.pos()):
+            if item.badge_area(scale).contains(place - item.place):
                 return Hit(node=key, part="badge")
             if item.area.contains(place):
                 return self._hit_node(key, item, place)
@@ -285,7 +303,7 @@ class CanvasScene(QGraphicsScene):
         for key, item in self.items_by_id.items():
             if not item.area.adjusted(-reach, -reach, reach, reach).contains(place):
                 continue
-            local = place - item.pos()
+            local = place - item.place
             for which, places in (("in", item.drawing.inputs), ("out", item.drawing.outputs)):
                 if side not in (None, which):
                     continue
@@ -311,7 +329,7 @@ class CanvasScene(QGraphicsScene):
             item.light_port((port[1], port[2]) if port is not None and port[0] == key else None)
 
     def _hit_node(self, key: str, item: NodeItem, place: QPointF) -> Hit:
-        local = place - item.pos()
+        local = place - item.place
         drawing = item.drawing
         if drawing.title and local.y() < 32.0:
             return Hit(node=key, part="title")
@@ -327,10 +345,6 @@ class CanvasScene(QGraphicsScene):
             self.port_place(wire.source.node, "out", wire.source.port),
             self.port_place(wire.target.node, "in", wire.target.port),
         )
-
-    def _length(self, wire: Wire) -> float:
-        start, end = self._ends(wire)
-        return end.x() - start.x()
 
     def _mark_chosen_wires(self) -> None:
         self._chosen_wires &= self.paths.keys()
