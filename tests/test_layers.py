@@ -40,7 +40,7 @@ LAYERS = (
     ("paramscope.code",),
     ("paramscope.document",),
     # ---- the application line: nothing below knows of the application
-    ("gradcore.__main__",),
+    ("gradcore.__main__", "gradcore.version"),
     ("gradcore",),
     ("gradcore.distributions", "gradcore.func", "gradcore.jit", "gradcore.testing"),
     ("gradcore.accelerator", "gradcore.amp", "gradcore.backends", "gradcore.cuda"),
@@ -63,8 +63,8 @@ LAYERS = (
     ("gradcore.ops",),
     ("gradcore.modes", "gradcore.statistics"),
     ("gradcore.graph",),
-    ("gradcore.dtypes", "gradcore.device", "gradcore.size"),
-    ("gradcore.errors", "gradcore.later"),
+    ("gradcore.dtypes", "gradcore.device", "gradcore.distributed", "gradcore.size"),
+    ("gradcore.errors", "gradcore.hooks", "gradcore.later"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 QT = {"PySide6", "shiboken6", "pyqtgraph"}

@@ -43,6 +43,7 @@ from gradcore.drawing import (
     poisson,
 )
 from gradcore.dtypes import (
+    bfloat16,
     complex64,
     complex128,
     dtype,
@@ -142,6 +143,7 @@ _PARTS = {
     "amp": "",
     "backends": "",
     "cuda": "",
+    "distributed": "",
     "distributions": "",
     "fft": "",
     "func": "func vmap",
@@ -153,6 +155,7 @@ _PARTS = {
     "testing": "",
     "types": "",
     "utils": "",
+    "version": "",
 }
 """The names of each part that is imported when one of them is first asked for."""
 
@@ -181,8 +184,10 @@ _ALSO_LAYERS = """
 
 
 _ABSENT = {
-    "bfloat16": "NumPy has no such dtype. Use torch.float32 or torch.float16.",
-    "distributed": "gradcore computes in one process. Run this file on PyTorch.",
+    "hub": "Load the model's own code and its weights yourself.",
+    "multiprocessing": "gradcore trains in one process.",
+    "onnx": "Run the script with PyTorch to export it.",
+    "profiler": "Use Python's cProfile.",
     "sparse": "Tensors are dense here. Use to_dense() where it was made.",
 }
 
@@ -196,6 +201,7 @@ __all__ = [
     "asarray",
     "autocast",
     "autograd",
+    "bfloat16",
     "bernoulli",
     "binomial",
     "blackman_window",

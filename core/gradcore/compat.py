@@ -19,7 +19,9 @@ PARTS = {
     "torch.amp": "gradcore.amp",
     "torch.autograd": "gradcore.autograd",
     "torch.autograd.functional": "gradcore.autograd.functional",
-    "torch.autograd.variable": "gradcore.autograd",
+    "torch.autograd.grad_mode": "gradcore.modes",
+    "torch.autograd.graph": "gradcore.autograd.graph",
+    "torch.autograd.variable": "gradcore.autograd.variable",
     "torch.autograd.function": "gradcore.autograd.function",
     "torch.backends": "gradcore.backends",
     "torch.backends.cudnn": "gradcore.backends",
@@ -27,6 +29,7 @@ PARTS = {
     "torch.backends.mps": "gradcore.backends",
     "torch.cuda": "gradcore.cuda",
     "torch.cuda.amp": "gradcore.amp",
+    "torch.distributed": "gradcore.distributed",
     "torch.distributions": "gradcore.distributions",
     "torch.distributions.distribution": "gradcore.distributions.distribution",
     "torch.distributions.kl": "gradcore.distributions.divergence",
@@ -66,6 +69,7 @@ PARTS = {
     "torch.nn.common_types": "gradcore.nn.common_types",
     "torch.nn.functional": "gradcore.nn.functional",
     "torch.nn.init": "gradcore.nn.init",
+    "torch.nn.parallel": "gradcore.nn.parallel",
     "torch.nn.parameter": "gradcore.nn.parameter",
     "torch.nn.utils": "gradcore.nn.utils",
     "torch.nn.utils.clip_grad": "gradcore.nn.utils.clip",
@@ -109,18 +113,22 @@ PARTS = {
     "torch.utils.checkpoint": "gradcore.utils.checkpoint",
     "torch.utils.data": "gradcore.utils.data",
     "torch.utils.data.dataset": "gradcore.utils.data",
+    "torch.utils.data.distributed": "gradcore.utils.data.distributed",
     "torch.utils.data.dataloader": "gradcore.utils.data",
     "torch.utils.data.sampler": "gradcore.utils.data",
+    "torch.utils.hooks": "gradcore.utils.hooks",
+    "torch.version": "gradcore.version",
 }
 """Each module of PyTorch that scripts import, and the module of gradcore that stands for it."""
 
 _CURES = {
-    "bfloat16": "Use torch.float32: gradcore computes with NumPy, which has no bfloat16.",
     "distributed": "Leave it out: gradcore trains in one process.",
     "hub": "Load the model's own code and its weights yourself.",
     "multiprocessing": "Leave it out: gradcore trains in one process.",
     "onnx": "Run the script with PyTorch to export it.",
+    "profiler": "Use Python's cProfile.",
     "sparse": "Use dense tensors.",
+    "utils.tensorboard": "Keep the numbers in lists, or write them to a file.",
 }
 _OTHER_CURE = "Do it by other operations, or run the script with PyTorch."
 
@@ -179,9 +187,10 @@ class _Finder(MetaPathFinder):
             return ModuleSpec(fullname, _Loader())
         if not fullname.startswith("torch."):
             return None
-        part = fullname.split(".")[1]
+        part = fullname.removeprefix("torch.")
+        cure = _CURES.get(part) or _CURES.get(part.split(".")[0], _OTHER_CURE)
         raise ModuleNotFoundError(
-            f"gradcore has no module '{fullname}'\n  {_CURES.get(part, _OTHER_CURE)}",
+            f"gradcore has no module '{fullname}'\n  {cure}",
             name=fullname,
         )
 

@@ -41,6 +41,27 @@ class dtype:
         return complex128 if self._name in ("float64", "complex128") else complex64
 
 
+class _Absent(dtype):
+    """A dtype that NumPy lacks: scripts may name and compare it, no tensor can have it."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, itemsize: int) -> None:
+        self._name = name
+        self.itemsize = itemsize
+        self.is_floating_point = self.is_signed = True
+        self.is_complex = False
+
+    @property
+    def numpy(self) -> "np.dtype[Any]":  # type: ignore[override] # a slot of those that are there
+        """Refuse."""
+        raise DtypeTypeError(
+            f"gradcore has no tensors of dtype torch.{self._name}",
+            "It computes with NumPy, which has no such dtype.",
+            "Use torch.float32: it holds every such value.",
+        )
+
+
 bool_ = dtype("bool", "bool")
 uint8 = dtype("uint8", "uint8")
 int8 = dtype("int8", "int8")
@@ -52,6 +73,7 @@ float32 = dtype("float32", "float32")
 float64 = dtype("float64", "float64")
 complex64 = dtype("complex64", "complex64")
 complex128 = dtype("complex128", "complex128")
+bfloat16 = _Absent("bfloat16", 2)
 
 ALL: dict[str, dtype] = {
     item._name: item

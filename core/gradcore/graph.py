@@ -16,6 +16,8 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import InferenceTensorError, ModifiedError
+from gradcore.hooks import Hooks
+from gradcore.hooks import RemovableHandle as RemovableHandle
 
 new = object.__new__
 tick = itertools.count(1).__next__
@@ -135,6 +137,20 @@ class Journal(Protocol):
 
     def looked(self, t: "TensorBase", number: Any) -> None:
         """The one value of a tensor was handed out as this Python number."""
+
+    def gave(self, t: "TensorBase") -> None:
+        """``t`` is what the call told of last has returned."""
+
+    def begun(
+        self, t: "TensorBase", edge: Any, start: "TensorBase", is_given: bool, as_tensors: bool
+    ) -> None:
+        """A backward pass begins at ``t``, which leads to ``edge``, with the gradient ``start``."""
+
+    def taken(self, targets: list["TensorBase"], nodes: list[Any], results: list[Any]) -> None:
+        """A pass hands out the gradients of ``targets``, each the output of a node or a leaf."""
+
+    def ended(self) -> None:
+        """A backward pass is over."""
 
 
 journal: Journal | None = None
@@ -320,7 +336,7 @@ class Node:
     saved: Any
     shape: Any
     dtype: Any
-    hooks: "Hooks | None"
+    hooks: Hooks | None
     poison: str
 
     def name(self) -> str:
@@ -338,7 +354,7 @@ class Node:
         """The nodes the inputs came from, each with the number of the output it was."""
         ports = self.ports or (0,) * len(self.edges)
         return tuple(
-            (AccumulateGrad(edge), 0) if isinstance(edge, TensorBase) else (edge, port)
+            (AccumulateGrad(edge), 0) if isinstance(edge, TensorBase) else (named(edge), port)
             for edge, port in zip(self.edges, ports, strict=True)
         )
 
@@ -351,11 +367,11 @@ class Node:
             self._metadata: dict[str, Any] = {}
             return self._metadata
 
-    def register_hook(self, hook: Callable[..., Any]) -> "RemovableHandle":
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad_inputs, grad_outputs)`` whenever backward has passed this node."""
         return RemovableHandle(node_hooks(self).after, hook)
 
-    def register_prehook(self, hook: Callable[..., Any]) -> "RemovableHandle":
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(grad_outputs)`` whenever backward is about to pass this node."""
         return RemovableHandle(node_hooks(self).before, hook)
 
@@ -364,10 +380,40 @@ class Node:
             saved = self.op.saved_value(self, name.removeprefix("_saved_"))
             if saved is not None:
                 return saved[0]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(f"{self.name()!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at 0x{id(self):x}>"
+
+
+_NAMED: dict[str, type[Node]] = {}
+
+
+def named(node: Any) -> Any:
+    """Return a node for the user to look at: its class has PyTorch's name of it.
+
+    Code that draws graphs asks for ``type(node).__name__``. Only nodes that are looked at get a
+    class of their own, so that making a node stays cheap.
+    """
+    if type(node) is Node:
+        name = node.name().rpartition("::")[2]
+        kind = _NAMED.get(name)
+        if kind is None:
+            kind = _NAMED[name] = type(name, (Node,), {"__slots__": (), "__module__": "torch"})
+        node.__class__ = kind
+    return node
+
+
+def rename(t: TensorBase, name: str) -> None:
+    """Let the node ``t`` came from go by the name of the one operation PyTorch has instead."""
+    node = t._node
+    if node is not None:
+        label = name + "Backward0"
+        kind = _NAMED.get(label + "*")
+        if kind is None:
+            body = {"__slots__": (), "__module__": "torch", "name": lambda self: label}
+            kind = _NAMED[label + "*"] = type(label, (Node,), body)
+        node.__class__ = kind
 
 
 class AccumulateGrad:
@@ -397,44 +443,11 @@ class AccumulateGrad:
         return f"<AccumulateGrad object at 0x{id(self.variable):x}>"
 
 
-class Hooks:
-    """The hooks of one node: on its outputs' gradients (by port), before and after it."""
-
-    __slots__ = ("outputs", "retained", "before", "after")
-
-    def __init__(self) -> None:
-        self.outputs: dict[int, dict[int, Callable[[Any], Any]]] = {}
-        self.retained: dict[int, Callable[[Any], None]] = {}
-        self.before: dict[int, Callable[..., Any]] = {}
-        self.after: dict[int, Callable[..., Any]] = {}
-
-
 def node_hooks(node: Node) -> Hooks:
     """Return the node's hooks, made now if it has none."""
     if node.hooks is None:
         node.hooks = Hooks()
     return node.hooks
-
-
-class RemovableHandle:
-    """What registering a hook returns; ``remove()`` takes the hook away again."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.id = next(self._numbers)
-        self._hooks = hooks
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook away; does nothing the second time."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> "RemovableHandle":
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self.remove()
 
 
 class SavedOutput:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcore import dtypes, graph
+from gradcore.device import CPU, device
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, wrap
@@ -56,6 +57,11 @@ class Generator:
         self._seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
         self._reset()
         return self._seed
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return CPU
 
     def initial_seed(self) -> int:
         """Return the seed the stream was started from."""

@@ -251,6 +251,13 @@ def _pow_base(g: Any, input: Any, other: Any) -> Any:
     return g * FUNCTIONS["where"](other == 0, 0.0, slope)
 
 
+def _pow_label(node: Any) -> str:
+    if not isinstance(node.kept("other"), TensorBase) and node.edges[1] is None:
+        return "Pow#0"
+    base = isinstance(node.kept("input"), TensorBase) or node.edges[0] is not None
+    return "Pow#1" if base else "Pow#2"
+
+
 def _pow_exponent(g: Any, input: Any, other: Any, y: Any) -> Any:
     if isinstance(input, (int, float)):
         return g * (y * math.log(input)) if input > 0 else g * 0.0
@@ -266,7 +273,7 @@ power = binary(
     _pow_exponent,
     "Return ``input ** other``.",
     POWERS,
-    grad_name=lambda node: "Pow#1" if isinstance(node.kept("other"), TensorBase) else "Pow#0",
+    grad_name=_pow_label,
 )
 
 

@@ -166,7 +166,12 @@ rsqrt = unary(
     POSITIVE,
 )
 square = unary(
-    "square", np.square, lambda g, input: g * (2 * conj(input)), "Return the square.", floats=False
+    "square",
+    np.square,
+    lambda g, input: g * (2 * conj(input)),
+    "Return the square.",
+    floats=False,
+    grad_name="Pow#0",
 )
 reciprocal = unary(
     "reciprocal", np.reciprocal, lambda g, y: -g * conj(y * y), "Return ``1 / input``.", POSITIVE

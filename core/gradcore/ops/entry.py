@@ -205,6 +205,7 @@ class Operation:
     def saved_value(self, node: Node, name: str) -> tuple[Any] | None:
         """Return (value,) of what the node saved under ``name``, None if it did not."""
         plan = node.plan
+        name = {"self": self.inputs[0], "result": self.outputs[0]}.get(name, name)
         if name not in plan.names or node.saved is graph.FREED:
             return None
         value = node.saved[plan.names.index(name)]

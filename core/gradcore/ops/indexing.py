@@ -15,8 +15,17 @@ from gradcore.ops.shape import axis
 # --- x[...] without tensors in the index: a view
 
 
+_NOT_KEPT = object()
+
+
 def _pick_name(node: Any) -> str:
-    index = node.saved[node.plan.names.index("index")] if node.saved else ()
+    index = node.kept("index", _NOT_KEPT)
+    if index is _NOT_KEPT:
+        # Freed by a backward pass: the shapes still tell.
+        edge = node.edges[0]
+        before = len(getattr(edge, "shape", ()))
+        after = len(node.shape)
+        return "Select" if after < before else "Unsqueeze" if after > before else "Slice"
     last = index[-1] if isinstance(index, tuple) and index else index
     if isinstance(last, int):
         return "Select"

@@ -224,7 +224,7 @@ def _conversion(kind: dtype) -> Any:
     return call
 
 
-_BYTES = {"byte": dtypes.uint8, "char": dtypes.int8}
+_BYTES = {"byte": dtypes.uint8, "char": dtypes.int8, "bfloat16": dtypes.bfloat16}
 _OPERATORS = {
     "add": "add",
     "sub": "sub",

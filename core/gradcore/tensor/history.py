@@ -74,7 +74,8 @@ class History(Properties):
     @property
     def grad_fn(self) -> Node | None:
         """The node it came from, None for a leaf."""
-        return current_node(self)
+        node: Node | None = graph.named(current_node(self))
+        return node
 
     @property
     def output_nr(self) -> int:

@@ -85,9 +85,11 @@ def test_device_that_is_not_there_is_named():
     assert error.what == "gradcore has no device 'cuda'"
 
 
-def test_dtype_that_numpy_has_not_is_named():
-    with pytest.raises(AttributeError, match="NumPy has no such dtype"):
-        torch.bfloat16  # noqa: B018 - the look itself is refused
+def test_dtype_that_numpy_has_not_can_be_named_but_no_tensor_has_it():
+    choice = {"float32": torch.float32, "bfloat16": torch.bfloat16}["bfloat16"]
+    assert str(choice) == "torch.bfloat16"
+    with pytest.raises(TypeError, match=r"no tensors of dtype torch\.bfloat16"):
+        torch.ones(2).to(choice)
 
 
 def test_numpy_dtype_that_torch_has_not_is_named():

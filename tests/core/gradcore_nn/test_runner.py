@@ -80,12 +80,29 @@ def test_no_file_shows_how_to_call_it():
 
 
 def test_missing_module_names_itself_and_the_cure(tmp_path):
-    done = run(script="import torch.distributed as dist\n", folder=tmp_path)
+    done = run(script="from torch.utils.tensorboard import SummaryWriter\n", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith(
-        "ModuleNotFoundError: gradcore has no module 'torch.distributed'\n"
-        "  Leave it out: gradcore trains in one process.\n"
+        "ModuleNotFoundError: gradcore has no module 'torch.utils.tensorboard'\n"
+        "  Keep the numbers in lists, or write them to a file.\n"
     )
+
+
+def test_script_that_could_train_on_many_machines_runs_on_one(tmp_path):
+    script = """
+import torch.distributed as dist
+from torch.distributed import destroy_process_group, init_process_group
+from torch.nn.parallel import DistributedDataParallel as DDP
+from torch.utils.data.distributed import DistributedSampler
+import torch.version
+print(dist.is_available() and dist.is_initialized(), torch.version.cuda)
+print(isinstance(torch.nn.Linear(1, 1), DDP))
+print(list(DistributedSampler(range(7), num_replicas=3, rank=1)))
+init_process_group(backend="gloo")
+"""
+    done = run(script=script, folder=tmp_path)
+    assert done.stdout == "False None\nFalse\n[0, 2, 4]\n"
+    assert "gradcore has no torch.distributed.init_process_group()" in done.stderr
 
 
 @pytest.fixture
@@ -117,8 +134,8 @@ def test_parts_can_be_reached_without_importing_them(tmp_path):
 
 
 def test_missing_name_is_an_attribute_error_with_a_cure():
-    with pytest.raises(AttributeError, match=r"no `torch\.bfloat16`\n  NumPy has no such dtype"):
-        _ = gradcore.bfloat16
+    with pytest.raises(AttributeError, match=r"no `torch\.onnx`\n  Run the script with PyTorch"):
+        _ = gradcore.onnx
     assert not hasattr(gradcore, "quasirandom")
 
 

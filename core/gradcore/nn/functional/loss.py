@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from gradcore.creation import ones_like, zeros_like
-from gradcore.graph import ask
+from gradcore.graph import ask, rename
 from gradcore.nn.functional.activation import log_softmax
 from gradcore.ops import loss as ops
 from gradcore.ops.registry import FUNCTIONS
@@ -264,7 +264,9 @@ def binary_cross_entropy_with_logits(
     losses = ops.logistic_loss(input, target, pos_weight)
     if weight is not None:
         losses = losses * weight
-    return _reduced(losses, reduction)
+    result = _reduced(losses, reduction)
+    rename(result, "BinaryCrossEntropyWithLogits")
+    return result
 
 
 def kl_div(

@@ -6,7 +6,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
-from gradcore.graph import work_out
+from gradcore.graph import rename, work_out
 from gradcore.nn.functional.spatial import ntuple
 from gradcore.ops.padding import constant_pad_nd
 from gradcore.tensor import Tensor
@@ -39,6 +39,11 @@ def interpolate(
         raise NotImplementedError(
             f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR[mode] + 2}D input"
         )
+    if antialias and (mode not in ("bilinear", "bicubic") or n != 2):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
+            "tensor as input"
+        )
     sizes, scales = _target_sizes(input, n, size, scale_factor, recompute_scale_factor)
     out = input
     for axis, (want, scale) in enumerate(zip(sizes, scales, strict=True)):
@@ -48,10 +53,14 @@ def interpolate(
             out = out.index_select(2 + axis, places)
             continue
         kind = mode if mode in ("area", "bicubic") else "linear"
+        kind = "smooth " + kind if antialias else kind
         turned = work_out(_turned, kind, have, want, scale, bool(align_corners), input._a.dtype)
         product = out.movedim(2 + axis, -1) @ turned
         out = product.movedim(-1, 2 + axis)
     result: Tensor = out.contiguous()
+    if mode != "area":
+        style = {"nearest-exact": "NearestExact"}.get(mode, mode.capitalize())
+        rename(result, f"Upsample{style}{n}D{'Aa' if antialias else ''}")
     return result
 
 
@@ -86,6 +95,8 @@ def _turned(
     """Return the matrix of an axis as it stands on the right of a product."""
     if kind == "area":
         return _area(have, want).T.astype(dtype)
+    if kind.startswith("smooth"):
+        return _smooth(kind, have, want, scale, align_corners).T.astype(dtype)
     matrix = _cubic if kind == "bicubic" else _linear
     return matrix(have, want, scale, align_corners).T.astype(dtype)
 
@@ -132,6 +143,29 @@ def _cubic(have: int, want: int, scale: float | None, align_corners: bool) -> Ar
         far = ((x - 5) * x + 8) * x * a - 4 * a
         places = np.clip(first + tap, 0, have - 1)
         np.add.at(matrix, (rows, places), np.where(x <= 1, near, far))
+    return matrix
+
+
+def _smooth(kind: str, have: int, want: int, scale: float | None, align_corners: bool) -> Array:
+    """Return the matrix whose filter widens where the axis gets shorter, as in image editors."""
+    step = _step(have, want, scale)
+    if align_corners:
+        step = (have - 1) / (want - 1) if want > 1 else 0.0
+    wide = max(step, 1.0)
+    reach = (2.0 if kind == "smooth bicubic" else 1.0) * wide
+    matrix = np.zeros((want, have))
+    for row in range(want):
+        centre = step * (row + 0.5)
+        first = max(int(centre - reach + 0.5), 0)
+        last = min(int(centre + reach + 0.5), have)
+        x = np.abs(np.arange(first, last) - centre + 0.5) / wide
+        if kind == "smooth bicubic":
+            # Keys' kernel with a = -0.5, as torch here.
+            near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+            weights = np.where(x < 1, near, np.where(x < 2, far, 0.0))
+        else:
+            weights = np.maximum(1 - x, 0)
+        matrix[row, first:last] = weights / weights.sum()
     return matrix
 
 
