@@ -8,6 +8,7 @@ which is made of ordinary operations and says what the fused form computes.
 ``gates`` is the input already multiplied by its weights: (time, batch, gates * hidden).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from gradcore.graph import TensorBase
 from gradcore.modes import enable_grad
 from gradcore.ops.linear import linear
 from gradcore.ops.registry import FUNCTIONS, T, operation
+from gradcore.ops.sums import sum_of_rows
 
 
 def _order(length: int, reverse: bool) -> range:
@@ -91,8 +93,31 @@ def _previous(states: Array, first: Array, reverse: bool) -> Array:
 def _weight_gradients(into_turned: Array, before: Array, needs: Any) -> Any:
     """Return the gradients of weight and bias from those of ``h @ weight.T + bias``."""
     flat = into_turned.reshape(-1, into_turned.shape[-1])
-    weight = flat.T @ before.reshape(-1, before.shape[-1]) if needs[0] else None
-    return weight, (flat.sum(0) if needs[1] else None)
+    weight = None
+    if needs[0]:
+        # The other way about, with more rows than columns, BLAS takes longer.
+        turned = before.reshape(-1, before.shape[-1]).T @ flat
+        weight = np.ascontiguousarray(turned.T)
+    return weight, (sum_of_rows(flat) if needs[1] else None)
+
+
+class _Columns:
+    """A matrix that many small ones are multiplied with, cut into columns that lie together.
+
+    OpenBLAS multiplies without copying the matrices first where these are small.
+    """
+
+    def __init__(self, matrix: Array) -> None:
+        depth, width = matrix.shape
+        self._width = next((n for n in (32, 48, 24, 40, 16) if width % n == 0), width)
+        parts = matrix.reshape(depth, width // self._width, self._width)
+        self._parts = np.ascontiguousarray(parts.swapaxes(0, 1))
+        self._count = len(self._parts)
+
+    def multiply(self, rows: Array, out: Array) -> None:
+        """Set ``out`` to the product of rows and the matrix."""
+        cut = out.reshape(len(out), self._count, self._width).swapaxes(0, 1)
+        np.matmul(rows, self._parts, cut)
 
 
 # --- RNN
@@ -160,10 +185,30 @@ def rnn_sequence(
 # --- LSTM
 
 
-def _per_gate(values: tuple[float, ...], hidden: Array) -> Array:
-    """Return an array over batch and gates with one value for each gate."""
-    row = np.repeat(np.array(values, hidden.dtype), hidden.shape[-1])
-    return np.ascontiguousarray(np.broadcast_to(row, (*hidden.shape[:-1], row.size)))
+_STORED = [0, 1, 3, 2]
+"""The order in which a step's gates are stored, (gate, batch, hidden): the new values last, so
+that those that pass through a sigmoid stand together, each without gaps."""
+_CHUNK = 1 << 17
+"""So many values are worked on at once where one step of time need not wait for another."""
+
+
+def _by_gate(values: Array) -> Array:
+    """Return a view of (time, batch, 4 * hidden) as (time, 4, batch, hidden)."""
+    time, batch, width = values.shape
+    return values.reshape(time, batch, 4, width // 4).swapaxes(1, 2)
+
+
+def _chunks(length: int, size: int, reverse: bool) -> Iterator[slice]:
+    """Yield stretches of time, in the order in which they are gone through."""
+    step = max(1, _CHUNK // max(1, size))
+    starts = range(0, length, step)
+    for start in reversed(starts) if reverse else starts:
+        yield slice(start, min(start + step, length))
+
+
+def _times(part: slice, reverse: bool) -> range:
+    times = range(part.start, part.stop)
+    return times[::-1] if reverse else times
 
 
 def _lstm_gradient(
@@ -182,36 +227,38 @@ def _lstm_gradient(
     if _is_tensor(g):
         inputs = (gates, hidden, cell, weight, bias)
         return _through_plain(_lstm_step, inputs, g[:3], needs, reverse)
-    size = hidden.shape[-1]
     into_h, into_c = _zeros_or(g[1], hidden), _zeros_or(g[2], cell)
-    before = _previous(cells, cell, reverse)
-    into = np.empty_like(gates)
-    is_squashed = _per_gate((1, 1, 0, 1), hidden)
-    is_new = _per_gate((0, 0, 1, 0), hidden)
-    square, slope = np.empty_like(is_new), np.empty_like(is_new)
-    squashed, change = np.empty_like(cell), np.empty_like(cell)
-    for time in reversed(_order(len(gates), reverse)):
-        if g[0] is not None:
-            into_h += g[0][time]
-        now, step = into[time], active[time]
-        np.tanh(cells[time], out=squashed)
-        np.multiply(squashed, squashed, out=change)
-        np.subtract(1, change, out=change)
-        change *= step[:, 3 * size :]
-        change *= into_h
-        into_c += change
-        np.multiply(into_h, squashed, out=now[:, 3 * size :])
-        np.multiply(into_c, step[:, 2 * size : 3 * size], out=now[:, :size])
-        np.multiply(into_c, before[time], out=now[:, size : 2 * size])
-        np.multiply(into_c, step[:, :size], out=now[:, 2 * size : 3 * size])
-        # The slope of a sigmoid is s (1 - s), that of tanh 1 - t t: one form for all four gates.
-        np.multiply(step, step, out=square)
-        np.multiply(step, is_squashed, out=slope)
-        slope += is_new
-        slope -= square
-        now *= slope
-        into_c *= step[:, size : 2 * size]
-        np.matmul(now, weight, out=into_h)
+    into = np.empty(gates.shape, gates.dtype)
+    length, count, size = y.shape
+    target, before = _by_gate(into), _previous(cells, cell, reverse)
+    room, back = np.empty((4, count, size), y.dtype), _Columns(weight)
+    one, change = np.array(1, cell.dtype), np.empty_like(cell)
+    for part in _chunks(length, room.size, not reverse):
+        leaving, squashed = active[part, 2], np.tanh(cells[part])
+        # What leaves goes through tanh; the slope of a sigmoid is s - s s, that of tanh 1 - t t.
+        through = np.multiply(squashed, squashed)
+        np.subtract(one, through, through)
+        np.multiply(through, leaving, through)
+        slopes = np.multiply(active[part], active[part])
+        np.subtract(active[part, :3], slopes[:, :3], slopes[:, :3])
+        np.subtract(one, slopes[:, 3], slopes[:, 3])
+        for time in _times(part, not reverse):
+            place = time - part.start
+            enter, keep, _, new = active[time]
+            slope = slopes[place]
+            if g[0] is not None:
+                np.add(into_h, g[0][time], into_h)
+            np.multiply(through[place], into_h, change)
+            np.add(into_c, change, into_c)
+            np.multiply(into_c, new, room[0])
+            np.multiply(into_c, before[time], room[1])
+            np.multiply(into_h, squashed[place], room[2])
+            np.multiply(into_c, enter, room[3])
+            np.multiply(room[:2], slope[:2], target[time, :2])
+            np.multiply(room[2], slope[2], target[time, 3])
+            np.multiply(room[3], slope[3], target[time, 2])
+            np.multiply(into_c, keep, into_c)
+            back.multiply(into[time], into_h)
     into_weight, into_bias = _weight_gradients(into, _previous(y, hidden, reverse), needs[3:])
     return [into, into_h, into_c, into_weight, into_bias]
 
@@ -234,29 +281,38 @@ def lstm_sequence(
     gates: Array, hidden: Array, cell: Array, weight: Array, bias: Array | None, reverse: bool
 ) -> Any:
     """Run an LSTM along a sequence; the gates stand as in PyTorch: enter, keep, new, leave."""
-    size = hidden.shape[-1]
-    outputs = np.empty((*gates.shape[:2], size), gates.dtype)
+    length, batch, width = gates.shape
+    size = width // 4
+    outputs = np.empty((length, batch, size), gates.dtype)
     cells = np.empty_like(outputs)
-    # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2: one tanh serves all four gates.
-    half, shift = _per_gate((0.5, 0.5, 1, 0.5), hidden), _per_gate((0.5, 0.5, 0, 0.5), hidden)
-    scale = np.repeat(np.array((0.5, 0.5, 1, 0.5), gates.dtype), size)
-    active = gates * scale if bias is None else gates + bias
+    active = np.empty((length, 4, batch, size), gates.dtype)
+    given = _by_gate(gates)
+    turned = np.ascontiguousarray(weight.reshape(4, size, size).swapaxes(1, 2)[_STORED])
     if bias is not None:
-        active *= scale
-    turned = np.multiply(weight.T, scale, order="C")
-    room, part = np.empty_like(half), np.empty_like(cell)
+        shift = np.repeat(bias.reshape(4, 1, size)[_STORED], batch, 1)
+    half, room = np.array(0.5, gates.dtype), np.empty((4, batch, size), gates.dtype)
+    squeezed = room[:3]
     h, c = hidden, cell
-    for time in _order(len(gates), reverse):
-        now = active[time]
-        now += np.matmul(h, turned, out=room)
-        np.tanh(now, out=now)
-        now *= half
-        now += shift
-        fresh = np.multiply(now[:, size : 2 * size], c, out=cells[time])
-        fresh += np.multiply(now[:, :size], now[:, 2 * size : 3 * size], out=part)
-        c = fresh
-        h = np.tanh(c, out=outputs[time])
-        h *= now[:, 3 * size :]
+    for time in _order(length, reverse):
+        now, fresh = active[time], cells[time]
+        enter, keep, leave, new = now
+        np.matmul(h, turned, room)
+        np.add(room[:2], given[time, :2], room[:2])
+        np.add(room[2], given[time, 3], room[2])
+        np.add(room[3], given[time, 2], room[3])
+        if bias is not None:
+            np.add(room, shift, room)
+        # sigmoid(x) is tanh(x / 2) / 2 + 1 / 2: one tanh serves all four gates.
+        np.multiply(squeezed, half, squeezed)
+        np.tanh(room, now)
+        np.multiply(now[:3], half, now[:3])
+        np.add(now[:3], half, now[:3])
+        np.multiply(keep, c, fresh)
+        np.multiply(enter, new, room[0])
+        np.add(fresh, room[0], fresh)
+        c, h = fresh, outputs[time]
+        np.tanh(c, h)
+        np.multiply(h, leave, h)
     return outputs, h.copy(), c.copy(), active, cells
 
 

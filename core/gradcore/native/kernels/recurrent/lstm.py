@@ -1,4 +1,7 @@
-"""The long short-term memory; its gates stand as in PyTorch: enter, keep, new, leave."""
+"""The long short-term memory; its gates stand as in PyTorch: enter, keep, new, leave.
+
+After their squashing they stand apart, and in another order: enter, keep, leave, new.
+"""
 
 from typing import Any
 
@@ -23,20 +26,24 @@ _LSTM = OPERATIONS["lstm_sequence"]
 
 
 @part
-def _cell(now: Any, before: Any, cells: Any, h: Any, batch: int, size: int) -> None:
+def _cell(now: Any, before: Any, gates: Any, cells: Any, h: Any, batch: int, size: int) -> None:
     """Turn the sums of one time into gates, cells and states."""
     for b in range(batch):
         enter, keep = at(now, b * 4 * size), at(now, (b * 4 + 1) * size)
         new, leave = at(now, (b * 4 + 2) * size), at(now, (b * 4 + 3) * size)
+        to_enter, to_keep = at(gates, b * size), at(gates, (batch + b) * size)
+        to_leave, to_new = at(gates, (2 * batch + b) * size), at(gates, (3 * batch + b) * size)
         old, cell, state = at(before, b * size), at(cells, b * size), at(h, b * size)
-        for j in range(2 * size):
-            enter[j] = sigmoid(enter[j])
+        for j in range(size):
+            put(to_enter, j, sigmoid(get(enter, j, 0)), 6)
+        for j in range(size):
+            put(to_keep, j, sigmoid(get(keep, j, 1)), 7)
         for j in range(size):
             n, o = tanh(get(new, j, 2)), sigmoid(get(leave, j, 3))
-            put(new, j, n, 2)
-            put(leave, j, o, 3)
+            put(to_new, j, n, 9)
+            put(to_leave, j, o, 8)
             # Cells of this time and of the one before lie in one array.
-            c = get(keep, j, 1) * get(old, j, 4) + get(enter, j, 0) * n
+            c = get(to_keep, j, 7) * get(old, j, 4) + get(to_enter, j, 6) * n
             put(cell, j, c, 4)
             put(state, j, o * tanh(c), 5)
 
@@ -45,20 +52,21 @@ def _cell(now: Any, before: Any, cells: Any, h: Any, batch: int, size: int) -> N
 def lstm_forward(a: Any, f: Any) -> None:
     """Run along a sequence: gates, hidden, cell, turned weight, bias or 0, and what it makes.
 
-    That is: outputs, last state, last cell, gates after their squashing, all cells.
+    That is: outputs, last state, last cell, gates after their squashing, all cells. The gates
+    stand as (time, gate, batch, size), the new values last. There is room for one step's sums.
     """
     gates, h, c, weight = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[3], f)
     bias, outputs, active, cells = (
         pointer(a[4], f), pointer(a[5], f), pointer(a[8], f), pointer(a[9], f),
     )  # fmt: skip
-    length, batch, size = a[10], a[11], a[12]
+    now, length, batch, size = pointer(a[10], f), a[11], a[12], a[13]
     n, wide = batch * size, 4 * size
     for s in range(length):
-        t = length - 1 - s if a[13] else s
-        now, fresh, state = at(active, t * n * 4), at(cells, t * n), at(outputs, t * n)
+        t = length - 1 - s if a[14] else s
+        fresh, state = at(cells, t * n), at(outputs, t * n)
         add_row(at(gates, t * n * 4), bias, now, batch, wide, a[4] != 0)
-        multiply(a[14], 0, batch, wide, size, h, size, weight, wide, 1, now, wide)
-        _cell(now, c, fresh, state, batch, size)
+        multiply(a[15], 0, batch, wide, size, h, size, weight, wide, 1, now, wide)
+        _cell(now, c, at(active, t * n * 4), fresh, state, batch, size)
         h, c = state, fresh
     copy(h, pointer(a[6], f), n)
     copy(c, pointer(a[7], f), n)
@@ -79,8 +87,8 @@ def _cell_slope(
     """Write what comes back to the sums of one time, and to the cells before it."""
     one = real(1.0, f)
     for b in range(batch):
-        enter, keep = at(active, b * 4 * size), at(active, (b * 4 + 1) * size)
-        new, leave = at(active, (b * 4 + 2) * size), at(active, (b * 4 + 3) * size)
+        enter, keep = at(active, b * size), at(active, (batch + b) * size)
+        leave, new = at(active, (2 * batch + b) * size), at(active, (3 * batch + b) * size)
         to_enter, to_keep = at(into, b * 4 * size), at(into, (b * 4 + 1) * size)
         to_new, to_leave = at(into, (b * 4 + 2) * size), at(into, (b * 4 + 3) * size)
         old, cell = at(before, b * size), at(cells, b * size)
@@ -136,11 +144,12 @@ def _forward(
     kind, size = gates.dtype, hidden.shape[-1]
     outputs, cells = (out.empty((*gates.shape[:2], size), kind) for _ in range(2))
     last, last_cell = (out.empty(hidden.shape, kind) for _ in range(2))
-    active = out.empty(gates.shape, kind)
+    active = out.empty((gates.shape[0], 4, *hidden.shape), kind)
     operands = [out.contiguous(one) for one in (gates, hidden, cell)]
     operands += [turned(out, weight), given(out, bias)]
     made = outputs, last, last_cell, active, cells
-    out.call(lstm_forward, *operands, *made, *sizes(gates, hidden, reverse), dtype=kind)
+    room = out.empty(gates.shape[1:], kind)
+    out.call(lstm_forward, *operands, *made, room, *sizes(gates, hidden, reverse), dtype=kind)
     return made
 
 

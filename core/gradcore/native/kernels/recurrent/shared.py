@@ -1,7 +1,7 @@
 """What the recurrent kernels share: sizes, matrix products of a step, gradients of the weights.
 
 The words that follow the operands are: length, batch, size of the state, whether time runs
-backward, and the limit of a product. All arrays lie as gradcore's: (time, batch, gates * size).
+backward, and the limit of a product. Arrays lie as gradcore's: (time, batch, gates * size).
 """
 
 from typing import Any
