@@ -24,6 +24,7 @@ from gradcore.graph import (
     written,
 )
 from gradcore.ops.entry import Operation
+from gradcore.ops.forward import written_out
 from gradcore.ops.numbers import broadcast_failed, dtype_refused, promoted
 from gradcore.ops.tape import apply, current_node
 
@@ -94,22 +95,25 @@ def put_out(out: Any, result: Any) -> Any:
 
 def make_general(op: Operation) -> Callable[..., Any]:
     """Return the public function of an operation with any arguments."""
-    kernel, total, count = op.kernel, len(op.parameters), len(op.inputs)
+    kernel, total = op.kernel, len(op.parameters)
     visible, many = op.visible, op.many
     varargs = op.varargs
+    run: Any = None
 
-    def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        if kwargs or varargs or len(args) != total:
-            args = bind(op, args, kwargs)
-        for x in args[:count]:
-            if isinstance(x, TensorBase):
-                result = apply(op, args[:count], args[count:])
-                return result if out is None else put_out(out, result)
-        _need_array(op, args[:count])
+    def plain(*args: Any) -> Any:
+        _need_array(op, args[: len(op.inputs)])
         result = kernel(*args)
         if many:
             return result[0] if visible == 1 else result[:visible]
         return result
+
+    def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        nonlocal run
+        if run is None:
+            run = written_out(op, plain)
+        if kwargs or varargs or len(args) != total:
+            args = bind(op, args, kwargs)
+        return run(*args) if out is None else put_out(out, run(*args))
 
     return call
 

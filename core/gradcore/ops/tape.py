@@ -93,10 +93,7 @@ def record(
     plan = op.plan(0 if op.is_list or op.joint is not None else mask)
     if plan.calls == ():
         return False
-    first = outputs[0]._a
-    single = len(outputs) == 1
-    kinds = (first.dtype.kind in "fc",) if single else [o._a.dtype.kind in "fc" for o in outputs]
-    if True not in kinds:
+    if not any_float(outputs):
         return False
     node = new(Node)
     node.op = op
@@ -105,19 +102,46 @@ def record(
     node.ports = tuple(ports) if ports else None
     node.hooks = None
     node.poison = ""
-    if op.many:
+    node.seq = tick()
+    node.saved = _saved(op, plan, (tuple(members),) if op.is_list else inputs, outputs, attrs)
+    settle(node, outputs)
+    return True
+
+
+def any_float(outputs: tuple[TensorBase, ...]) -> bool:
+    """Tell whether a gradient can come back to one of these."""
+    return any(out._a.dtype.kind in "fc" for out in outputs)
+
+
+def settle(node: Node, outputs: tuple[TensorBase, ...]) -> None:
+    """Let ``outputs`` come from ``node``, as far as a gradient can come back to them."""
+    if node.plan.many:
         node.shape = tuple([out._a.shape for out in outputs])
         node.dtype = tuple([out._a.dtype for out in outputs])
     else:
-        node.shape = first.shape
-        node.dtype = first.dtype
-    node.seq = tick()
-    node.saved = _saved(op, plan, (tuple(members),) if op.is_list else inputs, outputs, attrs)
+        node.shape, node.dtype = outputs[0]._a.shape, outputs[0]._a.dtype
     for port, out in enumerate(outputs):
-        if kinds[port]:
+        if out._a.dtype.kind in "fc":
             out._node = node
             out._port = port
-    return True
+
+
+def ports_of(inputs: tuple[Any, ...]) -> tuple[int, ...]:
+    """Return which output of its node each input is; 0 where it is none."""
+    return tuple([x._port if isinstance(x, TensorBase) else 0 for x in inputs])
+
+
+def shapes_of(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the shape of each input, as gradients ask for it by ``<input>_shape``."""
+    return tuple([_shape_of(x) for x in inputs])
+
+
+def keep(plan: Plan, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what is to be saved with the outputs among it as arrays: see ``SavedOutput``."""
+    kept = list(saved)
+    for i, port in plan.outputs:
+        kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
+    return tuple(kept)
 
 
 def _saved(
@@ -130,26 +154,19 @@ def _saved(
     """Return what the gradients of a new node ask for."""
     if plan.pick is None:
         return ()
-    shapes: tuple[Any, ...] = ()
-    if plan.shapes:
-        shapes = tuple([_shape_of(item) for item in inputs])
+    shapes = shapes_of(inputs) if plan.shapes else ()
     count = len(op.outputs)
     # Where there are as many outputs as parts, none of them is saved: only places count.
     named = outputs if len(outputs) == count else (outputs * count)[:count]
     saved: tuple[Any, ...] = plan.pick(inputs + named + attrs + shapes)
-    if not plan.outputs:
-        return saved
-    kept = list(saved)
-    for i, port in plan.outputs:
-        kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
-    return tuple(kept)
+    return keep(plan, saved) if plan.outputs else saved
 
 
 def _shape_of(x: Any) -> Any:
     if isinstance(x, TensorBase):
         return x._a.shape
     if type(x) is tuple:
-        return tuple([_shape_of(item) for item in x])
+        return shapes_of(x)
     return getattr(x, "shape", ())
 
 
