@@ -21,7 +21,9 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {}
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-def _lowers(*functions: Any) -> Callable[[Any], Any]:
+def enters(*functions: Any) -> Callable[[Any], Any]:
+    """Enter the lowering below for these functions of gradcore."""
+
     def enter(lowering: Any) -> Any:
         for function in functions:
             FUNCTIONS[function] = lowering
@@ -30,22 +32,25 @@ def _lowers(*functions: Any) -> Callable[[Any], Any]:
     return enter
 
 
-def _kernel(name: str) -> Any:
+def kernel_of(name: str) -> Any:
+    """Return the function of an operation."""
     return OPERATIONS[name].kernel
 
 
-def _slope(name: str, of: str = "input") -> Any:
+def slope_of(name: str, of: str = "input") -> Any:
+    """Return the gradient function of an operation."""
     return OPERATIONS[name].gradients[of]
 
 
-def _is_float(x: Any) -> bool:
+def is_float(x: Any) -> bool:
+    """Tell whether this is an operand of real numbers that kernels know."""
     return isinstance(x, Operand) and x.dtype in (SINGLE, DOUBLE)
 
 
-def _step(table: Table, what: int, *sources: Any) -> Operand:
+def step(table: Table, what: int, *sources: Any) -> Operand:
     """Return a new value of the shape and dtype of the first source."""
     first = sources[0]
-    if not _is_float(first):
+    if not is_float(first):
         raise UnsupportedError
     return table.element(what, table.empty(first.shape, first.dtype), *sources)
 
@@ -55,59 +60,59 @@ def _step(table: Table, what: int, *sources: Any) -> Operand:
 
 def _unary(name: str, what: int) -> None:
     def lower(table: Table, input: Any) -> Operand:
-        return _step(table, what, input)
+        return step(table, what, input)
 
-    FUNCTIONS[_kernel(name)] = lower
+    FUNCTIONS[kernel_of(name)] = lower
 
 
 for _name, _what in (("sigmoid", steps.SIGMOID), ("tanh", steps.TANH), ("erf", steps.ERF)):
     _unary(_name, _what)
 
 
-@_lowers(_slope("relu"))
+@enters(slope_of("relu"))
 def _relu_slope(table: Table, g: Any, y: Any) -> Operand:
     if not isinstance(g, Operand) or g.shape != y.shape or g.dtype != y.dtype:
         raise UnsupportedError
-    return _step(table, steps.WHERE, _step(table, steps.GREATER, y, 0.0), g, 0.0)
+    return step(table, steps.WHERE, step(table, steps.GREATER, y, 0.0), g, 0.0)
 
 
-@_lowers(_kernel("gelu_normal"))
+@enters(kernel_of("gelu_normal"))
 def _gelu(table: Table, input: Any) -> tuple[Operand, Operand]:
-    cumulative = _step(table, steps.CUMULATIVE, input)
-    return _step(table, steps.MULTIPLY, input, cumulative), cumulative
+    cumulative = step(table, steps.CUMULATIVE, input)
+    return step(table, steps.MULTIPLY, input, cumulative), cumulative
 
 
-@_lowers(OPERATIONS["gelu_normal"].joint)
+@enters(OPERATIONS["gelu_normal"].joint)
 def _gelu_slope(table: Table, g: Any, needs: Any, input: Any, cumulative: Any) -> Any:
     if g[0] is None or g[1] is not None or g[0].shape != input.shape:
         raise UnsupportedError
-    half = _step(table, steps.MULTIPLY, _step(table, steps.SQUARE, input), -0.5)
-    density = _step(table, steps.MULTIPLY, _step(table, steps.EXP, half), _DENSITY)
-    slope = _step(table, steps.ADD, _step(table, steps.MULTIPLY, density, input), cumulative)
-    return (_step(table, steps.MULTIPLY, slope, g[0]),)
+    half = step(table, steps.MULTIPLY, step(table, steps.SQUARE, input), -0.5)
+    density = step(table, steps.MULTIPLY, step(table, steps.EXP, half), _DENSITY)
+    slope = step(table, steps.ADD, step(table, steps.MULTIPLY, density, input), cumulative)
+    return (step(table, steps.MULTIPLY, slope, g[0]),)
 
 
-@_lowers(_kernel("logaddexp"))
+@enters(kernel_of("logaddexp"))
 def _log_add_exp(table: Table, input: Any, other: Any) -> Operand:
     # log(exp(x) + exp(0)): what softplus and its kin ask for. Two infinities need more care.
-    if not _is_float(input) or isinstance(other, Operand) or other != 0:
+    if not is_float(input) or isinstance(other, Operand) or other != 0:
         raise UnsupportedError
-    return _step(table, steps.SOFTPLUS, input)
+    return step(table, steps.SOFTPLUS, input)
 
 
-@_lowers(_kernel("sub"))
+@enters(kernel_of("sub"))
 def _difference(table: Table, input: Any, other: Any) -> Operand:
     return _arithmetic(table, steps.SUBTRACT, input, other)
 
 
-@_lowers(_kernel("rsub"))
+@enters(kernel_of("rsub"))
 def _reversed_difference(table: Table, input: Any, other: Any) -> Operand:
     return _arithmetic(table, steps.SUBTRACT, other, input)
 
 
 def _arithmetic(table: Table, what: int, first: Any, second: Any) -> Operand:
     arrays = [x for x in (first, second) if isinstance(x, Operand)]
-    if not all(map(_is_float, arrays)) or len({x.dtype for x in arrays}) != 1:
+    if not all(map(is_float, arrays)) or len({x.dtype for x in arrays}) != 1:
         raise UnsupportedError
     if not all(isinstance(x, (Operand, int, float)) for x in (first, second)):
         raise UnsupportedError
@@ -123,7 +128,7 @@ def _common(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(b if a == 1 else a for a, b in zip(*padded, strict=True))
 
 
-@_lowers(_kernel("add"))
+@enters(kernel_of("add"))
 def _sum(table: Table, input: Any, other: Any) -> Operand:
     if isinstance(input, Operand) and input.dtype == INTEGER and type(other) is int:
         # A count that goes up.
@@ -137,7 +142,7 @@ def _sum(table: Table, input: Any, other: Any) -> Operand:
 # --- copies and views
 
 
-@_lowers(_kernel("view"))
+@enters(kernel_of("view"))
 def _view(table: Table, input: Operand, shape: Any) -> Operand:
     lengths = [int(one) for one in ((shape,) if isinstance(shape, int) else shape)]
     known = math.prod(one for one in lengths if one != -1)
@@ -148,26 +153,27 @@ def _view(table: Table, input: Operand, shape: Any) -> Operand:
     return table.view(table.contiguous(input), lengths)
 
 
-@_lowers(_kernel("clone"))
+@enters(kernel_of("clone"))
 def _clone(table: Table, input: Operand, memory_format: Any = None) -> Operand:
     made = table.empty(input.shape, input.dtype)
     table.copy(made, input)
     return made
 
 
-@_lowers(_slope("sum"))
+@enters(slope_of("sum"))
 def _sum_slope(table: Table, g: Operand, shape: Any, dim: Any, keepdim: bool) -> Operand:
-    return _spread(table, g, shape, dim, keepdim)
+    return spread(table, g, shape, dim, keepdim)
 
 
-@_lowers(_slope("mean"))
+@enters(slope_of("mean"))
 def _mean_slope(table: Table, g: Operand, shape: Any, dim: Any, keepdim: bool) -> Operand:
     count = math.prod(shape) // max(g.size, 1)
-    share = _step(table, steps.DIVIDE, g, float(max(count, 1)))
-    return _spread(table, share, shape, dim, keepdim)
+    share = step(table, steps.DIVIDE, g, float(max(count, 1)))
+    return spread(table, share, shape, dim, keepdim)
 
 
-def _spread(table: Table, g: Operand, shape: Any, dim: Any, keepdim: bool) -> Operand:
+def spread(table: Table, g: Operand, shape: Any, dim: Any, keepdim: bool) -> Operand:
+    """Return what is left of a reduction as it is seen in the shape before it."""
     if not isinstance(g, Operand):
         raise UnsupportedError
     if not keepdim and len(shape):
@@ -175,16 +181,16 @@ def _spread(table: Table, g: Operand, shape: Any, dim: Any, keepdim: bool) -> Op
     return broadcast(g, tuple(shape))
 
 
-@_lowers(_slope("pick"))
+@enters(slope_of("pick"))
 def _place(table: Table, g: Operand, shape: Any, index: Any) -> Operand:
     whole = table.zeros(tuple(shape), g.dtype)
     table.copy(part(whole, index), g)
     return whole
 
 
-@_lowers(_kernel("constant_pad_nd"))
+@enters(kernel_of("constant_pad_nd"))
 def _pad(table: Table, input: Operand, pad: Any, value: float = 0.0) -> Operand:
-    if not _is_float(input):
+    if not is_float(input):
         raise UnsupportedError
     lead = len(input.shape) - len(pad) // 2
     widths = [(0, 0)] * lead + [
@@ -201,6 +207,6 @@ def _pad(table: Table, input: Operand, pad: Any, value: float = 0.0) -> Operand:
     return made
 
 
-@_lowers(_slope("constant_pad_nd"))
+@enters(slope_of("constant_pad_nd"))
 def _pad_slope(table: Table, g: Operand, pad: Any) -> Any:
     return _pad(table, g, [-width for width in pad])

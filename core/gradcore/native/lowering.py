@@ -11,9 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.native import kernels
-from gradcore.native.builder import PythonCall, Table, UnsupportedError, operands_of
-from gradcore.native.elementwise import FUNCTIONS
+from gradcore.native import kernels, steps
+from gradcore.native.builder import (
+    DOUBLE,
+    SINGLE,
+    PythonCall,
+    Table,
+    UnsupportedError,
+    operands_of,
+)
 from gradcore.native.entry import LOWERINGS, Operand
 from gradcore.native.layout import Storage, address_of, byte_size, of_array, whole
 from gradcore.native.numpy_calls import (
@@ -24,6 +30,7 @@ from gradcore.native.numpy_calls import (
     is_view,
     view,
 )
+from gradcore.native.reducing import FUNCTIONS
 from gradcore.native.stream import Stream
 from gradcore.replay.inline import Inliner, StandIn, _Trace
 from gradcore.replay.program import Call, Program, RefusalError, Value, members
@@ -45,7 +52,10 @@ class Lowered:
         self._operands: dict[Value, Operand] = {}
         self._bind(inputs)
         for call in program.calls:
-            self._call(self._inliner._renamed(call))
+            renamed = self._inliner._renamed(call)
+            for one in self._inliner._as_arrays(renamed):
+                self._numpy(one)
+            self._call(renamed)
         self.outputs: set[Storage] = set()
         self.gradients = [self._gradient(one) for one in program.gradients]
 
@@ -129,15 +139,28 @@ class Lowered:
         arguments = self._inliner._replace(call.arguments, self._inliner.arrays)
         direct = call.function(*arguments, **call.options)
         made, plain = ([made], [direct]) if single else (list(made), list(direct))
-        for value, operand, array in zip(wanted, made, plain, strict=True):
-            if value is not None and not _fits(operand, array):
-                del self.table.instructions[mark:]
-                return False
+        for i, (value, array) in enumerate(zip(wanted, plain, strict=True)):
+            if value is not None and not _fits(made[i], array):
+                made[i] = self._converted(made[i], array)
+                if made[i] is None:
+                    del self.table.instructions[mark:]
+                    return False
         for value, operand in zip(wanted, made, strict=True):
             if value is not None:
                 self._operands[value] = operand
         self._inliner._keep(call.results, direct)
         return True
+
+    def _converted(self, operand: Any, array: Any) -> Operand | None:
+        """Return what was made with the precision that NumPy gave it, where that alone differs."""
+        kinds = (SINGLE, DOUBLE)
+        found = np.asarray(array)
+        if not isinstance(operand, Operand) or operand.shape != found.shape:
+            return None
+        if operand.dtype not in kinds or found.dtype not in kinds:
+            return None
+        target = self.table.empty(found.shape, found.dtype)
+        return self.table.element(steps.COPY, target, operand, dtype=DOUBLE)
 
     def _given(self, item: Any) -> Any:
         if isinstance(item, Value):

@@ -12,8 +12,17 @@ from typing import Any
 import numpy as np
 
 from gradcore.native import basic, steps
-from gradcore.native.builder import BOOL, DOUBLE, INTEGER, SINGLE, Table, UnsupportedError
+from gradcore.native.builder import (
+    BOOL,
+    DOUBLE,
+    INTEGER,
+    SINGLE,
+    Table,
+    UnsupportedError,
+    operands_of,
+)
 from gradcore.native.entry import Operand
+from gradcore.native.kernels.indexing import picked
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
 from gradcore.replay.finite import finite
@@ -58,9 +67,10 @@ def _working_dtype(sources: tuple[Any, ...], result: Any) -> Any:
     if result in _FLOATS:
         return result
     kinds = {x.dtype for x in sources if isinstance(x, Operand)}
-    if result != BOOL or not kinds <= {SINGLE, DOUBLE, BOOL}:
+    if result != BOOL or not kinds <= {SINGLE, DOUBLE, BOOL, INTEGER}:
         raise UnsupportedError
-    return DOUBLE if DOUBLE in kinds else SINGLE
+    # Whole numbers are exact in double precision, as far as anybody counts.
+    return DOUBLE if kinds & {DOUBLE, INTEGER} else SINGLE
 
 
 def _into(table: Table, options: dict[str, Any], like: Any) -> Operand:
@@ -114,14 +124,61 @@ def elementwise(
     target = _into(table, options, like)
     if function is np.power:
         return _power(table, target, sources)
-    if function is np.isnan:
-        return stored(table, steps.NOT_EQUAL, target, (sources[0], sources[0]))
+    if function in _ASKED:
+        asked: Operand = _ASKED[function](table, target, *sources)
+        return asked
+    if function is np.logaddexp:
+        return _log_add_exp(table, target, *sources)
+    if function is np.exp2:
+        return stored(table, steps.POWER, target, (2.0, *sources))
+    if function in _SCALED:
+        logarithm = table.element(steps.LOG, table.empty(like.shape, like.dtype), *sources)
+        return stored(table, steps.MULTIPLY, target, (logarithm, _SCALED[function]))
     what = _ELEMENTWISE.get(function)
     if what is None and all(x.dtype == BOOL for x in (target, *sources) if isinstance(x, Operand)):
         what = _ON_TRUTH.get(function)
     if what is None:
         raise UnsupportedError
     return stored(table, what, target, sources)
+
+
+_SCALED = {np.log2: 1.0 / math.log(2.0), np.log10: 1.0 / math.log(10.0)}
+
+
+def _is_nan(table: Table, target: Operand, x: Any) -> Operand:
+    return stored(table, steps.NOT_EQUAL, target, (x, x))
+
+
+def _is_finite(table: Table, target: Operand, x: Any) -> Operand:
+    # What is not finite leaves NaN if it is taken from itself.
+    rest = table.element(steps.SUBTRACT, table.empty(x.shape, x.dtype), x, x)
+    return stored(table, steps.EQUAL, target, (rest, rest))
+
+
+def _is_infinite(table: Table, target: Operand, x: Any) -> Operand:
+    size = table.element(steps.ABS, table.empty(x.shape, x.dtype), x)
+    return stored(table, steps.EQUAL, target, (size, math.inf))
+
+
+_ASKED: dict[Any, Call] = {
+    np.isnan: _is_nan, np.isfinite: _is_finite, np.isinf: _is_infinite
+}  # fmt: skip
+
+
+def _log_add_exp(table: Table, target: Operand, x: Any, y: Any) -> Operand:
+    """The larger one and log(1 + exp(-distance)); two that are equal may be infinite."""
+    shape, dtype = target.shape, target.dtype
+    if dtype not in _FLOATS:
+        raise UnsupportedError
+
+    def step(what: int, *sources: Any) -> Operand:
+        return table.element(what, table.empty(shape, dtype), *sources)
+
+    apart = step(steps.NEGATIVE, step(steps.ABS, step(steps.SUBTRACT, x, y)))
+    tail = step(steps.LOG1P, step(steps.EXP, apart))
+    usual = step(steps.ADD, step(steps.MAXIMUM, x, y), tail)
+    same = step(steps.ADD, step(steps.COPY, x), math.log(2.0))
+    return stored(table, steps.WHERE, target, (step(steps.EQUAL, x, y), same, usual))
 
 
 def _power(table: Table, target: Operand, sources: tuple[Any, ...]) -> Operand:
@@ -135,8 +192,8 @@ def _power(table: Table, target: Operand, sources: tuple[Any, ...]) -> Operand:
 
 def is_elementwise(function: Any) -> bool:
     """Tell whether a function is a ufunc that chains may know."""
-    known = function in _ELEMENTWISE or function in _ON_TRUTH
-    return known or function in (np.power, np.isnan)
+    known = function in _ELEMENTWISE or function in _ON_TRUTH or function in _ASKED
+    return known or function in _SCALED or function in (np.power, np.logaddexp, np.exp2)
 
 
 @_lowers(np.where)
@@ -221,7 +278,25 @@ def part(x: Operand, key: Any) -> Operand:
 
 @_lowers(operator.getitem)
 def _got(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
-    return part(arguments[0], arguments[1])
+    x, key = arguments
+    if operands_of([key]) or any(isinstance(one, np.ndarray) for one in _keys(key)):
+        made = picked(table, x, key) if isinstance(x, Operand) else None
+        if made is None:
+            raise UnsupportedError
+        return made
+    return part(x, key)
+
+
+def _keys(key: Any) -> Any:
+    return key if isinstance(key, tuple) else (key,)
+
+
+@_lowers(np.asarray)
+def _same(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    (x,) = arguments
+    if options or not isinstance(x, Operand):
+        raise UnsupportedError
+    return x
 
 
 _MOVES = {
@@ -308,7 +383,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(item % ndim for item in given)) if ndim else ()
 
 
-def _reduced(table: Table, kernel: Any, given: Any, axis: Any, last: tuple[int, ...]) -> Operand:
+def reduced(table: Table, kernel: Any, given: Any, axis: Any, last: tuple[int, ...]) -> Operand:
     """Reduce over axes, one run of neighbours after the other, from the last."""
     if not isinstance(given, Operand) or given.dtype not in _FLOATS:
         raise UnsupportedError
@@ -339,13 +414,20 @@ def _reduction(kernel: Any, last: tuple[int, ...] = (), is_mean: bool = False) -
         options.pop("keepdims", None)
         if options.pop("initial", None) is not None and not last:
             raise UnsupportedError
-        if len(arguments) > 2 or like.dtype != x.dtype:
+        if len(arguments) > 2 or not isinstance(x, Operand):
             raise UnsupportedError
         kind = options.pop("dtype", None)
         out = options.pop("out", None)
-        if out is not None or options or (kind is not None and kind != x.dtype):
+        if kernel is basic.sums and x.dtype == BOOL and like.dtype == INTEGER and out is None:
+            return _counted(table, x, axis, like)
+        if (
+            like.dtype != x.dtype
+            or out is not None
+            or options
+            or (kind is not None and kind != x.dtype)
+        ):
             raise UnsupportedError
-        made = table.view(_reduced(table, kernel, x, axis, last), like.shape)
+        made = table.view(reduced(table, kernel, x, axis, last), like.shape)
         if is_mean:
             count = x.size // max(made.size, 1)
             target = table.empty(like.shape, like.dtype)
@@ -353,6 +435,13 @@ def _reduction(kernel: Any, last: tuple[int, ...] = (), is_mean: bool = False) -
         return made
 
     return lower
+
+
+def _counted(table: Table, x: Operand, axis: Any, like: Any) -> Operand:
+    """Count what is true; exact, as far as anybody counts."""
+    ones = table.element(steps.COPY, table.empty(x.shape, DOUBLE), x, dtype=DOUBLE)
+    total = table.view(reduced(table, basic.sums, ones, axis, ()), like.shape)
+    return table.element(steps.COPY, table.empty(like.shape, INTEGER), total, dtype=DOUBLE)
 
 
 def _default(options: dict[str, Any]) -> Any:

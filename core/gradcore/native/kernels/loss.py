@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.functions import exp, log, magnitude
-from gradcore.native.kernels.values import at, maximum, real
+from gradcore.native.kernels.values import at, fill, maximum, part, real
 from gradcore.native.memory import integers_at, pointer
 from gradcore.ops.every import OPERATIONS
 
@@ -21,13 +21,34 @@ _NONE, _MEAN, _SUM = 0, 1, 2
 _MODES = {"none": _NONE, "mean": _MEAN, "sum": _SUM}
 
 
+@part
+def _shares(target: Any, weight: Any, rows: int, width: int, ignored: int, f: Any) -> Any:
+    """Return how much all rows count together; each counts what the weight of its class says."""
+    total = 0.0
+    for r in range(rows):
+        t = target[r]
+        if t != ignored and 0 <= t < width:
+            total += pointer(weight, f)[t] if weight else real(1.0, f)
+    return total
+
+
+@part
+def _loss_of(loss: Any, share: Any, f: Any) -> Any:
+    """Weigh a loss; one that counts nothing may be infinite and is still nothing."""
+    return real(0.0, f) if share == real(0.0, f) else loss * share
+
+
 @kernel()
 def entropy_rows(a: Any, f: Any) -> None:
-    """Write the softmax of each row, and the loss of its class: each, or their sum or mean."""
+    """Write the softmax of each row, and the loss of its class: each, or their sum or mean.
+
+    Words: scores, classes, softmax, losses, flag, rows, width, the class that does not count, what
+    is wanted, and the weights of the classes (0: all count alike).
+    """
     target, y, flag = integers_at(a[1]), pointer(a[3], f), integers_at(a[4])
-    rows, width, ignored, mode = a[5], a[6], a[7], a[8]
+    rows, width, ignored, mode, weight = a[5], a[6], a[7], a[8], a[9]
     flag[0] = 0
-    count, total = 0, 0.0
+    total = 0.0
     for r in range(rows):
         x, softmax = at(pointer(a[0], f), r * width), at(pointer(a[2], f), r * width)
         top = x[0]
@@ -48,31 +69,35 @@ def entropy_rows(a: Any, f: Any) -> None:
                 flag[0] = 1
             else:
                 loss = log(whole) - (x[t] - top)
-                count += 1
+                if weight:
+                    loss = _loss_of(loss, pointer(weight, f)[t], f)
         total += loss
         if mode == _NONE:
             y[r] = loss
+    if mode == _MEAN:
+        total /= _shares(target, weight, rows, width, ignored, f)
     if mode != _NONE:
-        y[0] = total / count if mode == _MEAN else total
+        y[0] = total
 
 
 @kernel()
 def entropy_slope(a: Any, f: Any) -> None:
     """Write the softmax less one at the class, times what each row counts."""
     g, target = pointer(a[0], f), integers_at(a[1])
-    rows, width, ignored, mode = a[4], a[5], a[6], a[7]
-    count = 0
-    for r in range(rows):
-        count += target[r] != ignored
-    scale = g[0]
+    rows, width, ignored, mode, weight = a[4], a[5], a[6], a[7], a[8]
+    scale, rest = g[0], real(0.0, f)
     if mode == _MEAN:
-        scale = g[0] / real(count, f)
+        shares = real(_shares(target, weight, rows, width, ignored, f), f)
+        # The mean over nothing is NaN, and so is each row's part in it.
+        scale, rest = g[0] / shares, real(0.0, f) / shares
     for r in range(rows):
         softmax, out = at(pointer(a[2], f), r * width), at(pointer(a[3], f), r * width)
         t = target[r]
-        factor = real(0.0, f)
+        factor = rest * (g[r] if mode == _NONE else g[0])
         if t != ignored:
             factor = g[r] if mode == _NONE else scale
+            if weight:
+                factor *= pointer(weight, f)[t]
         for j in range(width):
             out[j] = softmax[j] * factor
         if t != ignored:
@@ -83,9 +108,9 @@ def entropy_slope(a: Any, f: Any) -> None:
 def likelihood_rows(a: Any, f: Any) -> None:
     """Write minus the score of each row's class: each, or their sum or mean."""
     x, target, y, flag = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f), integers_at(a[3])
-    rows, width, ignored, mode = a[4], a[5], a[6], a[7]
+    rows, width, ignored, mode, weight = a[4], a[5], a[6], a[7], a[8]
     flag[0] = 0
-    count, total = 0, 0.0
+    total = 0.0
     for r in range(rows):
         t = target[r]
         loss = real(0.0, f)
@@ -94,32 +119,39 @@ def likelihood_rows(a: Any, f: Any) -> None:
                 flag[0] = 1
             else:
                 loss = -x[r * width + t]
-                count += 1
+                if weight:
+                    loss = _loss_of(loss, pointer(weight, f)[t], f)
         total += loss
         if mode == _NONE:
             y[r] = loss
+    if mode == _MEAN:
+        total /= _shares(target, weight, rows, width, ignored, f)
     if mode != _NONE:
-        y[0] = total / count if mode == _MEAN else total
+        y[0] = total
 
 
 @kernel()
 def likelihood_slope(a: Any, f: Any) -> None:
     """Write minus what each row counts at its class, and zero elsewhere."""
-    g, target, out = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f)
-    rows, width, ignored, mode = a[3], a[4], a[5], a[6]
-    count = 0
-    for r in range(rows):
-        count += target[r] != ignored
-    scale = g[0]
+    g, target, out, flag = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f), integers_at(a[3])
+    rows, width, ignored, mode, weight = a[4], a[5], a[6], a[7], a[8]
+    flag[0] = 0
+    scale, rest = g[0], real(0.0, f)
     if mode == _MEAN:
-        scale = g[0] / real(count, f)
-    zero = real(0.0, f)
-    for i in range(rows * width):
-        out[i] = zero
+        shares = real(_shares(target, weight, rows, width, ignored, f), f)
+        # The mean over nothing is NaN, and so is each row's part in it.
+        scale, rest = g[0] / shares, real(0.0, f) / shares
+    fill(out, rows * width, real(0.0, f))
     for r in range(rows):
         t = target[r]
-        if t != ignored:
-            out[r * width + t] = -(g[r] if mode == _NONE else scale)
+        if t == ignored:
+            out[r * width] = -rest * (g[r] if mode == _NONE else g[0])
+            continue
+        if t < 0 or t >= width:
+            flag[0] = 1
+            continue
+        share = g[r] if mode == _NONE else scale
+        out[r * width + t] = -(share * pointer(weight, f)[t] if weight else share)
 
 
 @kernel()
@@ -176,36 +208,62 @@ def logistic_slope(a: Any, f: Any) -> None:
         out[i] = g[i] * ((one - t[i]) - one / (one + exp(x[i])))
 
 
-def _are_plain(input: Operand, target: Operand, weight: Any) -> bool:
-    """Tell whether these are rows of scores, each with one class number, that count alike."""
-    return (
-        weight is None
-        and len(input.shape) == 2
-        and input.size > 0
-        and input.dtype.kind == "f"
-        and target.dtype == np.int64
-        and target.shape == input.shape[:1]
-    )
+def _are_classes(input: Operand, target: Operand, weight: Any) -> bool:
+    """Tell whether these are scores of classes, with one class number for each set of them."""
+    if input.dtype.kind != "f" or not input.size or target.dtype != np.int64:
+        return False
+    if target.shape != (*input.shape[:1], *input.shape[2:]) and (
+        len(input.shape) != 1 or target.shape != ()
+    ):
+        return False
+    if weight is None:
+        return True
+    classes = input.shape[1 if len(input.shape) > 1 else 0]
+    plain = isinstance(weight, Operand) and weight.is_contiguous
+    return plain and weight.dtype == input.dtype and weight.shape == (classes,)
 
 
-def _made(out: Builder, input: Operand, reduction: str) -> Operand:
-    return out.empty(input.shape[:1] if reduction == "none" else (), input.dtype)
+def _in_rows(out: Builder, x: Operand) -> Operand:
+    """Return scores row by row, the classes last."""
+    return out.contiguous(_turned(x, (0, *range(2, len(x.shape)), 1)))
+
+
+def _as_given(rows: Operand) -> Operand:
+    """Return what lies in rows in the order of the scores, the classes second."""
+    last = len(rows.shape) - 1
+    return _turned(rows, (0, last, *range(1, last)))
+
+
+def _turned(x: Operand, order: tuple[int, ...]) -> Operand:
+    if len(x.shape) < 3:
+        return x
+    shape, strides = (tuple(one[i] for i in order) for one in (x.shape, x.strides))
+    return Operand(shape, x.dtype, strides, x.place)
+
+
+def _row_sizes(rows: Operand) -> tuple[int, int]:
+    return rows.size // rows.shape[-1], rows.shape[-1]
+
+
+def _made(out: Builder, target: Operand, input: Operand, reduction: str) -> Operand:
+    return out.empty(target.shape if reduction == "none" else (), input.dtype)
 
 
 @lowers(_ENTROPY.kernel)
 def _entropy(
     out: Builder, input: Operand, target: Operand, weight: Any, ignore_index: int, reduction: str
 ) -> Any:
-    if not _are_plain(input, target, weight):
+    if not _are_classes(input, target, weight):
         return None
-    y, softmax = _made(out, input, reduction), out.empty(input.shape, input.dtype)
+    rows = _in_rows(out, input)
+    y, softmax = _made(out, target, input, reduction), out.empty(rows.shape, input.dtype)
     flag = out.empty((1,), np.int64)
     out.call(
-        entropy_rows, out.contiguous(input), out.contiguous(target), softmax, y, flag,
-        *input.shape, ignore_index, _MODES[reduction], dtype=input.dtype,
+        entropy_rows, rows, out.contiguous(target), softmax, y, flag,
+        *_row_sizes(rows), ignore_index, _MODES[reduction], weight or 0, dtype=input.dtype,
     )  # fmt: skip
     out.expect(flag)
-    return y, softmax
+    return y, _as_given(softmax)
 
 
 @lowers(_ENTROPY.joint)
@@ -220,32 +278,34 @@ def _entropy_slope(
     ignore_index: int,
     reduction: str,
 ) -> Any:
-    if g[0] is None or any(g[1:]) or not _are_plain(input, target, weight):
+    if g[0] is None or any(g[1:]) or not _are_classes(input, target, weight):
         return None
-    into = out.empty(input.shape, input.dtype)
+    rows = _in_rows(out, softmax)
+    into = out.empty(rows.shape, input.dtype)
     out.call(
-        entropy_slope, out.contiguous(g[0]), out.contiguous(target), out.contiguous(softmax), into,
-        *input.shape, ignore_index, _MODES[reduction], dtype=input.dtype,
+        entropy_slope, out.contiguous(g[0]), out.contiguous(target), rows, into,
+        *_row_sizes(rows), ignore_index, _MODES[reduction], weight or 0, dtype=input.dtype,
     )  # fmt: skip
-    return into, None, None
+    return _as_given(into), None, None
 
 
 @lowers(_NLL.kernel)
 def _likelihood(
     out: Builder, input: Operand, target: Operand, weight: Any, ignore_index: int, reduction: str
 ) -> Any:
-    if not _are_plain(input, target, weight):
+    if not _are_classes(input, target, weight):
         return None
-    y, flag = _made(out, input, reduction), out.empty((1,), np.int64)
+    rows, flag = _in_rows(out, input), out.empty((1,), np.int64)
+    y = _made(out, target, input, reduction)
     out.call(
-        likelihood_rows, out.contiguous(input), out.contiguous(target), y, flag,
-        *input.shape, ignore_index, _MODES[reduction], dtype=input.dtype,
+        likelihood_rows, rows, out.contiguous(target), y, flag,
+        *_row_sizes(rows), ignore_index, _MODES[reduction], weight or 0, dtype=input.dtype,
     )  # fmt: skip
     out.expect(flag)
     return y
 
 
-@lowers(_NLL.gradients["input"])
+@lowers(_NLL.gradients["input"], _SPREAD.kernel)
 def _likelihood_slope(
     out: Builder,
     g: Operand,
@@ -255,14 +315,20 @@ def _likelihood_slope(
     ignore_index: int,
     reduction: str,
 ) -> Any:
-    into = out.empty(tuple(input_shape), g.dtype)
-    if not _are_plain(into, target, weight):
+    given = out.empty(tuple(input_shape), g.dtype)
+    if not _are_classes(given, target, weight):
         return None
+    into, flag = out.empty(_turned_shape(given.shape), g.dtype), out.empty((1,), np.int64)
     out.call(
-        likelihood_slope, out.contiguous(g), out.contiguous(target), into,
-        *into.shape, ignore_index, _MODES[reduction], dtype=g.dtype,
+        likelihood_slope, out.contiguous(g), out.contiguous(target), into, flag,
+        *_row_sizes(into), ignore_index, _MODES[reduction], weight or 0, dtype=g.dtype,
     )  # fmt: skip
-    return into
+    out.expect(flag)
+    return _as_given(into)
+
+
+def _turned_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape if len(shape) < 3 else (shape[0], *shape[2:], shape[1])
 
 
 def _are_alike(x: Operand, t: Operand) -> bool:

@@ -53,7 +53,7 @@ class AtOnce:
         return operand(np.ascontiguousarray(array))
 
     def contiguous(self, x: Operand) -> Operand:
-        return x if x.is_contiguous else operand(np.ascontiguousarray(x.place))
+        return x if x.is_contiguous else operand(np.ascontiguousarray(_array_of(x)))
 
     def view(self, x: Operand, shape: tuple[int, ...], offset: int = 0) -> Operand:
         flat = x.place.reshape(-1)[offset : offset + int(np.prod(shape))]

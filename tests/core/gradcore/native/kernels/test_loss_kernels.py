@@ -71,11 +71,31 @@ def test_bad_scores_come_out_as_from_numpy(native: Any, real: Any, bad: float) -
     native.agrees(ENTROPY.kernel, x, target, None, -100, "none", rtol=4e-6)
 
 
-def test_weights_and_maps_of_classes_stay_with_numpy(native: Any, real: Any) -> None:
-    x, target = np.ones((2, 3), real), np.array([0, 1])
-    assert native(ENTROPY.kernel, x, target, np.ones(3, real), -100, "mean") is None
-    x, target = np.ones((2, 3, 2), real), np.zeros((2, 2), np.int64)
-    assert native(ENTROPY.kernel, x, target, None, -100, "mean") is None
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 3, 4), (2, 3, 2, 5)])
+def test_weights_and_maps_of_classes_equal_numpy(
+    native: Any, numbers: Any, real: Any, shape: Any, weighted: bool, reduction: str
+) -> None:
+    x, near = numbers(shape, real) * 3, TOLERANCE[real]
+    count = shape[1] if len(shape) > 1 else shape[0]
+    places = (*shape[:1], *shape[2:]) if len(shape) > 1 else ()
+    target = np.asarray(np.random.default_rng(1).integers(0, count, places))
+    weight = np.arange(count).astype(real) if weighted else None
+    native.agrees(ENTROPY.kernel, x, target, weight, 1, reduction, rtol=near, atol=near)
+    softmax = ENTROPY.kernel(x, target, weight, 1, reduction)[1]
+    g = np.asarray(arriving(numbers, places, real, reduction))
+    arguments = ([g, None], (True,), x, target, weight, softmax, 1, reduction)
+    native.agrees(ENTROPY.joint, *arguments, rtol=near, atol=near)
+    native.agrees(NLL.kernel, x, target, weight, 1, reduction, rtol=near, atol=near)
+    arguments = (g, target, weight, shape, 1, reduction)
+    native.agrees(NLL.gradients["input"], *arguments, rtol=near, atol=near)
+
+
+def test_a_class_that_counts_nothing_may_have_an_infinite_loss(native: Any, real: Any) -> None:
+    x, target = np.array([[1, -np.inf], [1, 2]], real), np.array([1, 0])
+    weight = np.array([1, 0], real)
+    native.agrees(ENTROPY.kernel, x, target, weight, -100, "mean", rtol=4e-6)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
