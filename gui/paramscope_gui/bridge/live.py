@@ -147,6 +147,11 @@ class Live(QObject):
         return self.state in BUSY
 
     @property
+    def is_loss_made_up(self) -> bool:
+        """Whether the loss that is shown is none of the document's."""
+        return self._loaded_source is not None and self._has_made_up_training
+
+    @property
     def is_trusted(self) -> bool:
         """Whether the document's code may run."""
         return self._is_trusted
@@ -202,6 +207,8 @@ class Live(QObject):
             self._inbox.clear()
             self._heard = None
         self.engine_name, self.worker_pid = "", None
+        self.state = RunState.STARTING  # until the next one says what it is at
+        self.state_changed.emit()
         if client is not None:
             threading.Thread(target=client.close, name="leaving", daemon=True).start()
 
@@ -470,7 +477,10 @@ class Live(QObject):
             # The new document may not or cannot run: nothing of the old one may go on.
             with self._lock:
                 self._inbox.clear()
-            self._client.restart()
+            if self._engine == self._workspace.run_settings.engine:
+                self._client.restart()
+        if self._client is not None:
+            self.start_worker()  # of the document's engine, if that is another
 
     def _on_workspace_document_changed(self) -> None:
         workspace = self._workspace

@@ -17,13 +17,16 @@ from paramscope.code.commands import (
     Connect,
     Delete,
     Disconnect,
+    Freeze,
     InsertOnWire,
     Register,
     Rename,
     ReplaceText,
     SetArgument,
+    Unfreeze,
     Unregister,
 )
+from paramscope.code.commands.freeze import is_frozen
 from paramscope.code.graph import Node, NodeKind, PortRef, Wire
 from paramscope.code.shapes import Refused, check_connection
 from paramscope.code.text_edit import SourceText
@@ -82,6 +85,11 @@ def toggle_register(graph: str, node: Node) -> Command:
     if node.kind is NodeKind.TENSOR:
         return Register(owner, attribute)
     return Unregister(owner, attribute)
+
+
+def toggle_freeze(source: str, graph: str, path: str) -> Command:
+    """Freeze a Module or a Parameter, or let it train again."""
+    return Unfreeze(graph, path) if is_frozen(source, graph, path) else Freeze(graph, path)
 
 
 def refusal(desk: Desk, source: PortRef, target: PortRef) -> tuple[str, Command | None] | None:

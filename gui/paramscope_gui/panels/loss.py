@@ -37,6 +37,12 @@ LASTING = 6  # a level that so many of the drawn points keep is no spike
 SPARE_ROOM = 1.25  # the step axis grows by a quarter at a time, so that it rarely moves
 
 
+MADE_UP = (
+    "The file has no loss of its own. This one draws each value of the output to 0.5, so that"
+    " gradients flow; its size means nothing."
+)
+
+
 class Line:
     """One curve of the plot with its pyramid."""
 
@@ -57,6 +63,13 @@ class Line:
         """Draw the curve between two steps."""
         steps, values = self.outline(curve, first, last)
         self.item.setData(steps, to_scale(values, logarithmic), connect="finite")
+
+
+class StepAxis(pyqtgraph.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """The axis of the steps: whole numbers, thousands separated."""
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [f"{value * scale:,.0f}" if spacing * scale >= 1 else "" for value in values]
 
 
 class LossPanel(QWidget):
@@ -105,7 +118,7 @@ class LossPanel(QWidget):
         self._unseen_menu.deleteLater()
 
     def _build_plot(self) -> None:
-        self.plot = pyqtgraph.PlotWidget()
+        self.plot = pyqtgraph.PlotWidget(axisItems={"bottom": StepAxis("bottom")})
         self.plot.setObjectName("loss_plot")
         self.plot.setAccessibleName("Loss and metrics over the steps")
         item = self.plot.getPlotItem()
@@ -205,6 +218,9 @@ class LossPanel(QWidget):
         self._show_metrics(first, last)
         self._show_crosses(logarithmic)
         self.markers.show(live.markers)
+        made_up = live.is_loss_made_up
+        self._caption.setText("made-up loss" if made_up else "loss")
+        self._caption.setToolTip(MADE_UP if made_up else "")
         self._number.setText("–" if live.loss is None else number(live.loss))
         self._number.set_role(
             "purple" if live.loss is not None and not math.isfinite(live.loss) else "text"

@@ -3,7 +3,7 @@
 The run bar holds it. A mode that could be faster has a sign beside its word.
 """
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QVBoxLayout, QWidget
 
@@ -134,6 +134,7 @@ class ModeCard(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setObjectName("mode_card")
         self._themes = themes
+        self._figure: QWidget | None = None
         self.setAccessibleName(f"Mode of the training: {mode}")
         self.setAccessibleDescription(explanation.text)
         column = QVBoxLayout(self)
@@ -151,13 +152,22 @@ class ModeCard(QFrame):
 
     def open_below(self, figure: QWidget) -> None:
         """Show the card under ``figure``, inside of its window."""
+        self._figure = figure
+        figure.window().installEventFilter(self)
         self.adjustSize()
-        window = figure.window()
-        corner = figure.mapTo(window, QPoint(0, figure.height() + GRID // 2))
-        self.move(max(0, min(corner.x(), window.width() - self.width() - GRID)), corner.y())
+        self._stand()
         self.show()
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def _stand(self) -> None:
+        """Stand below the figure, wherever the window's size has put it."""
+        figure = self._figure
+        if figure is None:
+            return
+        window = figure.window()
+        corner = figure.mapTo(window, QPoint(0, figure.height() + GRID // 2))
+        self.move(max(0, min(corner.x(), window.width() - self.width() - GRID)), corner.y())
 
     def _dress(self) -> None:
         theme = self._themes.theme
@@ -167,6 +177,12 @@ class ModeCard(QFrame):
         )
 
     # Overrides of Qt methods
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() is QEvent.Type.LayoutRequest or event.type() is QEvent.Type.Resize:
+            # The figure moves when the window has laid itself out.
+            QTimer.singleShot(0, self, self._stand)
+        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Space):

@@ -41,6 +41,7 @@ class Choice(NamedTuple):
     label: str
     action: str
     look: str = ""  # "primary" or "flat"
+    hint: str = ""
 
 
 class ProblemCard(QWidget):
@@ -95,15 +96,16 @@ class ProblemCard(QWidget):
     def _buttons(self, number: int, choices: Sequence[Choice]) -> FlowLayout:
         line = FlowLayout(GRID)
         for choice in choices:
-            line.addWidget(
-                button(
-                    choice.label,
-                    f"problem_{number}_edit_{choice.action}",
-                    partial(self.chosen.emit, choice.action),
-                    primary=choice.look == "primary",
-                    flat=choice.look == "flat",
-                )
+            made = button(
+                choice.label,
+                f"problem_{number}_edit_{choice.action}",
+                partial(self.chosen.emit, choice.action),
+                primary=choice.look == "primary",
+                flat=choice.look == "flat",
             )
+            made.setToolTip(choice.hint)
+            made.setAccessibleDescription(choice.hint)
+            line.addWidget(made)
         return line
 
     # Overrides of Qt methods

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from paramscope.check.trial import Trial
 from paramscope.document.document import Command, CommandRefused
-from paramscope.engine.protocol import Failed
+from paramscope.engine.protocol import Failed, Phase
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.proving import Proving, Wish
 from paramscope_gui.bridge.selection import Selection
@@ -49,8 +49,22 @@ SEEN_AT_ONCE = 6  # cards that are laid out as they are made
 FEW = 3  # problems that need neither headings nor a filter
 KEEP = Choice("Keep", "keep", "flat")
 COPY = Choice("Copy the edit", "copy", "flat")
-PROVE = Choice("Prove it first", "prove", "flat")
+PROVES = (
+    "Runs a copy with this edit and shows what it does. Nothing is changed before you apply it."
+)
+APPLIES = "Makes this edit at once. Undo takes it back."
+PROVING = "Prove: "  # before the words of an edit that is tried first
+PROVE = Choice("Prove it first", "prove", "flat", PROVES)
 GROUPS = {"E": "Errors", "W": "Warnings", "H": "Hints"}
+NOT_RUN = (
+    "Nothing is judged yet: the model was not built. What is wrong with a tensor, the source or the"
+    " run will appear here, with its cause and a fix."
+)
+NOT_STEPPED = "No problems found so far. What gradients tell is known after the first step."
+NONE_FOUND = (
+    "No problems found. What is wrong with a tensor, the source or the run appears here, with its"
+    " cause and a fix."
+)
 # Imported with the first finding: the edits of all rules are behind it.
 CURES = "paramscope_gui.bridge.cures"
 
@@ -85,16 +99,11 @@ class ProblemsPanel(QWidget):
         self._proved: tuple[Problem, Cure] | None = None  # whose edit is on trial
         self.proving = Proving(workspace, self)
         self._make_area()
-        empty = EmptyState(
-            themes,
-            "problems",
-            "No problems found. What is wrong with a tensor, the source or the run appears here,"
-            " with its cause and a fix.",
-        )
+        self._empty = EmptyState(themes, "problems", NOT_RUN)
         self.proof = ProofView(themes, self.proving)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._page())
-        self._stack.addWidget(empty)
+        self._stack.addWidget(self._empty)
         self._stack.addWidget(self.proof)
         self._connect()
         self._read()
@@ -125,6 +134,7 @@ class ProblemsPanel(QWidget):
         self.proof.copied.connect(lambda text: QGuiApplication.clipboard().setText(text))
         selection.problem_requested.connect(self.show_problem)
         workspace.opened.connect(self._leave_proof)
+        workspace.saved.connect(self._show)  # an example that became a file proves its edits
         workspace.document_changed.connect(self._read)
         live.snapshot_arrived.connect(self._read)
         live.failed.connect(self._read)
@@ -162,6 +172,7 @@ class ProblemsPanel(QWidget):
         return self._problems or ()
 
     def _read(self) -> None:
+        self._empty.label.setText(self._nothing())
         problems = self._collected()
         if problems == self._problems:
             return
@@ -173,6 +184,13 @@ class ProblemsPanel(QWidget):
             self.filter.clear()
         self._show()
         self.count_changed.emit(len(problems))
+
+    def _nothing(self) -> str:
+        """What an empty list means: that nothing is wrong, or that nothing was looked at yet."""
+        live = self._live
+        if not live.rows:
+            return NOT_RUN
+        return NONE_FOUND if live.step_count or live.phase is not Phase.IDLE else NOT_STEPPED
 
     def close_timers(self) -> None:
         """End what proofs run in; called once, when the window closes."""
@@ -321,8 +339,9 @@ class ProblemsPanel(QWidget):
         finding, source = problem.finding, self._workspace.document.source
         if finding is not None:
             cures = _cures().cures_of(finding, source)
+            lead, hint = (PROVING, PROVES) if self._proves_first else ("", APPLIES)
             choices = [
-                Choice(one.label, one.action, "" if place else "primary")
+                Choice(f"{lead}{one.label}", one.action, "" if place else "primary", hint)
                 for place, one in enumerate(cures)
             ]
             if cures:

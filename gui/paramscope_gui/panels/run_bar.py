@@ -56,6 +56,7 @@ class RunBar(QWidget):
         super().__init__(parent)
         self._themes, self._live = themes, live
         self._buttons: list[QToolButton] = []
+        self._captions: dict[str, ThemedLabel] = {}
         self.setObjectName("run_bar")
         self.activity = ActivityLine(themes, live)
         row = QHBoxLayout()
@@ -69,7 +70,8 @@ class RunBar(QWidget):
         self._step = self._add_number(row, "step", "step", "9,999,999")
         self.pace = PaceFigure(themes)
         row.addWidget(self.pace)
-        self._loss = self._add_number(row, "loss", "loss", "0.00000")
+        self._loss = self._add_number(row, "loss", "loss", "0.0000000")
+        self._loss_caption = self._captions["loss"]
         row.addSpacing(GRID)
         self._add_learning_rate(row)
         row.addSpacing(GRID)
@@ -106,6 +108,7 @@ class RunBar(QWidget):
         speed = f"{live.steps_per_second:,.0f}" if running else "–"
         self.pace.show_pace(speed, live.mode, live.mode_reason)
         self._loss.setText("–" if live.loss is None else number(live.loss))
+        self._loss_caption.setText("made-up loss" if live.is_loss_made_up else "loss")
         bad = live.loss is not None and not math.isfinite(live.loss)
         self._loss.set_role("purple" if bad else "text")
         self._engine.setText(live.engine_name or "–")
@@ -143,7 +146,7 @@ class RunBar(QWidget):
         column = QVBoxLayout(place)
         column.setContentsMargins(0, 0, GRID, 0)
         column.setSpacing(0)
-        head = ThemedLabel(self._themes, caption, "quiet", "small")
+        head = self._captions[name] = ThemedLabel(self._themes, caption, "quiet", "small")
         value = FigureLabel(self._themes, widest)
         value.setObjectName(f"run_{name}_value")
         value.setAccessibleName(caption)

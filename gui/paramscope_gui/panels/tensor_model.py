@@ -49,6 +49,23 @@ class Group:
         return self.path or self.class_name or "model"
 
 
+def group_of(row: TensorRow) -> str:
+    """Return the path of the group that a tensor stands in: its Module.
+
+    Modules in a list or a dict are unknown to their owner; what they hold stands below them
+    all the same, as ``blocks.0.norm``.
+    """
+    start = len(row.owner) + 1 if row.owner else 0
+    inner = row.path[start:].rpartition(".")[0]
+    return ".".join(part for part in (row.owner, inner) if part)
+
+
+def name_of(row: TensorRow) -> str:
+    """Return how a tensor is called in its group."""
+    group = group_of(row)
+    return row.path[len(group) + 1 :] if group else row.path
+
+
 def stepped_by(row: TensorRow) -> str:
     """Say who steps a tensor, in the words of the column."""
     if row.stepping is Stepping.IN_OPTIMIZER:
@@ -198,18 +215,16 @@ class TensorModel(QAbstractItemModel):
         for path, row in self._all.items():
             if self._filter and not self._filter.matches(row):
                 continue
-            group = groups.get(row.owner)
+            place = group_of(row)
+            group = groups.get(place)
             if group is None:
-                group = groups[row.owner] = Group(row.owner, row.owner_class)
+                class_name = row.owner_class if place == row.owner else ""
+                group = groups[place] = Group(place, class_name)
             group.rows.append(path)
         for group in groups.values():
             if any(self._all[path].kind in FORGOTTEN for path in group.rows):
                 group.rows.sort(key=lambda path: self._all[path].kind not in FORGOTTEN)
-        names = [
-            path[len(group.path) + 1 :] if group.path else path
-            for group in groups.values()
-            for path in group.rows
-        ]
+        names = [name_of(self._all[path]) for group in groups.values() for path in group.rows]
         self.longest_name = max(names, key=len, default="")
         self._group_paths = frozenset(groups)
         # The model's own tensors come first, as in named_parameters().
@@ -223,7 +238,7 @@ class TensorModel(QAbstractItemModel):
 
     def _text(self, row: TensorRow, column: int) -> str:
         if column == Column.NAME:
-            return row.path[len(row.owner) + 1 :] if row.owner else row.path
+            return name_of(row)
         if column == Column.STATE:
             return KIND_LOOKS[row.kind].word
         if column == Column.SHAPE:

@@ -27,7 +27,8 @@ from PySide6.QtWidgets import (
 )
 
 from paramscope.census.rows import Gradient, Kind, TensorRow
-from paramscope.code.commands import Register, Unregister
+from paramscope.code.commands import Freeze, Register, Unfreeze, Unregister
+from paramscope.code.commands.freeze import is_frozen
 from paramscope.rules.finding import Finding
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
@@ -40,6 +41,7 @@ from paramscope_gui.panels.tensor_model import (
     Index,
     TensorModel,
     badges_of,
+    name_of,
     stepped_by,
 )
 from paramscope_gui.theme import FORGOTTEN, GRID, SEVERITIES, ThemeModel, glyph
@@ -217,6 +219,13 @@ class TreePanel(QWidget):
         unregister.triggered.connect(
             lambda: self._workspace.execute(Unregister(row.owner_class, attribute))
         )
+        source = self._workspace.document.source
+        frozen = held and is_frozen(source, row.owner_class, attribute)
+        command = (Unfreeze if frozen else Freeze)(row.owner_class, attribute)
+        freeze = menu.addAction("Unfreeze" if frozen else "Freeze")
+        freeze.setObjectName("tensor_freeze")
+        freeze.setEnabled(held and in_document and row.kind is Kind.PARAMETER)
+        freeze.triggered.connect(lambda: self._workspace.execute(command))
         menu.addSeparator()
 
 
@@ -380,7 +389,11 @@ class _TensorDelegate(QStyledItemDelegate):
             painter.setFont(theme.font("small"))
             painter.setPen(theme.quiet)
             whole.setLeft(whole.left() + used)
-            painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), group.class_name)
+            small = QFontMetrics(theme.font("small"))
+            said = small.elidedText(
+                group.class_name, Qt.TextElideMode.ElideRight, max(0, whole.width() - GRID // 2)
+            )
+            painter.drawText(whole, int(Qt.AlignmentFlag.AlignVCenter), said)
 
     def _paint_badge(self, painter: QPainter, rect: QRect, path: str) -> bool:
         """Draw the sign of the problem that a row has, if it has one."""
@@ -401,8 +414,7 @@ class _TensorDelegate(QStyledItemDelegate):
             cell.setLeft(cell.left() + GLYPH + GRID // 2)
             if self._paint_badge(painter, rect, row.path):
                 cell.setRight(badge_area(rect).left())
-            name = row.path[len(row.owner) + 1 :] if row.owner else row.path
-            self._text(painter, cell, name, row.kind in FORGOTTEN)
+            self._text(painter, cell, name_of(row), row.kind in FORGOTTEN)
         elif column == Column.STATE:
             kind = theme.kind(row.kind)
             is_bold = row.kind in FORGOTTEN
@@ -432,9 +444,10 @@ class _TensorDelegate(QStyledItemDelegate):
         theme = self._themes.theme
         style = theme.gradient(row.gradient)
         word = style.word if row.gradient is Gradient.NON_FINITE else style.word.lower()
-        self._word(painter, cell.adjusted(0, -2, 0, -2), word or "–", style.text, False)
         if row.gradient_statistics is None:
+            self._word(painter, cell, word or "–", style.text, False)
             return
+        self._word(painter, cell.adjusted(0, -2, 0, -2), word or "–", style.text, False)
         track = QRect(cell.left(), cell.bottom() - 4, cell.width() - GRID // 2, 3)
         painter.fillRect(track, theme.hairline)
         track.setWidth(round(track.width() * bar_share(row.gradient_statistics.norm)))

@@ -20,6 +20,8 @@ from paramscope_gui.window.lessons import LessonPlayer
 from paramscope_gui.window.loading import Loading
 from paramscope_gui.window.main import MainWindow
 from paramscope_gui.window.model_chooser import ModelChooser
+from paramscope_gui.window.panes import Panes
+from paramscope_gui.window.present import Presenter
 from paramscope_gui.window.recovery import Rescue
 
 LOG_PAGE = 1
@@ -43,6 +45,8 @@ class Desktop(QObject):
         self.chooser = ModelChooser(window, self.documents)
         self._fill_file_menu()
         window.menus.add_canvas(window.canvas.actions_of.menu)
+        self.panes = Panes(window)
+        self.presenter = Presenter(window)
         self.help = Help(window)
         window.closing.connect(self._on_window_closing)
         window.live.failed.connect(self._on_live_failed)

@@ -10,7 +10,7 @@ from paramscope_gui.panels.lesson import LessonStep
 from paramscope_gui.window.documents import Documents
 from paramscope_gui.window.main import MainWindow
 
-LESSON_PAGE = 1
+PALETTE_PAGE, LESSON_PAGE = 0, 1
 
 
 class LessonPlayer(QObject):
@@ -97,5 +97,7 @@ class LessonPlayer(QObject):
 
     def _on_documents_opened(self) -> None:
         if not self._is_starting:
+            if self._run is not None:
+                self._window.compose_dock.show_page(PALETTE_PAGE)
             self._name = self._run = None
             self._window.lesson.end_lesson()

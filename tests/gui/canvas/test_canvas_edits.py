@@ -190,6 +190,16 @@ def test_k_registers_a_plain_tensor_and_back(hand, workspace) -> None:
     assert "self.scale = torch.ones(8, requires_grad=True)" in hand.source
 
 
+def test_z_freezes_a_layer_and_lets_it_train_again(hand, workspace: Workspace) -> None:
+    before = hand.source
+    hand.click_node("hidden")
+    hand.key(Qt.Key.Key_Z)
+    assert "        self.hidden.requires_grad_(False)\n" in hand.source
+    assert workspace.undo_label == "Freeze hidden"
+    hand.key(Qt.Key.Key_Z)
+    assert hand.source == before
+
+
 def test_actions_are_enabled_by_what_is_selected(hand, canvas: Canvas) -> None:
     assert not canvas.actions_of.action("delete").isEnabled()
     assert not canvas.actions_of.action("register").isEnabled()

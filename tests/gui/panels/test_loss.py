@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from paramscope.engine.protocol import Phase, Snapshot
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
-from paramscope_gui.panels.loss import MOST_POINTS, LossPanel, to_scale
+from paramscope_gui.panels.loss import MOST_POINTS, LossPanel, StepAxis, to_scale
 from paramscope_gui.panels.markers import MOST_ROWS, Place, places
 from paramscope_gui.theme import ThemeModel
 
@@ -176,3 +176,9 @@ def test_metrics_come_and_go_with_the_run(qtbot: QtBot, panel: LossPanel, live: 
     live.reset()
     panel.refresh()
     assert panel._metrics == {}
+
+
+def test_steps_are_written_with_thousands_separated(qapp: object) -> None:
+    axis = StepAxis("bottom")
+    assert axis.tickStrings([0.0, 1000.0, 20000.0], 1.0, 1000.0) == ["0", "1,000", "20,000"]
+    assert axis.tickStrings([0.0, 0.5], 1.0, 0.5) == ["", ""]

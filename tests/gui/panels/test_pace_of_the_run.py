@@ -211,3 +211,17 @@ def test_silence_is_none_of_a_worker_that_promises_nothing_and_after_the_end(
     clock.now += 100
     timed.feel_pulse()
     assert not timed.is_silent
+
+
+def test_the_card_follows_its_figure_when_the_window_changes(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    bar.resize(1400, 400)
+    tell(qtbot, live, "eager", PRINTS)
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    bar.resize(1000, 400)
+    qtbot.waitUntil(lambda: card.x() == min(bar.pace.x(), 1000 - card.width() - 8))
+    assert bar.rect().contains(card.geometry())

@@ -155,3 +155,19 @@ def test_an_edit_in_two_places_is_copied_as_a_difference() -> None:
     text = edit_text("a = 1\nb = 2\nc = 3\n", "a = 0\nb = 2\nc = 0\n")
     assert text.startswith("--- before\n+++ after\n")
     assert "-a = 1\n+a = 0\n" in text
+
+
+def test_the_button_says_whether_it_proves_or_applies(
+    qtbot: QtBot, panel: ProblemsPanel, workspace: Workspace, live: Live
+) -> None:
+    button = panel.findChild(QPushButton, "problem_0_edit_register")
+    assert button is not None
+    assert button.text() == "Prove: Register as Parameter"
+    assert "copy" in button.toolTip()
+    workspace.new(Document(workspace.document.source))
+    report(qtbot, panel, live)
+    qtbot.waitUntil(lambda: len(panel.findChildren(QPushButton, "problem_0_edit_register")) == 1)
+    button = panel.findChild(QPushButton, "problem_0_edit_register")
+    assert button is not None
+    assert button.text() == "Register as Parameter"
+    assert "at once" in button.toolTip()

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from paramscope.census.rows import Gradient, Kind, Statistics, Stepping, TensorRow
+from paramscope.code.commands import Register
 from paramscope.engine.protocol import Phase, Snapshot
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
@@ -186,3 +187,35 @@ def test_only_visible_rows_are_repainted_in_a_tree_of_thousands(
     live.receive(Snapshot(revision=1, step=2, phase=Phase.IDLE, tensors=rows))
     qtbot.waitUntil(lambda: panel.model.rowCount() == 5_000)
     assert 0 < len(panel.view.visible_indices()) < 30
+
+
+def test_what_a_list_holds_stands_in_groups_of_its_own(qapp: object) -> None:
+    rows = [
+        TensorRow(path, Kind.FORGOTTEN_PARAMETER, (4,), "float32", True, owner_class="Net")
+        for path in ("blocks.0.norm.weight", "blocks.0.norm.bias", "blocks.1.norm.weight")
+    ]
+    model = TensorModel()
+    model.show_rows({row.path: row for row in rows})
+    assert texts(model, QModelIndex()) == ["blocks.0.norm", "blocks.1.norm"]
+    assert texts(model, model.index(0, 0)) == ["weight", "bias"]
+    assert model.longest_name == "weight"
+
+
+def test_the_menu_freezes_a_parameter_and_lets_it_train_again(
+    qtbot: QtBot, themes: ThemeModel, workspace: Workspace, selection: Selection, live: Live
+) -> None:
+    panel = make_panel(qtbot, themes, workspace, selection, live)
+    workspace.execute(Register("Net", "scale"))
+    registered = workspace.document.source
+    row = TensorRow("scale", Kind.PARAMETER, (8,), "float32", True, owner_class="Net", line=9)
+    live.receive(Snapshot(revision=1, step=2, phase=Phase.IDLE, tensors=(row,)))
+    qtbot.waitUntil(lambda: panel.model.row_at(panel.model.index_of("scale")) == row)
+    for words, is_written in (("Freeze", True), ("Unfreeze", False)):
+        menu = panel.menu_for(panel.model.index_of("scale"))
+        assert isinstance(menu, QMenu)
+        action = {one.objectName(): one for one in menu.actions()}["tensor_freeze"]
+        assert action.text() == words
+        action.trigger()
+        assert ("self.scale.requires_grad_(False)" in workspace.document.source) is is_written
+        menu.close()
+    assert workspace.document.source == registered

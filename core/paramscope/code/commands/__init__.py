@@ -6,6 +6,7 @@ Edits replace stretches of the source; what a command does not touch stays byte 
 from paramscope.code.commands.add import AddModule, AddOperation, AddTensor
 from paramscope.code.commands.arguments import SetArgument
 from paramscope.code.commands.edit import MoveNodes, ReplaceDocument, ReplaceText, Together
+from paramscope.code.commands.freeze import Freeze, Unfreeze
 from paramscope.code.commands.remove import Delete
 from paramscope.code.commands.rename import Rename
 from paramscope.code.commands.tensors import Register, RegisterBuffer, Unregister
@@ -19,6 +20,7 @@ __all__ = [
     "ConnectThrough",
     "Delete",
     "Disconnect",
+    "Freeze",
     "InsertOnWire",
     "MoveNodes",
     "Register",
@@ -28,5 +30,6 @@ __all__ = [
     "ReplaceText",
     "SetArgument",
     "Together",
+    "Unfreeze",
     "Unregister",
 ]
