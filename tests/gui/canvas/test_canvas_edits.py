@@ -190,7 +190,7 @@ def test_k_registers_a_plain_tensor_and_back(hand, workspace) -> None:
     assert "self.scale = torch.ones(8, requires_grad=True)" in hand.source
 
 
-def test_z_freezes_a_layer_and_lets_it_train_again(hand, workspace: Workspace) -> None:
+def test_z_freezes_a_layer_and_lets_it_train_again(hand, workspace) -> None:
     before = hand.source
     hand.click_node("hidden")
     hand.key(Qt.Key.Key_Z)
