@@ -12,7 +12,8 @@ from gradcore.native import basic, steps
 from gradcore.native.builder import DOUBLE, INTEGER, SINGLE, Table, UnsupportedError
 from gradcore.native.entry import Operand
 from gradcore.native.layout import broadcast
-from gradcore.native.numpy_calls import part, stored
+from gradcore.native.numpy_calls import part
+from gradcore.native.ufuncs import stored
 from gradcore.ops.every import OPERATIONS
 from gradcore.ops.shape import kept
 

@@ -25,13 +25,12 @@ from gradcore.native.layout import Storage, address_of, byte_size, of_array, who
 from gradcore.native.numpy_calls import (
     CALLS,
     REDUCTIONS,
-    elementwise,
-    is_elementwise,
     is_view,
     view,
 )
 from gradcore.native.reducing import FUNCTIONS
 from gradcore.native.stream import Stream
+from gradcore.native.ufuncs import elementwise, is_elementwise
 from gradcore.replay.inline import Inliner, StandIn, _Trace
 from gradcore.replay.program import Call, Program, RefusalError, Value, members
 

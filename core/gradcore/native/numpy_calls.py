@@ -25,13 +25,13 @@ from gradcore.native.entry import Operand
 from gradcore.native.kernels.indexing import picked
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
+from gradcore.native.ufuncs import FLOATS, sources_of, stored, target_of
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
 
 Call = Callable[..., Any]
 CALLS: dict[Any, Call] = {}
 """The lowering of each function of NumPy that has one."""
-_FLOATS = (SINGLE, DOUBLE)
 
 
 def _lowers(*functions: Any) -> Callable[[Call], Call]:
@@ -43,165 +43,12 @@ def _lowers(*functions: Any) -> Callable[[Call], Call]:
     return enter
 
 
-def number_of(x: Any) -> float | None:
-    """Return a Python or NumPy number as float; None for anything else."""
-    if isinstance(x, (bool, int, float, np.generic)) or (
-        isinstance(x, np.ndarray) and x.ndim == 0 and x.dtype.kind in "fiub"
-    ):
-        return float(x)
-    return None
-
-
-def _sources(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    found: list[Any] = []
-    for x in arguments:
-        value = x if isinstance(x, Operand) else number_of(x)
-        if value is None:
-            raise UnsupportedError
-        found.append(value)
-    return tuple(found)
-
-
-def _working_dtype(sources: tuple[Any, ...], result: Any) -> Any:
-    """Return the float dtype to work in: that of the result or, for truth values, the inputs'."""
-    if result in _FLOATS:
-        return result
-    kinds = {x.dtype for x in sources if isinstance(x, Operand)}
-    if result != BOOL or not kinds <= {SINGLE, DOUBLE, BOOL, INTEGER}:
-        raise UnsupportedError
-    # Whole numbers are exact in double precision, as far as anybody counts.
-    return DOUBLE if kinds & {DOUBLE, INTEGER} else SINGLE
-
-
-def _into(table: Table, options: dict[str, Any], like: Any) -> Operand:
-    """Return where a result goes: the ``out`` of the call, or a new array."""
-    out = options.pop("out", None)
-    if any(value is not None for value in options.values()):
-        raise UnsupportedError
-    if isinstance(out, tuple):
-        out = out[0]
-    return table.empty(like.shape, like.dtype) if out is None else out
-
-
-def stored(table: Table, what: int, target: Operand, sources: tuple[Any, ...]) -> Operand:
-    """Work out an element-wise step into any layout."""
-    dtype = _working_dtype(sources, target.dtype)
-    if target.is_contiguous:
-        return table.element(what, target, *sources, dtype=dtype)
-    made = table.element(what, table.empty(target.shape, target.dtype), *sources, dtype=dtype)
-    table.copy(target, made)
-    return target
-
-
-_ELEMENTWISE = {
-    np.add: steps.ADD, np.subtract: steps.SUBTRACT, np.multiply: steps.MULTIPLY,
-    np.divide: steps.DIVIDE, np.maximum: steps.MAXIMUM, np.minimum: steps.MINIMUM,
-    np.less: steps.LESS, np.less_equal: steps.LESS_EQUAL, np.greater: steps.GREATER,
-    np.greater_equal: steps.GREATER_EQUAL, np.equal: steps.EQUAL, np.not_equal: steps.NOT_EQUAL,
-    np.logical_and: steps.AND, np.logical_or: steps.OR, np.logical_xor: steps.XOR,
-    np.negative: steps.NEGATIVE, np.absolute: steps.ABS, np.fabs: steps.ABS,
-    np.square: steps.SQUARE, np.sqrt: steps.SQRT, np.reciprocal: steps.RECIPROCAL,
-    np.sign: steps.SIGN, np.logical_not: steps.NOT, np.exp: steps.EXP, np.expm1: steps.EXPM1,
-    np.log: steps.LOG, np.log1p: steps.LOG1P, np.tanh: steps.TANH, np.sin: steps.SIN,
-    np.cos: steps.COS, np.arctan: steps.ATAN, np.floor: steps.FLOOR, np.ceil: steps.CEIL,
-    np.trunc: steps.TRUNC, np.rint: steps.RINT, np.positive: steps.COPY,
-    np.conjugate: steps.COPY,
-}  # fmt: skip
-_ON_TRUTH = {
-    np.bitwise_and: steps.AND, np.bitwise_or: steps.OR, np.bitwise_xor: steps.XOR,
-    np.invert: steps.NOT,
-}  # fmt: skip
-
-
-def elementwise(
-    table: Table, function: Any, arguments: tuple[Any, ...], options: dict[str, Any], like: Any
-) -> Operand:
-    """Lower a ufunc."""
-    sources = _sources(arguments[: function.nin])
-    options = dict(options)
-    if len(arguments) > function.nin:
-        options["out"] = arguments[function.nin]
-    target = _into(table, options, like)
-    if function is np.power:
-        return _power(table, target, sources)
-    if function in _ASKED:
-        asked: Operand = _ASKED[function](table, target, *sources)
-        return asked
-    if function is np.logaddexp:
-        return _log_add_exp(table, target, *sources)
-    if function is np.exp2:
-        return stored(table, steps.POWER, target, (2.0, *sources))
-    if function in _SCALED:
-        logarithm = table.element(steps.LOG, table.empty(like.shape, like.dtype), *sources)
-        return stored(table, steps.MULTIPLY, target, (logarithm, _SCALED[function]))
-    what = _ELEMENTWISE.get(function)
-    if what is None and all(x.dtype == BOOL for x in (target, *sources) if isinstance(x, Operand)):
-        what = _ON_TRUTH.get(function)
-    if what is None:
-        raise UnsupportedError
-    return stored(table, what, target, sources)
-
-
-_SCALED = {np.log2: 1.0 / math.log(2.0), np.log10: 1.0 / math.log(10.0)}
-
-
-def _is_nan(table: Table, target: Operand, x: Any) -> Operand:
-    return stored(table, steps.NOT_EQUAL, target, (x, x))
-
-
-def _is_finite(table: Table, target: Operand, x: Any) -> Operand:
-    # What is not finite leaves NaN if it is taken from itself.
-    rest = table.element(steps.SUBTRACT, table.empty(x.shape, x.dtype), x, x)
-    return stored(table, steps.EQUAL, target, (rest, rest))
-
-
-def _is_infinite(table: Table, target: Operand, x: Any) -> Operand:
-    size = table.element(steps.ABS, table.empty(x.shape, x.dtype), x)
-    return stored(table, steps.EQUAL, target, (size, math.inf))
-
-
-_ASKED: dict[Any, Call] = {
-    np.isnan: _is_nan, np.isfinite: _is_finite, np.isinf: _is_infinite
-}  # fmt: skip
-
-
-def _log_add_exp(table: Table, target: Operand, x: Any, y: Any) -> Operand:
-    """The larger one and log(1 + exp(-distance)); two that are equal may be infinite."""
-    shape, dtype = target.shape, target.dtype
-    if dtype not in _FLOATS:
-        raise UnsupportedError
-
-    def step(what: int, *sources: Any) -> Operand:
-        return table.element(what, table.empty(shape, dtype), *sources)
-
-    apart = step(steps.NEGATIVE, step(steps.ABS, step(steps.SUBTRACT, x, y)))
-    tail = step(steps.LOG1P, step(steps.EXP, apart))
-    usual = step(steps.ADD, step(steps.MAXIMUM, x, y), tail)
-    same = step(steps.ADD, step(steps.COPY, x), math.log(2.0))
-    return stored(table, steps.WHERE, target, (step(steps.EQUAL, x, y), same, usual))
-
-
-def _power(table: Table, target: Operand, sources: tuple[Any, ...]) -> Operand:
-    exponent = sources[1]
-    if exponent == 2.0:
-        return stored(table, steps.SQUARE, target, sources[:1])
-    if exponent == 0.5:
-        return stored(table, steps.SQRT, target, sources[:1])
-    return stored(table, steps.POWER, target, sources)
-
-
-def is_elementwise(function: Any) -> bool:
-    """Tell whether a function is a ufunc that chains may know."""
-    known = function in _ELEMENTWISE or function in _ON_TRUTH or function in _ASKED
-    return known or function in _SCALED or function in (np.power, np.logaddexp, np.exp2)
-
-
 @_lowers(np.where)
 def _where(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
-    mask, *rest = _sources(arguments)
+    mask, *rest = sources_of(arguments)
     if len(rest) != 2 or options or not isinstance(mask, Operand) or mask.dtype != BOOL:
         raise UnsupportedError
-    if like.dtype not in _FLOATS:
+    if like.dtype not in FLOATS:
         raise UnsupportedError
     return stored(table, steps.WHERE, table.empty(like.shape, like.dtype), (mask, *rest))
 
@@ -210,14 +57,14 @@ def _where(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
 def _clip(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
     low, high = (*arguments[1:], None, None)[:2]
     low, high = options.pop("min", low), options.pop("max", high)
-    (x,) = _sources(arguments[:1])
-    target = _into(table, options, like)
-    if like.dtype not in _FLOATS:
+    (x,) = sources_of(arguments[:1])
+    target = target_of(table, options, like)
+    if like.dtype not in FLOATS:
         raise UnsupportedError
     for what, limit in ((steps.MAXIMUM, low), (steps.MINIMUM, high)):
         if limit is not None:
             made = table.empty(like.shape, like.dtype)
-            x = stored(table, what, made, (x, *_sources((limit,))))
+            x = stored(table, what, made, (x, *sources_of((limit,))))
     return stored(table, steps.COPY, target, (x,))
 
 
@@ -233,9 +80,9 @@ def _assigned(table: Table, target: Operand, x: Any) -> Operand:
     if isinstance(x, Operand) and x.dtype == target.dtype:
         table.copy(target, x)
         return target
-    (source,) = _sources((x,))
-    dtype = target.dtype if target.dtype in _FLOATS else None
-    if dtype is None and isinstance(source, Operand) and source.dtype in _FLOATS:
+    (source,) = sources_of((x,))
+    dtype = target.dtype if target.dtype in FLOATS else None
+    if dtype is None and isinstance(source, Operand) and source.dtype in FLOATS:
         dtype = source.dtype
     if dtype is None or (target.dtype == INTEGER and isinstance(source, Operand)):
         raise UnsupportedError
@@ -385,7 +232,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def reduced(table: Table, kernel: Any, given: Any, axis: Any, last: tuple[int, ...]) -> Operand:
     """Reduce over axes, one run of neighbours after the other, from the last."""
-    if not isinstance(given, Operand) or given.dtype not in _FLOATS:
+    if not isinstance(given, Operand) or given.dtype not in FLOATS:
         raise UnsupportedError
     axes = list(_axes(axis, len(given.shape)))
     x: Operand = table.contiguous(given)
@@ -476,7 +323,7 @@ REDUCTIONS: tuple[tuple[Any, Call], ...] = (
 @_lowers(np.matmul, np.dot, np.ndarray.dot)
 def _product(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
     x, y = arguments[:2]
-    target = _into(table, dict(options), like)
+    target = target_of(table, dict(options), like)
     if isinstance(x, np.ndarray) and x.ndim == 1 and isinstance(y, Operand) and (x == 1).all():
         # A sum over rows, as `column_sum` writes it.
         return _summed_rows(table, y, target)
@@ -487,7 +334,7 @@ def _product(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
 
 
 def _summed_rows(table: Table, y: Operand, target: Operand) -> Operand:
-    if len(y.shape) != 2 or not target.is_contiguous or y.dtype not in _FLOATS:
+    if len(y.shape) != 2 or not target.is_contiguous or y.dtype not in FLOATS:
         raise UnsupportedError
     rows, columns = y.shape
     table.call(basic.sums, target, table.contiguous(y), 1, rows, columns, dtype=y.dtype)
@@ -502,8 +349,8 @@ def _expected(table: Table, arguments: Any, options: Any, like: Any) -> None:
     value, found = arguments
     if not isinstance(value, Operand) or value.size != 1:
         raise UnsupportedError
-    dtype = value.dtype if value.dtype in _FLOATS else SINGLE
-    if value.dtype not in (*_FLOATS, BOOL):
+    dtype = value.dtype if value.dtype in FLOATS else SINGLE
+    if value.dtype not in (*FLOATS, BOOL):
         raise UnsupportedError
     flag = table.empty((), INTEGER)
     truth = table.element(steps.NOT_EQUAL, table.empty((), dtype), whole_of(value), 0.0)
@@ -514,7 +361,7 @@ def _expected(table: Table, arguments: Any, options: Any, like: Any) -> None:
 @_lowers(finite)
 def _finite(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
     (x,) = arguments
-    if not isinstance(x, Operand) or x.size != 1 or x.dtype not in _FLOATS:
+    if not isinstance(x, Operand) or x.size != 1 or x.dtype not in FLOATS:
         raise UnsupportedError
     value = whole_of(x)
     # What is not finite leaves NaN if it is taken from itself, which is not equal to itself.
