@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcore import engine
+from gradcore import engine, graph
 from gradcore.engine import Pass
-from gradcore.errors import AutogradError, ShapeError, ValueRangeError
+from gradcore.errors import ArgumentError, AutogradError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, state, wrap
+from gradcore.ops.registry import FUNCTIONS
 from gradcore.ops.tape import current_node, leads_to
 
 
@@ -19,15 +20,22 @@ def _as_list(value: Any) -> list[Any]:
 def _first_gradient(t: TensorBase, g: Any) -> Any:
     """Return the gradient to start from at ``t``: the given one, or 1 for a single value."""
     if g is None:
+        if t._a.dtype.kind == "c":
+            raise AutogradError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"torch.{t._a.dtype}",
+                f"The tensor has shape {t._a.shape}.",
+                "Take its real part or its size first, or give its gradient.",
+            )
         if t._a.size != 1:
             raise AutogradError(
                 "grad can be implicitly created only for scalar outputs",
                 f"The tensor has shape {t._a.shape}.",
                 "Reduce it first, for instance with .sum() or .mean(), or give its gradient.",
             )
-        return wrap(np.ones_like(t._a))
+        return wrap(np.ones(t._a.shape, t._a.dtype))
     if not isinstance(g, TensorBase):
-        raise AutogradError(
+        raise ArgumentError(
             f"gradients can be either Tensors, numbers or None, but got {type(g).__name__}"
         )
     if g._a.shape != t._a.shape:
@@ -51,6 +59,8 @@ def _start(run: Pass, tensors: Sequence[TensorBase], gradients: Sequence[Any]) -
                 "Nothing it was computed from requires grad, or it was computed in no_grad().",
             )
         start = _first_gradient(t, g)
+        if graph.journal is not None:
+            graph.journal.begun(t, edge, start, g is not None, run.as_tensors)
         run.put(edge, t._port, start if run.as_tensors else start._a)
 
 
@@ -112,6 +122,8 @@ def backward(
         keep = {-id(t) for t in targets}
         leaves = {key: leaf for key, leaf in leaves.items() if key in keep}
     engine.accumulate(leaves, run.grads, create_graph)
+    if graph.journal is not None:
+        graph.journal.ended()
 
 
 def grad(
@@ -128,8 +140,13 @@ def grad(
     """Return the gradient of the sum of ``outputs`` for each of ``inputs``; no ``grad`` changes.
 
     An input the outputs do not depend on gives an error, None with ``allow_unused``, or zeros
-    with ``materialize_grads``.
+    with ``materialize_grads``. With ``is_grads_batched``, the first dimension of each of
+    ``grad_outputs`` counts through several passes, and that of each result their gradients.
     """
+    if is_grads_batched:
+        return _several_passes(
+            (outputs, inputs), _as_list(grad_outputs), retain_graph, create_graph, allow_unused
+        )
     roots, targets = _as_list(outputs), _as_list(inputs)
     if not targets:
         raise ValueRangeError("grad requires non-empty inputs.")
@@ -162,4 +179,27 @@ def grad(
         if g is not None and not isinstance(g, TensorBase):
             g = wrap(g)
         results.append(g)
+    if graph.journal is not None:
+        graph.journal.taken(targets, [current_node(t) for t in targets], results)
+        graph.journal.ended()
     return tuple(results)
+
+
+def _several_passes(
+    ends: tuple[Any, Any],
+    batches: list[Any],
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+) -> tuple[Any, ...]:
+    """Return the gradients of one pass for each position of the first dimension of ``batches``."""
+    count = batches[0]._a.shape[0]
+    passes = []
+    for i in range(count):
+        retain = True if i + 1 < count else retain_graph
+        given = [batch[i] for batch in batches]
+        passes.append(grad(*ends, given, retain, create_graph, allow_unused=allow_unused))
+    return tuple(
+        None if parts[0] is None else FUNCTIONS["stack"](list(parts))
+        for parts in zip(*passes, strict=True)
+    )

@@ -6,19 +6,20 @@ import numpy as np
 
 from gradcore import draws
 from gradcore.graph import wrap
-from gradcore.random import tell_made
+from gradcore.random import draw, tell_made
 from gradcore.tensor import Tensor
 
 
 def poisson(input: Any, generator: Any = None) -> Any:
     """Return counts of events that come at the rates ``input``."""
-    return tell_made("poisson", wrap(draws.poisson(input._a, generator)))
+    return tell_made("poisson", wrap(draw(draws.poisson, input._a, generator=generator)))
 
 
 def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     """Return how many of ``count`` trials succeed, each with probability ``prob``."""
-    trials, chance = np.broadcast_arrays(count._a, prob._a)
-    return tell_made("binomial", wrap(draws.binomial(trials, chance, generator)))
+    shape = np.broadcast_shapes(count._a.shape, prob._a.shape)
+    drawn = draw(draws.binomial_of, count._a, prob._a, shape, generator=generator)
+    return tell_made("binomial", wrap(drawn))
 
 
 def _cauchy_(self: Any, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:

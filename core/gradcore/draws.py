@@ -4,6 +4,7 @@ Each follows the algorithm PyTorch uses on the CPU, so that one seed gives the s
 Source: Marsaglia and Tsang 2000 (gamma); Hormann 1993 (Poisson, binomial).
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,17 @@ def _each(values: Array, draw: Callable[..., float], generator: Generator | None
     stream = source(generator)
     found = [draw(value, stream) for value in values.reshape(-1).tolist()]
     return np.array(found, np.float64).reshape(values.shape)
+
+
+def spread(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Let a drawing function take its arrays at a shape that is given behind them."""
+
+    @functools.wraps(function)
+    def draw(*args: Any) -> Array:
+        *arrays, shape, generator = args
+        return function(*[np.broadcast_to(a, shape) for a in arrays], generator)
+
+    return draw
 
 
 def _uniform(stream: Generator) -> float:
@@ -204,3 +216,10 @@ def log_normal(
     stream = source(generator)
     drawn = [stream._normal_one() for _ in range(math.prod(shape))]
     return np.exp(np.array(drawn).reshape(shape) * std + mean)
+
+
+gamma_of = spread(gamma)
+dirichlet_of = spread(dirichlet)
+binomial_of = spread(binomial)
+poisson_of = spread(poisson)
+"""The same for parameters that are spread over a shape: this is how distributions draw."""

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from gradcore import draws, dtypes
 from gradcore.creation import empty, normal, ones, rand, zeros
 from gradcore.distributions.distribution import (
@@ -20,6 +18,7 @@ from gradcore.distributions.distribution import (
 from gradcore.errors import UnsupportedError
 from gradcore.graph import state, wrap
 from gradcore.ops.registry import FUNCTIONS
+from gradcore.random import draw
 from gradcore.tensor import Tensor
 
 
@@ -315,7 +314,7 @@ class Gamma(ExponentialFamily):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         _refuse_gradient(self, self.concentration)
         shape = tuple(self._extended(sample_shape))
-        drawn = draws.gamma(np.broadcast_to(self.concentration._a, shape))
+        drawn = draw(draws.gamma_of, self.concentration._a, shape, generator=None)
         result: Tensor = (wrap(drawn) / self.rate).clamp(min=dtypes.finfo(self.rate.dtype).tiny)
         return result
 
@@ -378,7 +377,8 @@ class Dirichlet(ExponentialFamily):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         _refuse_gradient(self, self.concentration)
         shape = tuple(self._extended(sample_shape))
-        result: Tensor = wrap(draws.dirichlet(np.broadcast_to(self.concentration._a, shape)))
+        drawn = draw(draws.dirichlet_of, self.concentration._a, shape, generator=None)
+        result: Tensor = wrap(drawn)
         return result
 
     def log_prob(self, value: Tensor) -> Tensor:

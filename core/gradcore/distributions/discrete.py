@@ -25,6 +25,7 @@ from gradcore.distributions.distribution import (
 from gradcore.graph import wrap
 from gradcore.modes import no_grad
 from gradcore.nn import functional as F
+from gradcore.random import draw
 from gradcore.size import Size
 from gradcore.tensor import Tensor
 
@@ -206,8 +207,7 @@ class Binomial(_Binary):
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended(sample_shape))
         arrays = (self.total_count._a, self.probs.detach()._a)
-        count, probs = (np.broadcast_to(a, shape) for a in arrays)
-        result: Tensor = wrap(draws.binomial(count, probs))
+        result: Tensor = wrap(draw(draws.binomial_of, *arrays, shape, generator=None))
         return result
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -451,7 +451,8 @@ class Poisson(ExponentialFamily):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended(sample_shape))
-        result: Tensor = wrap(draws.poisson(np.broadcast_to(self.rate.detach()._a, shape)))
+        drawn = draw(draws.poisson_of, self.rate.detach()._a, shape, generator=None)
+        result: Tensor = wrap(drawn)
         return result
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gradcore.creation import tensor
+from gradcore.graph import ask
 from gradcore.modes import no_grad
 from gradcore.nn.module import Module
 from gradcore.nn.normalization import _BatchNorm
@@ -91,7 +92,7 @@ class AveragedModel(Module):
         with no_grad():
             own = self._tensors(self.module)
             others = [value.detach() for value in self._tensors(model)]
-            if int(self.n_averaged) == 0:
+            if ask(_is_zero, self.n_averaged):
                 for average, value in zip(own, others, strict=True):
                     average.copy_(value)
             elif self.multi_avg_fn is not None:
@@ -104,6 +105,10 @@ class AveragedModel(Module):
                 for mine, other in pairs:
                     mine.detach().copy_(other.detach())
             self.n_averaged += 1
+
+
+def _is_zero(count: Any) -> bool:
+    return bool(count == 0)
 
 
 def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:

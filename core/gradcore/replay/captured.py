@@ -6,10 +6,10 @@ What cannot be listed this way (a clock, a file, a generator) is refused.
 """
 
 import dis
+import functools
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from operator import attrgetter, call, is_
 from typing import Any
 
@@ -31,14 +31,19 @@ _SAFE = {
     "type", "zip", "AssertionError", "AttributeError", "Exception", "IndexError", "KeyError",
     "NotImplementedError", "RuntimeError", "StopIteration", "TypeError", "ValueError",
 }  # fmt: skip
+_WITH_TENSORS = "gradcore.distributions"
 _STILL = {"math", "typing", "collections", "functools", "itertools", "operator", "dataclasses"}
 _CELL = attrgetter("cell_contents")
 _LIMIT = 20_000
 
 
-@cache
-def _names(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the global names that code and the functions in it read, and all other names."""
+@functools.cache
+def _names(code: types.CodeType, is_inside: bool = False) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the global names that code and the functions in it read, and all other names.
+
+    ``is_inside``: it is code of a function that lives and ends in another one, and may therefore
+    be a generator.
+    """
     found: dict[str, None] = {}
     for instruction in dis.get_instructions(code):
         if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
@@ -47,19 +52,14 @@ def _names(code: types.CodeType) -> tuple[tuple[str, ...], frozenset[str]]:
             raise RefusalError(f"writes the global `{instruction.argval}`")
         elif instruction.opname == "IMPORT_NAME":
             raise RefusalError(f"imports `{instruction.argval}`")
-        elif instruction.opname in ("YIELD_VALUE", "SEND"):
+        elif instruction.opname in ("YIELD_VALUE", "SEND") and not is_inside:
             raise RefusalError("has a generator in it")
     others = set(code.co_names)
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType) and not constant.co_flags & 0x20:
-            more, names = _names(constant)
+        if isinstance(constant, types.CodeType):
+            more, names = _names(constant, True)
             found.update(dict.fromkeys(more))
             others |= names
-        elif isinstance(constant, types.CodeType):
-            # A generator expression: it lives and ends inside this function.
-            for name in constant.co_names:
-                found[name] = None
-                others.add(name)
     return tuple(found), frozenset(others)
 
 
@@ -274,18 +274,37 @@ class Captured:
             self._visit(item)
 
     def _visit_dict(self, entries: dict[Any, Any]) -> None:
+        if "__builtins__" in entries:
+            self._visit_space(entries)
+            return
         self._dicts.append((entries, list(entries), list(entries.values())))
         self.facts.append(len(entries))
         for key, value in entries.items():
             self._visit(key)
             self._visit(value)
 
+    def _visit_space(self, space: dict[str, Any]) -> None:
+        """Visit the names of a script that are kept in a dictionary, as ``exec`` leaves them."""
+        for name, value in list(space.items()):
+            if isinstance(value, types.ModuleType):
+                self._await(name, value)
+            elif not (name.startswith("__") and name.endswith("__")):
+                self._read(space.get, name, value)
+                self.facts.append(name)
+                self._visit(value)
+
     def _visit_set(self, items: Any) -> None:
         self.facts.append(frozenset(items))
         if not all(isinstance(item, _PLAIN) for item in items):
             raise RefusalError("uses a set of objects, whose order may differ")
 
+    def _visit_partial(self, partial: "functools.partial[Any]") -> None:
+        self._visit((partial.func, partial.args, partial.keywords))
+
     def _visit_object(self, thing: Any) -> None:
+        if type(thing).__module__.startswith(_WITH_TENSORS):
+            self._visit_dict(vars(thing))
+            return
         if _is_own(type(thing)) or isinstance(thing, np.ufunc):
             return
         if isinstance(thing, np.ndarray):
@@ -307,6 +326,7 @@ _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
     (Optimizer, Captured._visit_optimizer),
     (types.FunctionType, Captured._visit_function),
     (types.MethodType, Captured._visit_method),
+    (functools.partial, Captured._visit_partial),
     (types.BuiltinFunctionType, Captured._visit_builtin),
     (types.ModuleType, Captured._visit_library),
     (type, Captured._visit_class),

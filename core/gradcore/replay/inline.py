@@ -175,9 +175,10 @@ class Inliner:
         self.program = program
         self.arrays: dict[Value, Any] = dict(program.constants)
         self._aliases: dict[Value, Value] = {}
-        for value, number in program.inputs.items():
-            self.arrays[value] = inputs[number]._a
         written = {call.writes for call in program.calls}
+        for value, number in program.inputs.items():
+            a = inputs[number]._a
+            self.arrays[value] = a.copy() if value in written else a
         for value, t in program.captured.items():
             # What is captured and written must not be written twice for one step.
             self.arrays[value] = t._a.copy() if value in written else t._a
@@ -234,6 +235,10 @@ class Inliner:
         return item
 
     def _inlined(self, call: Call) -> list[Call]:
+        if getattr(call.function, "is_question", False):
+            # The values to ask of are those of the step, of which some have been moved since.
+            self._keep(call.results, None)
+            return [call]
         arguments = self._replace(call.arguments, self.arrays)
         if call.writes is not None:
             call.function(*arguments, **call.options)

@@ -16,6 +16,7 @@ class Asked:
     """A question whose answer must be the recorded one: else the step is given up."""
 
     __slots__ = ("_answer", "_function")
+    is_question = True
 
     def __init__(self, function: Callable[..., Any], answer: Any) -> None:
         self._function, self._answer = function, answer

@@ -5,6 +5,7 @@ Recording never disturbs the step: what it cannot follow is noted as ``refused``
 on as if nobody had listened.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,33 +15,35 @@ from gradcore.graph import FREED, Node, TensorBase
 from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import OPERATIONS, WRITES
+from gradcore.ops.shape import copy as copying
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import Generator, default_generator
 from gradcore.replay.finite import finite
 from gradcore.replay.looks import Looks
+from gradcore.replay.pieces import Pieced, Pieces, split
 from gradcore.replay.program import (
     Call,
     Number,
-    Program,
     RefusalError,
     Returned,
     Value,
     members,
 )
 from gradcore.replay.questions import Asked, Drawn
-from gradcore.replay.way_back import Step, WayBack
+from gradcore.replay.way_back import Step
 
-_LOOKS = {"item", "tolist", "numpy", "__bool__"}
+_LOOKS = {"item", "tolist", "numpy"}
 _ALIASES = {"detach", "data"}
 _CONSTANT = {
     "zeros", "ones", "full", "eye", "arange", "linspace", "logspace", "tensor", "scalar_tensor",
     "empty", "zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones",
     "new_full", "new_empty",
 }  # fmt: skip
+COPY = copying.operation
 _PARTS = {"split": "split_parts", "unbind": "unbind_parts"}
 
 
-class Recording(WayBack):
+class Recording(Pieces):
     """A recorder and journal that turns what it is told into a program."""
 
     def __init__(
@@ -49,7 +52,6 @@ class Recording(WayBack):
         super().__init__(inputs, captured)
         self.refused: str | None = None
         self.looks = Looks(function)
-        self.schedules: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self._looked: TensorBase | None = None
         # How many writes to each value there were, and how many when it was looked at.
         self._written_to: dict[Value, int] = {}
@@ -66,6 +68,7 @@ class Recording(WayBack):
                 self.refused = "is given a tensor that it also reaches by itself"
             elif id(t._a) not in self._values:
                 self.program.captured[self._name(t._a)] = t
+        self._own.clear()
 
     # --- what the recorder and the journal are told
 
@@ -96,16 +99,26 @@ class Recording(WayBack):
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Note a call that changes gradients, or the settings of an optimizer."""
-        if isinstance(getattr(function, "__self__", None), LRScheduler):
-            if args or not self.stepped:
-                self.refused = self.refused or "steps a schedule by a value, or too early"
-            self.schedules.append((function, args))
-            return
-        if self._pending or self.stepped or not self.program.gradients:
-            self.refused = (
-                self.refused or f"calls {function.__name__} elsewhere than after backward"
-            )
-        self.program.late.append((function, args))
+        is_schedule = isinstance(getattr(function, "__self__", None), LRScheduler)
+        self._listen(self._schedules if is_schedule else self._calls_late, function, args)
+
+    def gave(self, t: TensorBase) -> None:
+        """Note what the call told of last has returned."""
+        self._listen(self._gives, t)
+
+    def begun(
+        self, t: TensorBase, edge: Any, start: TensorBase, is_given: bool, as_tensors: bool
+    ) -> None:
+        """Note where and with what a backward pass begins."""
+        self._listen(self._begun, t, edge, start, is_given, as_tensors)
+
+    def ended(self) -> None:
+        """Note that a backward pass is over."""
+        self._listen(self._ended)
+
+    def taken(self, targets: list[TensorBase], nodes: list[Any], results: list[Any]) -> None:
+        """Name gradients that are handed out."""
+        self._listen(self._taken, targets, nodes, results)
 
     def drawn(
         self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
@@ -137,6 +150,11 @@ class Recording(WayBack):
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             self.refused = f"was not understood: {type(error).__name__}: {error}"
 
+    def _schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if args or not self.moved:
+            raise RefusalError("steps a schedule by a value, or before its optimizer")
+        self.part.schedules.append((function, args))
+
     # --- forward
 
     def _operation(
@@ -150,13 +168,16 @@ class Recording(WayBack):
         if name == "item" and self._looked is inputs[0]:
             self._looked = None
             return
+        if name == "__bool__":
+            self._asked(bool, inputs, bool(inputs[0]._a.item()))
+            return
         if name in _LOOKS:
             raise RefusalError(f"looks at the values of a tensor ({name}), on which it may depend")
         if name.endswith("_step") and len(inputs) == 2 and outputs and outputs[0] is inputs[0]:
-            self.stepped.append((name.removesuffix("_step"), outputs[0]))
+            self._steps_on(name.removesuffix("_step"), outputs[0])
             return
         if self.stepped:
-            self._check_still((inputs, tuple(attributes.values())), name)
+            self._check_still((inputs, tuple(attributes.values())))
         if name == "expect_finite":
             self.program.calls.append(Call(finite, (self._of(inputs[0]),), self._new()))
             return
@@ -173,15 +194,6 @@ class Recording(WayBack):
             if op is None:
                 raise RefusalError(f"uses `{name}`, which is not recorded")
             self._computed(op, inputs, attributes, outputs, recorded)
-
-    def _check_still(self, items: Any, name: str) -> None:
-        """Refuse to compute with what an optimizer has moved: replay moves it at the end."""
-        if isinstance(items, TensorBase):
-            if any(np.may_share_memory(items._a, t._a) for _, t in self.stepped):
-                raise RefusalError(f"computes ({name}) with a parameter after the optimizer's step")
-        elif isinstance(items, (tuple, list)):
-            for item in items:
-                self._check_still(item, name)
 
     def _made(self, name: str, outputs: tuple[TensorBase, ...]) -> None:
         if len(outputs) == 1 and id(outputs[0]._a) in self._values:
@@ -285,25 +297,37 @@ class Recording(WayBack):
             return
         where = self._write_to(target, name)
         calls = self.program.calls
-        if recorded:
+        if recorded and (target._node is None or target._view is not None):
             # The node of such a write is reached through what it wrote to.
-            if target._node is None or target._view is not None:
-                raise RefusalError(f"writes in place (`{name}`) into a view that autograd follows")
+            raise RefusalError(f"writes in place (`{name}`) into a view that autograd follows")
+        op = attrs = None
         if name == "zero_":
-            calls.append(Call(np.copyto, (where, 0), None, where, {"casting": "unsafe"}))
+            made: Any = 0
+        elif name == "fill_" and len(inputs) == 1:
+            made = self._constant(target._a.copy())
         elif name == "copy_" and not recorded:
-            source = self._attribute(inputs[1])
-            calls.append(Call(np.copyto, (where, source), None, where, {"casting": "unsafe"}))
+            made = self._attribute(inputs[1])
         else:
-            op = WRITES.get(name)
+            op = COPY if name == "copy_" else WRITES.get(name)
             if op is None or op.many or op.view or op.is_list:
                 raise RefusalError(f"writes in place by `{name}`, which is not recorded")
             attrs = tuple(self._attribute(item) for item in attributes.values())
             made = self._new()
             calls.append(Call(op.kernel, (*self._arrays(op, inputs), *attrs), made))
-            calls.append(Call(np.copyto, (where, made), None, where, {"casting": "unsafe"}))
-            if recorded:
-                self._remember(op, inputs, attributes, attrs, (target,), (where,))
+        where = self._store(target, where, made, name)
+        if op is not None and attrs is not None and recorded:
+            self._remember(op, inputs, attributes, attrs, (target,), (where,))
+
+    def _store(self, target: TensorBase, where: Value, made: Any, name: str) -> Value:
+        """Let a tensor have the values ``made``; returns what it is from then on."""
+        calls, a = self.program.calls, target._a
+        if self._is_overwritten(target):
+            fitted = self._new()
+            calls.append(Call(_fitted, (made, a.shape, a.dtype), fitted))
+            self._overwrite(target, fitted, name)
+            return fitted
+        calls.append(Call(np.copyto, (where, made), None, where, {"casting": "unsafe"}))
+        return where
 
     def _is_gradient(self, t: TensorBase) -> bool:
         return id(t._a) not in self._values and any(t is g for g in self._before.values())
@@ -311,9 +335,11 @@ class Recording(WayBack):
     def _zeroed(self, gradient: TensorBase) -> None:
         """Note that a gradient was set to zero, to be added to."""
         leaf = next(self._leaves[key] for key, g in self._before.items() if g is gradient)
-        if self.program.gradients or any(leaf is t for t in self.program.zeroed):
-            raise RefusalError("sets gradients to zero after backward")
-        self.program.zeroed.append(leaf)
+        if self.program.gradients or self.part.stores or self.program.late or self.stepped:
+            self._cut()
+        if all(leaf is not t for t in self.program.zeroed):
+            self.program.zeroed.append(leaf)
+        self._told[id(leaf)] = self._told.get(id(leaf), 0) + 1
 
     def _draws(
         self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
@@ -327,12 +353,12 @@ class Recording(WayBack):
     def _asked(
         self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], answer: Any
     ) -> None:
-        self._check_still(tensors, "a question")
+        self._check_still(tensors)
         given = tuple(self._of(t) for t in tensors)
         self.program.calls.append(Call(Asked(function, answer), given, self._new()))
 
     def _works_out(self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Any) -> None:
-        self._check_still(inputs, function.__name__.strip("_"))
+        self._check_still(inputs)
         given = tuple(self._attribute(item) for item in inputs)
         if id(array) in self._values:
             return
@@ -342,9 +368,8 @@ class Recording(WayBack):
             self._constant(array)
 
     def _takes(self, t: TensorBase, number: Any) -> None:
+        self._check_still(t)
         value = self._of(t)
-        if self.stepped:
-            self._check_still(t, "item")
         self.looks.add(number, value)
         if self.looks.refused:
             raise RefusalError(self.looks.refused)
@@ -359,18 +384,21 @@ class Recording(WayBack):
         if where in self.program.inputs:
             raise RefusalError(f"writes into its argument (`{name}`)")
         if where in self.program.captured:
-            if self.program.captured[where] is not target:
-                raise RefusalError(f"writes into the memory of another tensor (`{name}`)")
-            self._writes[id(target)] = self._writes.get(id(target), 0) + 1
+            own = self.program.captured[where]
+            if target is not own and target._vc is not None and target._vc is own._vc:
+                # Another tensor with the same history of writes, as ``detach`` makes.
+                target = own
+            if target is own:
+                self._writes[id(own)] = self._writes.get(id(own), 0) + 1
             self.program.written.append((target, name))
-        elif target._a.base is not None:
+        elif target._a.base is not None and not self._is_overwritten(target):
             raise RefusalError(f"writes into a view (`{name}`)")
         return where
 
     def _work(
         self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], values: Any
     ) -> None:
-        self._check_still(tensors, function.__name__.strip("_"))
+        self._check_still(tensors)
         target = tensors[0]
         where = self._write_to(target, function.__name__.strip("_"))
         if len(tensors) == 1:
@@ -379,56 +407,42 @@ class Recording(WayBack):
             # A draw, whose write is told once more, as an operation.
             self._drawn = target
             self.program.draws = True
+        if self._is_overwritten(target):
+            copy = self._new()
+            self.program.calls.append(Call(np.copy, (where,), copy))
+            self._overwrite(target, copy, function.__name__.strip("_"))
+            where = copy
         arguments = (where, *[self._of(t) for t in tensors[1:]], *map(self._attribute, values))
         self.program.calls.append(Call(function, arguments, None, where))
 
     # --- the end
 
-    def finish(self, result: Any, inputs: list[Any]) -> Program:
-        """Return the program; raises ``RefusalError`` with the reason where there is none."""
+    def finish(self, result: Any, inputs: list[Any]) -> Pieced:
+        """Return the programs; raises ``RefusalError`` with the reason where there are none."""
         if self.refused is not None:
             raise RefusalError(self.refused)
-        if self._pending or self._arrived:
-            raise RefusalError("runs a backward pass that does not fill gradients")
-        if not self.program.gradients and not self.stepped:
-            raise RefusalError("runs no backward pass and steps no optimizer")
+        if not self.moved and not any(one.program.gradients for one in self.parts):
+            if not any(one.program.written or one.stores for one in self.parts):
+                raise RefusalError("runs no backward pass and steps no optimizer")
         if self.looks.refused:
             raise RefusalError(self.looks.refused)
         if any(self._written_to.get(value, 0) != count for value, count in self._seen.items()):
             raise RefusalError("writes to a tensor that it has taken a number from")
-        program = self.program
-        filled = {id(one.leaf) for one in program.gradients}
-        for one in program.gradients:
-            one.kept = one.leaf._grad is not None
-            if not one.fresh and not one.kept:
-                raise RefusalError("takes away a gradient that it added to")
-        for key, before in self._before.items():
-            if before is not None and key not in filled:
-                now = self._leaves[key]._grad
-                if any(self._leaves[key] is t for t in program.zeroed):
-                    if now is not before:
-                        raise RefusalError("replaces a gradient")
-                elif now is None:
-                    program.cleared.append(self._leaves[key])
-                elif now is not before:
-                    raise RefusalError("replaces a gradient")
+        for item in inputs:
+            if isinstance(item, TensorBase) and (item._rg or item._grad is not None or item._node):
+                raise RefusalError("asks for the gradient of its argument: give it a copy of that")
+        self._close()
         self._check_writes()
-        program.returned = self._output(result, inputs)
-        return program
+        return split(self.parts, self._output(result, inputs), len(inputs))
 
     def _check_writes(self) -> None:
-        moved = {id(t): 1 for _, t in self.stepped}
+        """Refuse writes that nobody has told of."""
+        moves = Counter(map(id, self.moved))
         for key, t in self._leaves.items():
             count = t._vc.count if t._vc is not None else 0
-            told = self._writes.get(key, 0) + moved.get(key, 0)
+            told = self._writes.get(key, 0) + moves[key]
             if count - self._counts[key] != told:
                 raise RefusalError(f"writes a tensor of shape {t._a.shape} in a way not recorded")
-        if not self.program.late:
-            for one in self.program.gradients:
-                grad = one.leaf._grad
-                count = 0 if grad is None or grad._vc is None else grad._vc.count
-                if one.fresh and count != self._added.get(id(one.leaf), 0):
-                    raise RefusalError("changes gradients after backward")
 
     def _output(self, result: Any, inputs: list[Any]) -> Any:
         if type(result) in (tuple, list):
@@ -446,10 +460,33 @@ class Recording(WayBack):
             raise RefusalError(f"returns a {type(result).__name__}")
         if any(result is item for item in inputs) or id(result) in self._leaves:
             raise RefusalError("returns one of its arguments or captured tensors")
+        if result._rg or result._grad is not None:
+            raise RefusalError("returns a leaf that it has made")
         node = result._node
-        if node is not None and (node.seq not in self._passed or node.saved not in ((), FREED)):
-            raise RefusalError("returns a tensor whose graph is still needed for a backward pass")
+        if node is not None and not self._is_spent(node):
+            raise RefusalError(
+                "returns a tensor whose graph is still needed for a backward pass: hand it out "
+                "detached, if nobody sends it backward"
+            )
         return Returned(self._of(result), node, result._port)
+
+    def _is_spent(self, node: Node) -> bool:
+        """Tell whether no backward pass can go through a node any more, or none needs anything."""
+        nodes = [node]
+        while nodes:
+            one = nodes.pop()
+            if one.saved is not FREED and one.saved != ():
+                return False
+            if one.seq not in self._passed:
+                nodes += [edge for edge in one.edges if isinstance(edge, Node)]
+        return True
+
+
+def _fitted(a: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Return values as they are when written over an array of this shape and dtype."""
+    made = np.empty(shape, dtype)
+    np.copyto(made, a, casting="unsafe")
+    return made
 
 
 def _shape_of(x: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import TensorBase
+from gradcore.graph import TensorBase, wrap
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 
@@ -93,6 +93,50 @@ class _State:
             part[:] = content
         for value in self._tensors:
             value.restore()
+
+
+class Undo:
+    """What a step of several programs has changed before one of them cannot go on.
+
+    No references to gradients are kept: whoever hands them out counts these.
+    """
+
+    def __init__(self, world: Captured, writes: list[TensorBase]) -> None:
+        moved = [t for one in world.optimizers for group in one.param_groups for t in _of(group)]
+        self.tensors = list({id(t): t for t in [*moved, *writes]}.values())
+        self._leaves, self._optimizers = world.tensors, world.optimizers
+        self._kept: Any = None
+
+    def keep(self) -> None:
+        """Keep how everything is now."""
+        grads = [_held(t._grad) for t in self._leaves]
+        states = [_State(one) for one in self._optimizers]
+        self._kept = [t._a.copy() for t in self.tensors], grads, states, default_generator.place()
+
+    def forget(self) -> None:
+        """Let go of what was kept."""
+        self._kept = None
+
+    def restore(self) -> None:
+        """Bring back what was kept."""
+        values, grads, states, drawn = self._kept
+        self._kept = None
+        for t, kept in zip(self.tensors, values, strict=True):
+            np.copyto(t._a, kept)
+        for t, held in zip(self._leaves, grads, strict=True):
+            if held is None:
+                t._grad = None
+            elif t._grad is not None and id(t._grad) == held[0]:
+                np.copyto(t._grad._a, held[1])
+            else:
+                t._grad = wrap(held[1])
+        for state in states:
+            state.restore()
+        default_generator.return_to(drawn)
+
+
+def _held(grad: Any) -> tuple[int, Any] | None:
+    return None if grad is None else (id(grad), grad._a.copy())
 
 
 def _tensors(item: Any) -> Iterator[TensorBase]:

@@ -25,7 +25,6 @@ class WayBack:
 
     def __init__(self, inputs: list[Any], captured: list[TensorBase]) -> None:
         self.program = Program()
-        self.stepped: list[tuple[str, TensorBase]] = []
         self._values: dict[int, Value] = {}
         # The arrays whose ids are keys must outlive the recording.
         self._alive: list[Any] = [inputs, captured]
@@ -35,14 +34,20 @@ class WayBack:
         self._arrived: dict[int, Value] = {}
         self._leaves = {id(t): t for t in captured}
         self._before = {id(t): t._grad for t in captured}
-        self._added: dict[int, int] = {}
+        self._told: dict[int, int] = {}
         self._filled: dict[int, tuple[Gradient, Any]] = {}
+        # What arrived at each output of a node, by node and number of the output.
+        self._gradient_at: dict[tuple[int, int], Value] = {}
+        # The arrays that the step has made itself.
+        self._own: set[int] = set()
+        self._own_grads: dict[int, Any] = {}
 
     # --- values
 
     def _name(self, array: Any) -> Value:
         value = self._new()
         self._values[id(array)] = value
+        self._own.add(id(array))
         self._alive.append(array)
         return value
 
@@ -83,36 +88,23 @@ class WayBack:
     # --- backward
 
     def _gradients(self, node: Node, gradients: tuple[Any, ...]) -> None:
-        if self.stepped:
-            raise RefusalError("runs backward after the optimizer's step")
+        self._passed.add(node.seq)
+        if any(isinstance(part, TensorBase) for part in gradients):
+            # The graph of gradients is recorded: each of them is an operation, told as all are.
+            return
         step = self._nodes.get(node.seq)
         if step is None:
             raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
         if node.hooks is not None:
             raise RefusalError(f"has a hook on {node.name()}")
-        g = self._pending.pop(node.seq, None)
-        if g is None:
-            g = self._first(node)
-        self._passed.add(node.seq)
+        g = self._pending.pop(node.seq)
+        for port, one in enumerate(g if isinstance(g, list) else [g]):
+            if one is not None:
+                self._gradient_at[node.seq, port] = one
         for i, part in enumerate(self._called(step, g, gradients)):
             edge = node.edges[i]
             if part is not None and edge is not None:
-                array = gradients[i]
-                if isinstance(array, TensorBase):
-                    raise RefusalError("records the graph of gradients (create_graph)")
-                self._put(edge, node.ports[i] if node.ports else 0, part, array)
-
-    def _first(self, node: Node) -> Any:
-        """Return the gradient that backward starts from: 1, at the only output that may be it.
-
-        Whether it was started otherwise shows when the recording is checked.
-        """
-        many = node.plan.many
-        shape, dtype = (node.shape[0], node.dtype[0]) if many else (node.shape, node.dtype)
-        if self._pending or shape != ():
-            raise RefusalError("runs backward from other than one number")
-        one = self._constant(np.ones((), dtype))
-        return [one, *[None] * (len(node.shape) - 1)] if many else one
+                self._put(edge, node.ports[i] if node.ports else 0, part, gradients[i])
 
     def _called(self, step: Step, g: Any, gradients: tuple[Any, ...]) -> list[Any]:
         """Add the calls of a node's gradient functions; return their results as values."""
@@ -161,6 +153,9 @@ class WayBack:
 
     def _accumulated(self, leaf: TensorBase) -> None:
         value = self._arrived.pop(id(leaf), None)
+        if value is not None and id(leaf) not in self._leaves and id(leaf._a) in self._own:
+            self._fill_own(leaf, value)
+            return
         if value is None or id(leaf) not in self._leaves:
             raise RefusalError("fills the gradient of a tensor that it does not get from outside")
         if leaf._more is not None and (leaf._more.hooks or leaf._more.after):
@@ -170,10 +165,23 @@ class WayBack:
             if leaf._grad is not grad:
                 raise RefusalError("takes away gradients between two backward passes")
             one.value = self._sum(one.value, value)
-            self._added[id(leaf)] = self._added.get(id(leaf), 0) + 1
+            self._told[id(leaf)] = self._told.get(id(leaf), 0) + 1
             return
         before = self._before[id(leaf)]
         fresh = leaf._grad is not before
+        if not fresh:
+            self._told[id(leaf)] = self._told.get(id(leaf), 0) + 1
         gradient = Gradient(leaf, value, fresh, before is not None, True)
         self._filled[id(leaf)] = gradient, leaf._grad
         self.program.gradients.append(gradient)
+
+    def _fill_own(self, leaf: TensorBase, value: Value) -> None:
+        """Note the gradient of a tensor that the step has made, and that ends with it."""
+        if leaf._more is not None:
+            raise RefusalError("has a hook on a tensor that it makes")
+        before = self._values.get(id(leaf._grad._a))
+        if before is not None and leaf._grad._a is self._own_grads.get(id(leaf)):
+            value = self._sum(before, value)
+        self._values[id(leaf._grad._a)] = value
+        self._own_grads[id(leaf)] = leaf._grad._a
+        self._alive += [leaf, leaf._grad._a]

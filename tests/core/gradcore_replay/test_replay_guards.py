@@ -210,10 +210,6 @@ def notes(self: Any, x: Any) -> Any:
     return x * len(self.notes)
 
 
-def branches(self: Any, x: Any) -> Any:
-    return x * 2 if x.sum() > 0 else x
-
-
 def asks(self: Any, x: Any) -> Any:
     return x * math.tanh(x.detach().mean().item())
 
@@ -250,7 +246,6 @@ def adds_to_a_global(self: Any, x: Any) -> Any:
 REFUSED = {
     counts: "changes an attribute",
     notes: "changes an attribute",
-    branches: "__bool__",
     asks: "item",
     waits: "`time`",
     keeps: "changes an attribute",
@@ -259,6 +254,16 @@ REFUSED = {
     writes_a_global: "writes the global `count`",
     adds_to_a_global: "changes an attribute, a list",
 }
+
+
+def branches(self: Any, x: Any) -> Any:
+    return x * 2 if x.sum() > 0 else x
+
+
+def test_a_branch_on_a_tensor_is_asked_for_anew_in_each_step() -> None:
+    training = Training(plain, lambda: Odd(branches))
+    training.run(40)
+    assert replayed(training) > 0, training.compiled.report
 
 
 @pytest.mark.parametrize("work", REFUSED, ids=lambda work: work.__name__)

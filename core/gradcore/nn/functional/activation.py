@@ -8,7 +8,7 @@ from gradcore.creation import empty_like, zeros_like
 from gradcore.graph import wrap
 from gradcore.ops import activation as ops
 from gradcore.ops.registry import FUNCTIONS
-from gradcore.random import uniform_array
+from gradcore.random import draw, uniform_array
 from gradcore.tensor import Tensor
 
 
@@ -179,12 +179,18 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     # As torch, which draws a double for each value that is not above 0, and for no other.
-    fallen = input._a <= 0
-    slope = np.ones(input._a.shape)
-    draws = uniform_array((int(fallen.sum()),), np.float64, None)
-    slope[fallen] = lower + (upper - lower) * draws
-    result: Tensor = input * wrap(slope.astype(input._a.dtype))
+    slope = draw(_slopes, input._a, lower, upper, generator=None)
+    result: Tensor = input * wrap(slope)
     return input.copy_(result) if inplace else result
+
+
+def _slopes(a: Any, lower: float, upper: float, generator: Any) -> Any:
+    """Return 1 for values above 0, and a slope drawn at random for all others."""
+    fallen = a <= 0
+    slope = np.ones(a.shape)
+    drawn = uniform_array((int(fallen.sum()),), np.float64, generator)
+    slope[fallen] = lower + (upper - lower) * drawn
+    return slope.astype(a.dtype)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:

@@ -6,10 +6,9 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError
-from gradcore.graph import work_out, wrap, written
+from gradcore.graph import work_out, written
 from gradcore.ops import embedding as rows
 from gradcore.ops.linear import linear as _linear
-from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
 
@@ -95,8 +94,7 @@ def embedding_bag(
         values = values * per_sample_weights.reshape(-1, 1)
     place = None if padding_idx is None else padding_idx % weight.size(0)
     if mode == "max":
-        starts = _starts(input._a, None if offsets is None else offsets._a, include_last_offset)
-        return _bag_maxima(values, starts, _kept(input._a, place))
+        return _bag_maxima(values, input, offsets, include_last_offset, place)
     is_mean, dtype = mode == "mean", values._a.dtype
     if offsets is None and place is None and input._a.size:
         # Bags of one length need no matrix of who is in which.
@@ -155,17 +153,37 @@ def _check_bags(input: Tensor, offsets: Tensor | None) -> None:
         raise ValueError("offsets has to be a 1D Tensor but got None")
 
 
-def _bag_maxima(values: Tensor, starts: Any, kept: Any) -> Tensor:
-    ends = np.append(starts[1:], len(kept))
-    bags = []
-    for start, end in zip(starts, ends, strict=True):
-        inside = np.flatnonzero(kept[start:end]) + start
-        if len(inside):
-            bags.append(values[wrap(inside)].max(0)[0])
-        else:
-            bags.append(values.new_zeros(values.size(1)))
-    result: Tensor = FUNCTIONS["stack"](bags)
+def _bag_maxima(values: Tensor, *bags: Any) -> Tensor:
+    """Return the largest values in each bag; those of an empty one are 0."""
+    places = work_out(_places, *bags)
+    if not values._a.shape[0]:
+        nothing: Tensor = values.new_zeros(places._a.shape[0], values.size(1))
+        return nothing
+    none = work_out(_lacking, places)
+    rows = values[work_out(_found, places)].masked_fill(none.unsqueeze(2), -np.inf)
+    result: Tensor = rows.max(1)[0].masked_fill(none[:, :1], 0.0)
     return result
+
+
+def _places(
+    numbers: Array, offsets: Array | None, include_last_offset: bool, place: int | None
+) -> Array:
+    """Return which numbers are in each bag, one row a bag, with -1 behind them."""
+    kept, starts = _kept(numbers, place), _starts(numbers, offsets, include_last_offset)
+    ends = np.append(starts[1:], len(kept))
+    bags = [np.flatnonzero(kept[a:b]) + a for a, b in zip(starts, ends, strict=True)]
+    places = np.full((len(bags), max([1, *map(len, bags)])), -1)
+    for row, bag in zip(places, bags, strict=True):
+        row[: len(bag)] = bag
+    return places
+
+
+def _lacking(places: Array) -> Any:
+    return places < 0
+
+
+def _found(places: Array) -> Any:
+    return np.maximum(places, 0)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -76,6 +76,8 @@ def clip_grad_norm_(
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     _scale_to(gradients, float(max_norm), total)
+    if graph.journal is not None:
+        graph.journal.gave(total)
     return total
 
 
