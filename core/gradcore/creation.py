@@ -9,7 +9,7 @@ import numpy as np
 from gradcore import device as devices
 from gradcore import dtypes, graph, random
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, ShapeError, ValueRangeError
+from gradcore.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, wrap
 from gradcore.ops.numbers import ragged_lists
 from gradcore.random import shape_of
@@ -81,7 +81,13 @@ def _size(size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
 def _plain(data: Any) -> Any:
     """Return nested data with its tensors replaced by their values."""
     if isinstance(data, TensorBase):
-        return data._a.tolist() if data._a.ndim else data._a.item()
+        if data._a.size != 1:
+            raise ValueRangeError(
+                "only one element tensors can be converted to Python scalars",
+                f"One in the list has shape {data._a.shape}.",
+                "Use torch.stack() to join tensors.",
+            )
+        return data._a.item()
     if isinstance(data, (list, tuple, range)):
         return [_plain(item) for item in data]
     return data
@@ -95,18 +101,28 @@ def array_from(data: Any, kind: Any = None) -> Array:
         given = np.array(data, dtype=kind, order="C")
         dtypes.of(given)
         return given
+    plain = _plain(data)
     try:
-        made = np.array(_plain(data), dtype=None)
+        made = np.array(plain, dtype=None)
     except ValueError:
         raise ValueRangeError(
             ragged_lists(data) or "expected sequence of equal lengths",
             "",
             "Pad them to one length.",
         ) from None
-    if made.dtype.kind in "OUS":
+    if made.dtype.kind == "O" and _holds_whole_numbers(made):
+        raise ValueRangeError("Overflow when unpacking long long", f"Got {data!r:.60}.")
+    if made.dtype.kind == "O":
+        odd = next(x for x in made.reshape(-1).tolist() if not isinstance(x, (int, float)))
+        raise DtypeError(
+            f"Could not infer dtype of {type(odd).__name__}",
+            f"tensor() takes numbers, got {data!r:.60}.",
+            "Turn names and texts into numbers first.",
+        )
+    if made.dtype.kind in "US":
         raise ArgumentError(
-            f"tensor() takes numbers, got {type(data).__name__} of {made.dtype}: {data!r:.60}",
-            "",
+            "new(): invalid data type 'str'",
+            f"tensor() takes numbers, got {data!r:.60}.",
             "Turn names and texts into numbers first.",
         )
     if kind is None:
@@ -119,6 +135,10 @@ def array_from(data: Any, kind: Any = None) -> Array:
         elif made.dtype.kind in "iu":
             kind = np.int64
     return made.astype(kind, copy=False) if kind is not None else made
+
+
+def _holds_whole_numbers(made: Array) -> bool:
+    return all(isinstance(x, int) for x in made.reshape(-1).tolist())
 
 
 def _is_numpy_inside(data: Any) -> bool:
@@ -183,6 +203,12 @@ def empty(*size: Any, **options: Any) -> Any:
 
 def full(size: Any, fill_value: Any, **options: Any) -> Any:
     """Return a tensor of one value; its dtype follows the value."""
+    if isinstance(size, int):
+        raise ArgumentError(
+            "full(): argument 'size' (position 1) must be tuple of ints, not int",
+            "",
+            f"Write ({size},).",
+        )
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value._a.item()
     kind = _kind(options, dtypes.as_numpy(type(fill_value)))
@@ -228,13 +254,15 @@ def _number(x: Any) -> Any:
     return x._a.item() if isinstance(x, TensorBase) else x
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, **options: Any) -> Any:
+def arange(start: Any = None, end: Any = None, step: Any = 1, **options: Any) -> Any:
     """Return the numbers from ``start`` (0) up to, without, ``end``."""
-    if end is None:
+    if start is None:
+        start = 0
+    elif end is None:
         start, end = 0, start
     start, end, step = (_number(x) for x in (start, end, step))
     if step == 0:
-        raise ValueRangeError("step must be nonzero", "In `arange`.")
+        raise ShapeError("step must be nonzero", "In `arange`.")
     if (end - start) * step < 0:
         raise ShapeError(
             "upper bound and lower bound inconsistent with step sign",
@@ -329,6 +357,8 @@ def normal(
 
 
 def _normal(shape: Any, kind: Any, mean: Any, std: Any, generator: Any) -> Array:
+    if np.less(std, 0).any():
+        raise ShapeError(f"normal expects std >= 0.0, but found std {float(np.min(std)):g}")
     values: Array = random.normal_array(shape, kind, generator) * std + mean
     return values.astype(kind)
 
@@ -369,6 +399,8 @@ def _multinomial(weights: Array, num_samples: int, replacement: bool, generator:
         raise ShapeError(
             "probability tensor contains either `inf`, `nan` or element < 0", "In `multinomial`."
         )
+    if not (weights.sum(-1) > 0).all():
+        raise ShapeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if not replacement and num_samples > weights.shape[-1]:
         raise ShapeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     rows = weights.reshape(-1, weights.shape[-1])
@@ -401,12 +433,18 @@ def _top(kind: "np.dtype[Any]") -> int:
 
 
 def _evenly(shape: Any, kind: Any, low: float, high: float, generator: Any) -> Array:
+    if low > high:
+        raise ShapeError(
+            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
+        )
     values = random.uniform_array(shape, kind, generator)
     scaled: Array = values * kind.type(high - low) + kind.type(low)
     return scaled
 
 
 def _around(shape: Any, kind: Any, mean: float, std: float, generator: Any) -> Array:
+    if std < 0:
+        raise ShapeError(f"normal expects std >= 0.0, but found std {std:g}")
     values: Array = random.normal_array(shape, kind, generator) * kind.type(std) + kind.type(mean)
     return values
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gradcore.errors import UnsupportedError, ValueRangeError
+from gradcore.errors import UnsupportedError
 
 _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -19,7 +19,7 @@ class device:
             type, index = "cuda", type
         name, _, number = str(type).partition(":")
         if name not in _KNOWN or (number and not number.isdigit()):
-            raise ValueRangeError(
+            raise UnsupportedError(
                 f"Expected one of {', '.join(_KNOWN)} device type at start of device string: "
                 f"{type}",
                 "",

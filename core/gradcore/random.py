@@ -15,7 +15,7 @@ import numpy as np
 from gradcore import dtypes, graph
 from gradcore.device import CPU, device
 from gradcore.dtypes import Array
-from gradcore.errors import ShapeError, ValueRangeError
+from gradcore.errors import ArgumentError, ShapeError, UnsupportedDtypeError, ValueRangeError
 from gradcore.graph import TensorBase, wrap
 
 Place = tuple[bytes, float | None]
@@ -216,6 +216,10 @@ def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
         and not isinstance(size[0], (int, np.integer))
         and not (isinstance(size[0], TensorBase))
     ):
+        if isinstance(size[0], (float, str)):
+            raise ArgumentError(
+                f"argument 'size' (position 1) must be tuple of ints, not {type(size[0]).__name__}"
+            )
         size = tuple(size[0])
     shape = tuple(int(n) for n in size)
     if any(n < 0 for n in shape):
@@ -227,8 +231,20 @@ def shape_of(size: Sequence[Any]) -> tuple[int, ...]:
     return shape
 
 
+def _not_for(name: str, kind: Any) -> UnsupportedDtypeError:
+    given = dtypes.of(np.dtype(kind))
+    return UnsupportedDtypeError(
+        f"\"{name}\" not implemented for '{str(given).removeprefix('torch.').capitalize()}'",
+        "Only floating-point numbers are drawn like this.",
+        "Use randint(), or convert what was drawn.",
+        dtypes=(given,),
+    )
+
+
 def uniform_array(shape: tuple[int, ...], kind: Any, generator: Generator | None) -> Array:
     """Return an array of values in [0, 1)."""
+    if np.dtype(kind).kind not in "fc":
+        raise _not_for("check_uniform_bounds", kind)
     return source(generator).uniform(math.prod(shape), kind).reshape(shape)
 
 
@@ -239,6 +255,8 @@ def exponential_array(shape: tuple[int, ...], generator: Generator | None) -> Ar
 
 def normal_array(shape: tuple[int, ...], kind: Any, generator: Generator | None) -> Array:
     """Return an array of standard normal values."""
+    if np.dtype(kind).kind not in "fc":
+        raise _not_for("normal_kernel_cpu", kind)
     if np.dtype(kind).kind == "c":
         real = dtypes.of(np.dtype(kind)).to_real().numpy
         pairs = normal_array((*shape, 2), real, generator) * real.type(math.sqrt(0.5))
@@ -252,7 +270,7 @@ def integers_array(
 ) -> Array:
     """Return an int64 array of values in [low, high)."""
     if high <= low:
-        raise ValueRangeError(
+        raise ShapeError(
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
             "",
             "Give low < high.",

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from gradcore import modes as grad_mode
 from gradcore.differentiate import backward, grad
 from gradcore.later import later
 from gradcore.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
@@ -34,6 +35,7 @@ __all__ = [
     "function",
     "functional",
     "grad",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
     "graph",

@@ -7,7 +7,7 @@ from weakref import ref
 import numpy as np
 
 from gradcore import graph
-from gradcore.errors import AutogradError, InplaceError
+from gradcore.errors import AutogradError, InplaceError, ShapeError
 from gradcore.graph import Node, SavedOutput, TensorBase, counter, new, state, tick, wrap, written
 from gradcore.ops.entry import Plan
 from gradcore.ops.tape import leads_to
@@ -111,7 +111,31 @@ class _FunctionOperation:
                 f"In `{self.name}.backward`.",
                 "Return one for each argument of forward after ctx; None where there is none.",
             )
+        for i, (item, edge) in enumerate(zip(found, node.edges, strict=True)):
+            if item is not None and edge is not None:
+                _check_gradient(f"{self.name}Backward", i, item, edge)
         return [item if as_tensors or item is None else item._a for item in found]
+
+
+def _check_gradient(name: str, i: int, gradient: Any, edge: Any) -> None:
+    """Refuse a gradient that cannot be summed down to the shape of its input."""
+    if isinstance(edge, Node):
+        port = 0 if not edge.plan.many else None
+        shape = edge.shape if port == 0 else gradient._a.shape
+    else:
+        shape = edge._a.shape
+    given = gradient._a.shape
+    fits = len(given) >= len(shape) and all(
+        b in (1, a) for a, b in zip(reversed(given), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ShapeError(
+            f"Function {name} returned an invalid gradient at index {i} - got {list(given)} but "
+            f"expected shape compatible with {list(shape)}",
+            f"In `{name.removesuffix('Backward')}.backward`.",
+            "Return a gradient of the shape of the input.",
+            shapes=(given, shape),
+        )
 
 
 class Function:

@@ -154,6 +154,15 @@ def undefined(name: str) -> Callable[..., Any]:
     return refuse
 
 
+def _meet_in_quotient(x: Any, y: Any) -> tuple[Any, Any]:
+    """Refuse a whole number divided by zero, as torch; NumPy would give 0."""
+    x, y = promoted(x, y)
+    kinds = [item.dtype.kind for item in (x, y) if isinstance(item, np.ndarray)]
+    if kinds[0] in "iub" and not np.all(y):
+        raise DtypeError("ZeroDivisionError", "Whole numbers are divided by 0.")
+    return x, y
+
+
 floor_divide = binary(
     "floor_divide",
     np.floor_divide,
@@ -161,6 +170,7 @@ floor_divide = binary(
     undefined("floor_divide"),
     "Return the quotient rounded down.",
     NONZERO[:5],
+    adapt=_meet_in_quotient,
     gradcheck=False,
 )
 div_trunc = binary(
@@ -208,6 +218,7 @@ remainder = binary(
     lambda g, input, other: -g * div_floor(input, other),
     "Return what is left of a division rounded down; it has the sign of ``other``.",
     NONZERO[:5],
+    adapt=_meet_in_quotient,
 )
 fmod = binary(
     "fmod",
@@ -236,7 +247,15 @@ def _pow(x: Any, y: Any) -> Any:
             return np.square(x)
         if isinstance(y, int) and y < 0 and x.dtype.kind in "iu":
             raise DtypeError("Integers to negative integer powers are not allowed.")
+    if isinstance(y, np.ndarray) and y.dtype.kind == "i" and (y < 0).any():
+        return _whole_power(x, y)
     return np.power(x, y)
+
+
+def _whole_power(x: Any, y: Any) -> Any:
+    """Return whole numbers to whole powers; what lies between -1 and 1 is 0, as torch."""
+    small = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
+    return np.where(y < 0, small, np.power(x, np.maximum(y, 0))).astype(np.result_type(x, y))
 
 
 def _pow_base(g: Any, input: Any, other: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, ShapeError
+from gradcore.errors import DtypeError, ShapeError
 from gradcore.graph import TensorBase, written
 from gradcore.ops.elementwise import is_complex
 from gradcore.ops.indexing import flip, index_of
@@ -321,7 +321,7 @@ def view_as_complex(input: Array) -> Any:
 def view_as_real(input: Array) -> Any:
     """Return complex numbers as pairs in a new last dimension, on the same memory."""
     if input.dtype.kind != "c":
-        raise ArgumentError("view_as_real is only supported for complex tensors")
+        raise DtypeError("view_as_real is only supported for complex tensors")
     kind = np.float64 if input.dtype == np.complex128 else np.float32
     return input[..., None].view(kind)
 
@@ -339,6 +339,12 @@ def real(input: Any) -> Any:
 @composite("imag", samples=[(T(3, kind="complex"),)])
 def imag(input: Any) -> Any:
     """Return the imaginary part."""
+    if not is_complex(input):
+        raise DtypeError(
+            "imag is not implemented for tensors with non-complex dtypes.",
+            f"The tensor has shape {tuple(input.shape)}.",
+            "Use torch.zeros_like() where there is no imaginary part.",
+        )
     return select(view_as_real(input), -1, 1)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError
-from gradcore.ops.numbers import promoted
+from gradcore.graph import TensorBase
+from gradcore.ops.numbers import long_name, promoted
 from gradcore.ops.registry import CALLS, T, composite, operation
 from gradcore.ops.shape import axis
 
@@ -75,7 +76,12 @@ def _mask_error(input: Array, index: Any) -> str:
 def index_error(input: Array, error: Exception, index: Any = ()) -> IndexOutOfRangeError:
     """Return torch's error for NumPy's."""
     text = str(error)
-    if "too many indices" in text:
+    if "too many indices" in text and not input.ndim:
+        text = (
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+        )
+    elif "too many indices" in text:
         text = f"too many indices for tensor of dimension {input.ndim}"
     elif "out of bounds for axis" in text:
         text = text.replace("for axis", "for dimension")
@@ -242,11 +248,11 @@ def _cut(input: Array, index: Array, where: int) -> Array:
     ]
 
 
-def _in_range(name: str, index: Array, size: int) -> None:
+def _in_range(name: str, index: Array, size: int, where: int) -> None:
     if index.size and (index.max() >= size or index.min() < 0):
         worst = int(index.max()) if index.max() >= size else int(index.min())
-        raise IndexOutOfRangeError(
-            f"index {worst} is out of bounds for dimension with size {size}",
+        raise ShapeError(
+            f"index {worst} is out of bounds for dimension {where} with size {size}",
             f"In `{name}`.",
             "Indices must be at least 0 and less than the size.",
         )
@@ -273,7 +279,7 @@ def gather_of(input: Array, dim: int, index: Array) -> Any:
             f"They have shapes {index.shape} and {input.shape}.",
             "Use unsqueeze() or expand() on the index.",
         )
-    _in_range("gather", index, input.shape[where])
+    _in_range("gather", index, input.shape[where], where)
     return np.take_along_axis(_cut(input, index, where), index.astype(np.int64), where)
 
 
@@ -312,10 +318,21 @@ def scatter_add_into(out: Array, where: int, index: Array, values: Any) -> None:
         np.add.at(out, grid(index, where), values)
 
 
+def _same_kind(name: str, input: Array, src: Any) -> None:
+    if isinstance(src, np.ndarray) and src.ndim and src.dtype != input.dtype:
+        raise DtypeError(
+            f"{name}(): Expected self.dtype to be equal to src.dtype",
+            f"They are {dtypes.of(input)} and {dtypes.of(src)}.",
+            "Convert one of them.",
+            dtypes=(dtypes.of(input), dtypes.of(src)),
+        )
+
+
 def _scatter(input: Array, dim: int, index: Array, src: Any) -> Any:
     _check_index("scatter", index)
     where = axis(dim, input.ndim)
-    _in_range("scatter", index, input.shape[where] if input.ndim else 1)
+    _in_range("scatter", index, input.shape[where] if input.ndim else 1, where)
+    _same_kind("scatter", input, src)
     out = input.copy()
     if np.ndim(src):
         src = _cut(src, index, src.ndim)
@@ -366,7 +383,8 @@ scatter_add = operation(
 def _scatter_added(input: Array, dim: int, index: Array, src: Any) -> Any:
     _check_index("scatter_add", index)
     where = axis(dim, input.ndim)
-    _in_range("scatter_add", index, input.shape[where])
+    _in_range("scatter_add", index, input.shape[where] if input.ndim else 1, where)
+    _same_kind("scatter", input, src)
     out = input.copy()
     scatter_add_into(out, where, index, src)
     return out
@@ -421,6 +439,14 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """Return ``input`` where ``condition`` holds, else ``other``."""
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
+    if isinstance(condition, TensorBase) and condition._a.dtype.kind not in "b":
+        if condition._a.dtype != np.uint8:
+            raise DtypeError(
+                "where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{long_name(condition._a)}",
+                f"It has shape {condition._a.shape}.",
+                "Compare first, for instance `condition != 0`.",
+            )
     return where_of(condition, input, other)
 
 
@@ -446,6 +472,13 @@ def masked_fill(input: Array, mask: Array, value: Any) -> Any:
             f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}",
             "",
             "Compare first, for instance `mask != 0`.",
+        )
+    if np.ndim(value):
+        raise ShapeError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{np.ndim(value)} dimension(s).",
+            "",
+            "Use torch.where(mask, value, input) to choose between two tensors.",
         )
     return np.where(mask, np.asarray(value).astype(input.dtype), input)
 

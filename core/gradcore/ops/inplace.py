@@ -11,7 +11,7 @@ from gradcore.errors import DtypeError, InplaceError, ShapeError
 from gradcore.graph import INFERENCE, Node, TensorBase, counter, state, tick, wrap, written
 from gradcore.ops.calls import bind
 from gradcore.ops.entry import Operation
-from gradcore.ops.numbers import long_name, promoted
+from gradcore.ops.numbers import broadcast_failed, long_name, promoted
 from gradcore.ops.tape import record
 
 ndarray = np.ndarray
@@ -56,6 +56,16 @@ def check_writable(target: Any, public: str) -> None:
             "Do it inside torch.no_grad(), or on a clone().",
         )
     view = target._view
+    node = target._node
+    if view is not None and node is not None and node.op.name in ("split_parts", "unbind_parts"):
+        function = node.name().removesuffix("Backward0")
+        raise InplaceError(
+            f"Output {target._port} of {function} is a view and is being modified inplace. This "
+            "view is the output of a function that returns multiple views. Such functions do not "
+            "allow the output views to be modified inplace.",
+            f"In `{public}` on a view of shape {target._a.shape}.",
+            "Use the form without the trailing underscore, or write to the whole.",
+        )
     if view is not None and view.base._rg and view.base._node is None:
         raise InplaceError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation.",
@@ -81,7 +91,12 @@ def write(op: Operation, public: str, inputs: tuple[Any, ...], attrs: tuple[Any,
         else:
             result = op.kernel(*arrays, *attrs)
     except (ValueError, TypeError):
-        result = op.kernel(*arrays, *attrs)
+        try:
+            result = op.kernel(*arrays, *attrs)
+        except ValueError as error:
+            if "could not be broadcast" not in str(error):
+                raise
+            raise broadcast_failed(public, arrays, error) from None
     finish_write(op, public, target, result, inputs, attrs)
     return target
 

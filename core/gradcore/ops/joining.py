@@ -7,13 +7,22 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ShapeError, ValueRangeError
+from gradcore.errors import ArgumentError, ShapeError, ValueRangeError
 from gradcore.ops.indexing import pick
 from gradcore.ops.registry import S, T, operation
 from gradcore.ops.shape import axis
 
 
 def _meet_all(members: Sequence[Any]) -> tuple[Any]:
+    for i, item in enumerate(members):
+        if not isinstance(item, np.ndarray):
+            raise ArgumentError(
+                f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}",
+                "",
+                "Turn it into a tensor with torch.tensor(...) first.",
+            )
+    if not members:
+        return (members,)
     kind = members[0].dtype
     for item in members[1:]:
         if item.dtype is not kind:
@@ -43,6 +52,13 @@ def _cat(tensors: Sequence[Array], dim: int = 0) -> Any:
     full = [item for item in tensors if not (item.ndim == 1 and item.shape[0] == 0)]
     if not full:
         return tensors[0].copy()
+    for i, item in enumerate(tensors):
+        if not item.ndim:
+            raise ShapeError(
+                f"zero-dimensional tensor (at position {i}) cannot be concatenated",
+                "",
+                "Use stack() to join numbers.",
+            )
     where = axis(dim, full[0].ndim)
     try:
         return np.concatenate(full, axis=where)
@@ -101,6 +117,8 @@ def _stack_back(g: Any, needs: Any, dim: int) -> Any:
 )
 def stack(tensors: Sequence[Array], dim: int = 0) -> Any:
     """Join tensors of one shape along a new dimension."""
+    if not tensors:
+        raise ShapeError("stack expects a non-empty TensorList")
     shapes = {item.shape for item in tensors}
     if len(shapes) > 1:
         first, other = (

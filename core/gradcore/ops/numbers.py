@@ -132,6 +132,16 @@ def long_name(x: Array) -> str:
 def dtype_refused(name: str, arrays: Sequence[Any], error: Exception) -> Exception:
     """Return the error to raise where NumPy has no form of an operation for a dtype."""
     given = [item for item in arrays if isinstance(item, ndarray)]
+    if "boolean negative" in str(error):
+        return DtypeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    if name == "bitwise_not":
+        return ArgumentError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
+            f"The tensor has dtype {dtypes.of(given[0])}." if given else "",
+        )
     if not given or "not supported for the input types" not in str(error):
         return error
     kind = dtypes.common(given[0], given[-1])

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ShapeError, ValueRangeError
+from gradcore.errors import DtypeError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, ask, wrap
 from gradcore.ops.indexing import gather_of, pick, put_along
 from gradcore.ops.reduction import return_type
@@ -97,6 +97,8 @@ def _pick_ordered(name: str, position: Any) -> Any:
     def call(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         if dim is None:
             flat = reshape(input, (-1,))
+            if not flat.shape[0]:
+                return FUNCTIONS["sum"](flat) + math.nan
             return pick(sort(flat, 0)[0], position_in(flat))
         where = axis(dim, len(input.shape))
         indices = order(input._a, where, False)
@@ -142,6 +144,8 @@ nanmedian = composite("nanmedian", methods=True, samples=[(T(2, 3),)])(
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """Return (values, indices) of the k-th smallest along a dimension."""
     where = axis(dim, len(input.shape))
+    if not 1 <= k <= (input.shape[where] if len(input.shape) else 1):
+        raise ShapeError(f"kthvalue(): selected number k out of range for dimension {where}")
     indices = np.take(order(input._a, where, False), [k - 1], axis=where)
     return _gathered(input, where, wrap(indices), keepdim, "kthvalue")
 
@@ -174,6 +178,10 @@ def quantile(
     input: Any, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Any:
     """Return the value below which the share ``q`` of all values lies."""
+    if input._a.dtype.kind != "f":
+        raise DtypeError("quantile() input tensor must be either float or double dtype")
+    if not isinstance(q, TensorBase) and not 0 <= q <= 1:
+        raise ShapeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
     if dim is None:
         ordered, where = sort(reshape(input, (-1,)), 0)[0], 0
     else:
@@ -212,7 +220,8 @@ def nanquantile(input: Any, q: float, dim: Any = None, keepdim: bool = False) ->
     """Return the quantile of the values that are not nan."""
     if dim is None:
         flat = reshape(input, (-1,))
-        return quantile(flat[flat == flat], q)
+        known = flat[flat == flat]
+        return quantile(known if known.shape[0] else flat, q)
     where = axis(dim, len(input.shape))
     rest = [n for i, n in enumerate(input.shape) if i != where]
     rows = reshape(FUNCTIONS["movedim"](input, where, -1), (-1, input.shape[where]))
@@ -262,7 +271,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     out = FUNCTIONS["cat"](ends, where) if len(ends) > 1 else input
     head = (slice(None),) * where
     for _ in range(n):
-        out = pick(out, (*head, slice(1, None))) - pick(out, (*head, slice(0, -1)))
+        after, before = pick(out, (*head, slice(1, None))), pick(out, (*head, slice(0, -1)))
+        out = after ^ before if input._a.dtype.kind == "b" else after - before
     return out
 
 
@@ -391,13 +401,24 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
 
 
 @composite("cov", methods=True, samples=[(T(2, 5),), (T(5),), S(T(2, 5), correction=0)])
-def cov(input: Any, *, correction: int = 1) -> Any:
-    """Return the covariance of the rows."""
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """Return the covariance of the rows; observations may be repeated, or weigh unequally."""
     if input._a.dtype.kind in "iub":
         input = input.to(dtypes.get_default_dtype())
     rows = input if len(input.shape) > 1 else input.unsqueeze(0)
-    centred = rows - rows.mean(1, True)
-    out = centred @ centred.mT / max(rows.shape[1] - correction, 0)
+    if fweights is None and aweights is None:
+        centred = rows - rows.mean(1, True)
+        out = centred @ centred.mT / max(rows.shape[1] - correction, 0)
+        return out if len(input.shape) > 1 else reshape(out, ())
+    weights = rows[0] * 0.0 + 1.0 if fweights is None else fweights.to(rows.dtype)
+    total = weights.sum()
+    left = total - correction
+    if aweights is not None:
+        weights = weights * aweights
+        total = weights.sum()
+        left = total - correction * (weights * aweights).sum() / total
+    centred = rows - (rows * weights).sum(1, True) / total
+    out = (centred * weights) @ centred.mT / left.clamp_min(0)
     return out if len(input.shape) > 1 else reshape(out, ())
 
 

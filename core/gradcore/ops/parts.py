@@ -40,7 +40,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     where = axis(dim, len(input.shape))
     start = start + input.shape[where] if start < 0 else start
     if start + length > input.shape[where]:
-        raise IndexOutOfRangeError(
+        raise ShapeError(
             f"start ({start}) + length ({length}) exceeds dimension size ({input.shape[where]}).",
             f"In `narrow` of shape {tuple(input.shape)} along {where}.",
         )
@@ -179,6 +179,8 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> Any:
 def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     """Return a view of each position along a dimension."""
     where = axis(dim, len(input.shape))
+    if not len(input.shape):
+        raise IndexOutOfRangeError(f"Dimension specified as {dim} but tensor has no dimensions")
     return _cut(input, where, range(input.shape[where] + 1), True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, ShapeError
+from gradcore.errors import ShapeError
 from gradcore.graph import wrap
 from gradcore.ops.indexing import index_add_put, index_put_op
 from gradcore.ops.parts import tensor_split
@@ -96,7 +96,7 @@ def scatter_reduce(
 ) -> Any:
     """Return a copy with ``src`` summed, multiplied, averaged or compared in at ``index``."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise ArgumentError(
+        raise ShapeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
         )
     return _reduce_of(input, dim, index, src, reduce, include_self)
@@ -121,7 +121,7 @@ def _reduce_back(
     if reduce == "prod":
         left = own * where(input == 0, 0.0, y / input) if include_self else own
         return left, None, None, gather(g * y, dim, index) / src
-    hit_self = (input == y) * (1.0 if include_self else touched == 0)
+    hit_self = (input == y) * (zeros + 1.0 if include_self else (touched == 0) * (zeros + 1.0))
     hit = (gather(y, dim, index) == src) * ones
     ways = add(hit_self + zeros, dim, index, hit)
     return g * hit_self / ways, None, None, hit * gather(g / ways, dim, index)
@@ -184,50 +184,116 @@ _divided("vsplit", lambda ndim: 0, [(T(4, 2), 2)])
 _divided("dsplit", lambda ndim: 2, [(T(1, 2, 4), 2)])
 
 
+def _owner(a: Array) -> Array:
+    """Return the memory of an array as one row."""
+    while isinstance(a.base, np.ndarray):
+        a = a.base
+    return a.ravel(order="K")
+
+
+def _place(a: Array) -> int:
+    """Return how many values into its memory an array begins."""
+    start: int = _owner(a).__array_interface__["data"][0]
+    first: int = a.__array_interface__["data"][0]
+    return (first - start) // a.itemsize
+
+
 @operation(
-    "as_strided",
+    "strided_view",
     gradient={
-        "input": lambda g, input_shape, size, stride, storage_offset: CALLS.add_strided(
-            g, tuple(input_shape), size, stride, storage_offset
+        "input": lambda g, size, stride, offset, own: CALLS.add_strided(
+            g, own, size, stride, offset
         )
     },
+    functions=False,
+    view=True,
+    parity=None,
+    grad_name="AsStrided",
+)
+def strided_view(input: Array, size: Any, stride: Any, offset: int, own: Any) -> Any:
+    """Return a view whose dimensions lie in given steps, ``offset`` values after the input's first.
+
+    ``own`` is how the input itself lies: its shape, its steps and their beginning.
+    """
+    flat = _owner(input)
+    start = _place(input) + offset
+    last = start + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if start < 0 or (math.prod(size) and last >= flat.size):
+        raise ShapeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start} are "
+            f"out of bounds for storage of {flat.size} values",
+            "In `as_strided`.",
+        )
+    steps = tuple(step * input.itemsize for step in stride)
+    out = np.lib.stride_tricks.as_strided(flat[start:], size, steps)
+    if any(step == 0 and n > 1 for n, step in zip(size, stride, strict=True)):
+        out.flags.writeable = False
+    return out
+
+
+@composite(
+    "as_strided",
     methods=True,
     samples=[(T(4, 4), (2, 2), (1, 2)), (T(4, 4), (2, 3), (4, 1), 1), (T(5), (3, 2), (1, 1))],
 )
-def as_strided(input: Array, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """Return the values that steps through the memory meet: a copy, of a row-by-row tensor."""
-    flat = np.ascontiguousarray(input).reshape(-1)
-    return flat[_steps(size, stride, storage_offset, flat.size)]
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """Return a view of the values that steps through the memory meet."""
+    a = input._a
+    begin = 0 if storage_offset is None else storage_offset - _place(a)
+    own = (a.shape, tuple(step // a.itemsize for step in a.strides), -begin)
+    return strided_view(input, tuple(size), tuple(stride), begin, own)
 
 
-def _steps(size: Any, stride: Any, offset: int | None, limit: int) -> Array:
-    places = np.full(tuple(size), offset or 0)
-    for i, (n, step) in enumerate(zip(size, stride, strict=True)):
-        shape = [-1 if k == i else 1 for k in range(len(size))]
-        places = places + (np.arange(n) * step).reshape(shape)
-    if places.size and int(places.max()) >= limit:
-        raise ShapeError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset "
-            f"{offset or 0} are out of bounds for storage of {limit} values",
-            "In `as_strided`.",
-        )
-    return places
+@composite("as_strided_scatter", methods=True, samples=[(T(4, 4), T(2, 2), (2, 2), (1, 2))])
+def as_strided_scatter(
+    input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None
+) -> Any:
+    """Return a copy with ``src`` written where ``as_strided`` would read."""
+    out = input.clone()
+    as_strided(out, size, stride, storage_offset).copy_(src)
+    return out
 
 
 @operation(
     "add_strided",
     gradient={
-        "input": lambda g, size, stride, storage_offset: as_strided(g, size, stride, storage_offset)
+        "input": lambda g, size, stride, offset, own: CALLS.add_strided(
+            g, (size, stride, offset), own[0], own[1], own[2]
+        )
     },
     functions=False,
     parity=None,
     grad_name="AsStridedBackward",
 )
-def add_strided(input: Array, shape: Any, size: Any, stride: Any, storage_offset: Any) -> Any:
-    """Return zeros with the input added where ``as_strided`` read: its gradient."""
-    out = np.zeros(math.prod(shape), input.dtype)
-    np.add.at(out, _steps(size, stride, storage_offset, out.size), input)
-    return out.reshape(shape)
+def add_strided(input: Array, own: Any, size: Any, stride: Any, offset: int) -> Any:
+    """Return what the input adds to a tensor that lies as ``own``, where ``as_strided`` read.
+
+    Offsets count from the other's beginning, so that the gradient of this is this again.
+    """
+    shape, steps, _ = own
+    places = _meeting(size, stride) + offset
+    back = _meeting(shape, steps)
+    low = min(int(places.min(initial=0)), 0)
+    block = np.zeros(
+        max(int(places.max(initial=0)), int(back.max(initial=0))) + 1 - low, input.dtype
+    )
+    np.add.at(block, places - low, input)
+    if any(step == 0 and n > 1 for n, step in zip(shape, steps, strict=True)):
+        # As torch: values that share one place share its gradient.
+        times = np.zeros(block.shape, block.dtype)
+        np.add.at(times, back - low, 1)
+        block /= np.maximum(times, 1)
+    return block[back - low]
+
+
+def _meeting(size: Any, stride: Any) -> Array:
+    """Return where in memory, counted from their first, values lie that have these steps."""
+    places = np.zeros(tuple(size), np.int64)
+    for dim, (n, step) in enumerate(zip(size, stride, strict=True)):
+        shape = [1] * len(size)
+        shape[dim] = n
+        places += (np.arange(n) * step).reshape(shape)
+    return places
 
 
 @composite("unravel_index", told=True, samples=[(T(values=[5, 0]), (2, 3))])

@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import DtypeError, IndexOutOfRangeError
+from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
 from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, S, T, composite, operation
@@ -68,9 +68,10 @@ def _with_dtype(name: str, op: Any, doc: str, samples: Any) -> Any:
     ) -> Any:
         if more:
             dim, keepdim = more.pop("axis", dim), more.pop("keepdims", keepdim)
-        if dtype is not None:
-            input = input.to(dtype)
-        return op(input, dim, keepdim, **more)
+        if dtype is None:
+            return op(input, dim, keepdim, **more)
+        # Small integers are added up in int64, whatever is asked for.
+        return op(input.to(dtype), dim, keepdim, **more).to(dtype)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = doc
@@ -130,7 +131,10 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 def _need_values(name: str, input: Array, dim: Any) -> None:
     if count(input.shape, dim) == 0:
-        raise IndexOutOfRangeError(
+        # As torch: its full reductions raise another class than those along a dimension.
+        is_full = dim is None and not name.startswith("arg")
+        kind: Any = ShapeError if is_full else IndexOutOfRangeError
+        raise kind(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
             "Specify the reduction dim with the 'dim' argument.",
             f"The input has shape {input.shape}.",
@@ -293,6 +297,9 @@ for _name, _arg in (("argmax", np.argmax), ("argmin", np.argmin)):
         _name: str = _name,
     ) -> Any:
         _need_values(_name, input, dim)
+        if input.dtype.kind in "bc":
+            what = "bool" if input.dtype.kind == "b" else "complex"
+            raise DtypeError(f"{_name}(): does not support {what} input")
         if input.ndim == 0:
             return np.zeros((), np.int64)
         where = None if dim is None else axis(dim, input.ndim)
@@ -310,7 +317,9 @@ for _name, _ufunc in (("all", np.logical_and), ("any", np.logical_or)):
     def _logical(
         input: Array, dim: Any = None, keepdim: bool = False, *, _ufunc: Any = _ufunc
     ) -> Any:
-        return _ufunc.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim)
+        out = _ufunc.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim)
+        # As torch: the one dtype whose answer is not a bool.
+        return out.astype(np.uint8) if input.dtype == np.uint8 else out
 
     operation(
         _name,
@@ -416,9 +425,10 @@ def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
 
 def _running(name: str, op: Any) -> Any:
     def call(input: Any, dim: Any = None, *, dtype: Any = None, axis: Any = None) -> Any:
-        if dtype is not None:
-            input = input.to(dtype)
-        return op(input, axis if dim is None else dim)
+        dim = axis if dim is None else dim
+        if dim is None:
+            raise ArgumentError(f'{name}() missing 1 required positional arguments: "dim"')
+        return op(input if dtype is None else input.to(dtype), dim)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = op.__doc__

@@ -124,10 +124,16 @@ def _places(index: Any, size: int, name: str) -> Array:
 def _check_places(places: Array, size: int, name: str) -> None:
     """Refuse indices that are no whole numbers, or out of range."""
     if places.dtype.kind not in "iu":
-        raise IndexOutOfRangeError(
-            f"{name}(): Expected dtype int32 or int64 for index, got {dtypes.of(places)}",
-            "",
+        raise DtypeError(
+            f"{name}(): Expected dtype int32 or int64 for index",
+            f"It has dtype {dtypes.of(places)}.",
             "Convert it first, for instance with .long().",
+        )
+    if places.ndim > 1:
+        raise IndexOutOfRangeError(
+            f"{name}(): Index is supposed to be a vector",
+            f"It has shape {places.shape}.",
+            "Use gather() for an index with more dimensions.",
         )
     if places.size and (places.max() >= size or places.min() < 0):
         raise IndexOutOfRangeError(
@@ -237,7 +243,14 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
 @composite("take", methods=True, samples=[(T(2, 3), T(values=[[0, 5], [1, 0]]))])
 def take(input: Any, index: Any) -> Any:
     """Return the values at positions counted through the whole tensor."""
-    return index_of(reshape(input, (-1,)), index._a)
+    places = index._a
+    size = input._a.size
+    if places.size and (places.max() >= size or places.min() < -size):
+        worst = int(places.max()) if places.max() >= size else int(places.min())
+        raise IndexOutOfRangeError(
+            f"out of range: tried to access index {worst} on a tensor of {size} elements."
+        )
+    return index_of(reshape(input, (-1,)), places)
 
 
 @composite("argwhere", methods=True, samples=[(T(2, 3, kind="int"),)])

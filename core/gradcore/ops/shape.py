@@ -63,6 +63,11 @@ def _view(input: Array, shape: Any) -> Array:
     except ValueError:
         if sum(n == -1 for n in shape) > 1:
             raise ShapeError("only one dimension can be inferred") from None
+        if not input.size and -1 in shape:
+            raise ShapeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
+            ) from None
         raise ShapeError(
             f"shape '{list(shape)}' is invalid for input of size {input.size}",
             f"The input has shape {input.shape}.",
@@ -139,7 +144,12 @@ def permute(input: Array, dims: Sequence[int]) -> Array:
             "",
             "Name each dimension once.",
         )
-    return input.transpose([axis(dim, input.ndim) for dim in dims])
+    order = [axis(dim, input.ndim) for dim in dims]
+    if len(set(order)) != len(order):
+        raise ShapeError(
+            "permute(): duplicate dims are not allowed.", f"Got {tuple(dims)}.", "Name each once."
+        )
+    return input.transpose(order)
 
 
 def _inverse(dims: Sequence[int], ndim: int) -> tuple[int, ...]:
@@ -472,6 +482,10 @@ def _copy_slices_gradient(g: Any, needs: Any, chain: Any, strides: Any) -> Any:
         value = g
         for op, attrs in chain:
             # A gradient need not be laid out like its tensor: reshape where that was viewed.
+            if op.name == "strided_view":
+                size, stride, offset, own = attrs
+                value = CALLS.add_strided(value, (size, stride, offset), *own)
+                continue
             call = reshape if op is view.operation else op.call
             value = call(value, *attrs)
     return base, value

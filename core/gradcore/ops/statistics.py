@@ -7,10 +7,11 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import DtypeError, UnsupportedDtypeError
+from gradcore.errors import ArgumentError, DtypeError, ShapeError, UnsupportedDtypeError
 from gradcore.ops.blocked import blocked_softmax, blocked_softmax_slope, worth_blocks
 from gradcore.ops.comparison import sgn
 from gradcore.ops.elementwise import to_float
+from gradcore.ops.numbers import long_name
 from gradcore.ops.reduction import (
     _ADD,
     _MAXIMUM,
@@ -25,7 +26,7 @@ from gradcore.ops.reduction import (
     sum_,
     sum_of,
 )
-from gradcore.ops.registry import FUNCTIONS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, spread, to_dtype
 
 # --- softmax and logsumexp
@@ -94,12 +95,9 @@ def log_softmax_of(input: Array, dim: int) -> Any:
 
 def _soft(name: str, op: Any) -> Any:
     def call(input: Any, dim: Any = None, dtype: Any = None) -> Any:
-        if dtype is not None:
-            input = input.to(dtype)
         if dim is None:
-            # As torch's implicit choice for old code.
-            dim = 0 if len(input.shape) in (0, 1, 3) else 1
-        return op(input, dim)
+            raise ArgumentError(f'{name}() missing 1 required positional arguments: "dim"')
+        return op(input if dtype is None else input.to(dtype), dim)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = op.__doc__
@@ -258,7 +256,13 @@ def _norm_back(g: Any, input: Any, y: Any, p: float, dim: Any, keepdim: bool) ->
 def norm_of(input: Array, p: float, dim: Any, keepdim: bool) -> Any:
     """Return the p-norm of the values."""
     where = along(dim, input.ndim)
-    _need_float("linalg.vector_norm", input)
+    if input.dtype.kind in "iub":
+        raise DtypeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{long_name(input)}",
+            f"The input has shape {input.shape}.",
+            "Convert it first, for instance with .float().",
+        )
     size = np.abs(input)
     if p == 2:
         return np.sqrt(_ADD.reduce(size * size, axis=where, keepdims=keepdim))
@@ -291,6 +295,11 @@ def norm(
     """Return the p-norm of all values, or along dimensions."""
     if dtype is not None:
         input = input.to(dtype)
+    if p == "nuc":
+        pair = (-2, -1) if dim is None else dim
+        return CALLS.matrix_norm(input, "nuc", pair, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise ShapeError(f"linalg.matrix_norm: Order {p} not supported.", "", "Use 'fro' or 'nuc'.")
     order = 2.0 if p in ("fro", None) else float(p)
     return norm_of(input, order, dim, keepdim)
 

@@ -1,5 +1,6 @@
 """What a tensor was computed from: gradients, leaves, hooks, detaching."""
 
+import warnings
 import weakref
 from typing import Any, Self
 
@@ -85,6 +86,8 @@ class History(Properties):
     @property
     def grad(self) -> Any:
         """What backward has added up for it; None until something has."""
+        if self._node is not None and self._grad is None:
+            _warn_of_no_grad(self)
         return self._grad
 
     @grad.setter
@@ -103,15 +106,15 @@ class History(Properties):
             raise AutogradError("can't assign Variable as its own grad")
         if value._a.dtype != self._a.dtype:
             raise AutogradError(
-                f"assigned grad has data of a different type: {dtypes.of(value._a)}, while the "
-                f"tensor has {self.dtype}",
+                f"attempting to assign a gradient with dtype '{dtypes.of(value._a)}' to a tensor "
+                f"with dtype '{self.dtype}'.",
                 "",
                 "Convert the gradient first.",
             )
         if value._a.shape != self._a.shape:
             raise AutogradError(
-                "assigned grad has data of a different size: "
-                f"{list(value._a.shape)}, while the tensor has {list(self._a.shape)}",
+                f"attempting to assign a gradient of size '{list(value._a.shape)}' to a tensor of "
+                f"size '{list(self._a.shape)}'.",
                 "",
                 "A gradient has the shape of its tensor.",
             )
@@ -141,6 +144,8 @@ class History(Properties):
     @property
     def _version(self) -> int:
         """How often its memory was written in place."""
+        if self._vc is INFERENCE:
+            raise AutogradError("Inference tensors do not track version counter.")
         return 0 if self._vc is None else self._vc.count
 
     @property
@@ -234,6 +239,17 @@ class History(Properties):
     def name(self) -> str | None:
         """A name given to it, or None."""
         return None if self._more is None else self._more.name
+
+
+def _warn_of_no_grad(t: History) -> None:
+    """Say, as torch, that a tensor which was computed keeps no gradient."""
+    if t._more is None or not t._more.retained:
+        warnings.warn(
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. It stays "
+            "None: backward() keeps gradients of leaves only. Call .retain_grad() on it before, or "
+            "look at the leaf it was computed from.",
+            stacklevel=3,
+        )
 
 
 def _retain(t: History, node: Node) -> None:

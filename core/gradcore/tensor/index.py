@@ -6,6 +6,7 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.errors import (
+    ArgumentError,
     IndexOutOfRangeError,
     ShapeError,
     ValueRangeError,
@@ -57,6 +58,9 @@ def as_index(t: TensorBase, index: Any) -> tuple[Any, bool]:
         return index, False
     if kind is slice:
         return _slice(index), False
+    if kind is list and any(isinstance(part, (list, tuple, slice, TensorBase)) for part in index):
+        # As torch: a list that holds more than numbers is read as a tuple.
+        kind, index = tuple, tuple(index)
     if kind is tuple:
         parts = [_index_part(t, part) for part in index]
         arrays = any(isinstance(part, np.ndarray) for part in parts)
@@ -76,6 +80,8 @@ def _index_part(t: TensorBase, part: Any) -> Any:
         return part
     if isinstance(part, TensorBase):
         part = part._a
+    elif isinstance(part, str):
+        raise ArgumentError("new(): invalid data type 'str'", f"The index holds {part!r}.")
     elif isinstance(part, (list, tuple, range)):
         part = np.asarray([p._a.item() if isinstance(p, TensorBase) else p for p in part])
         if part.size == 0:
