@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore import engine
+from gradcore import engine, graph
 from gradcore.engine import Pass
 from gradcore.errors import ArgumentError, AutogradError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, state, wrap
@@ -33,7 +33,7 @@ def _first_gradient(t: TensorBase, g: Any) -> Any:
                 f"The tensor has shape {t._a.shape}.",
                 "Reduce it first, for instance with .sum() or .mean(), or give its gradient.",
             )
-        return wrap(np.ones_like(t._a))
+        return wrap(np.ones(t._a.shape, t._a.dtype))
     if not isinstance(g, TensorBase):
         raise ArgumentError(
             f"gradients can be either Tensors, numbers or None, but got {type(g).__name__}"
@@ -59,6 +59,8 @@ def _start(run: Pass, tensors: Sequence[TensorBase], gradients: Sequence[Any]) -
                 "Nothing it was computed from requires grad, or it was computed in no_grad().",
             )
         start = _first_gradient(t, g)
+        if graph.journal is not None:
+            graph.journal.begun(t, edge, start, g is not None, run.as_tensors)
         run.put(edge, t._port, start if run.as_tensors else start._a)
 
 
@@ -120,6 +122,8 @@ def backward(
         keep = {-id(t) for t in targets}
         leaves = {key: leaf for key, leaf in leaves.items() if key in keep}
     engine.accumulate(leaves, run.grads, create_graph)
+    if graph.journal is not None:
+        graph.journal.ended()
 
 
 def grad(
@@ -175,6 +179,9 @@ def grad(
         if g is not None and not isinstance(g, TensorBase):
             g = wrap(g)
         results.append(g)
+    if graph.journal is not None:
+        graph.journal.taken(targets, [current_node(t) for t in targets], results)
+        graph.journal.ended()
     return tuple(results)
 
 
