@@ -71,6 +71,13 @@ class Conversion:
         """Convert floating point Parameters and buffers to float64."""
         return self._apply(lambda t: t.double() if t.is_floating_point() else t)
 
+    def bfloat16(self) -> Self:
+        """Refuse: there are no tensors of that dtype here."""
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the module as it is: whole training steps are compiled, by `torch.compile`."""
+
     def half(self) -> Self:
         """Convert floating point Parameters and buffers to float16."""
         return self._apply(lambda t: t.half() if t.is_floating_point() else t)

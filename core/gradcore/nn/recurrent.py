@@ -14,7 +14,7 @@ from gradcore.nn.module import Module
 from gradcore.nn.packed import through_packed
 from gradcore.nn.parameter import Parameter
 from gradcore.nn.utils.rnn import PackedSequence
-from gradcore.ops.recurrent import gru_sequence, lstm_sequence, rnn_sequence
+from gradcore.ops.recurrent import gru_sequence, lstm_projected, lstm_sequence, rnn_sequence
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
@@ -64,14 +64,16 @@ class RNNBase(Module):
         directions = 2 if bidirectional else 1
         height = _GATES[mode] * hidden_size
         for layer in range(num_layers):
-            width = input_size if layer == 0 else hidden_size * directions
+            width = input_size if layer == 0 else self._state_size * directions
             for suffix in self._suffixes(layer):
                 shapes: dict[str, tuple[int, ...]] = {
                     "weight_ih": (height, width),
-                    "weight_hh": (height, hidden_size),
+                    "weight_hh": (height, self._state_size),
                 }
                 if bias:
                     shapes |= {"bias_ih": (height,), "bias_hh": (height,)}
+                if proj_size:
+                    shapes["weight_hr"] = (proj_size, hidden_size)
                 for kind, shape in shapes.items():
                     values = empty(shape, device=device, dtype=dtype)
                     setattr(self, f"{kind}_{suffix}", Parameter(values))
@@ -101,11 +103,17 @@ class RNNBase(Module):
                 f"num_layers={num_layers}",
                 stacklevel=4,
             )
-        if proj_size:
-            raise NotImplementedError(
-                "gradcore's recurrent layers have no proj_size\n"
-                "  Leave it out and project the output with a Linear."
+        if proj_size < 0:
+            raise ValueError(
+                "proj_size should be a positive integer or zero to disable projections"
             )
+        if proj_size >= hidden_size:
+            raise ValueError("proj_size has to be smaller than hidden_size")
+
+    @property
+    def _state_size(self) -> int:
+        """How many values of a hidden state a layer hands on."""
+        return self.proj_size or self.hidden_size
 
     def _suffixes(self, layer: int) -> tuple[str, ...]:
         return (f"l{layer}", f"l{layer}_reverse") if self.bidirectional else (f"l{layer}",)
@@ -123,6 +131,7 @@ class RNNBase(Module):
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction."""
         kinds = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if self.bias else [])
+        kinds += ["weight_hr"] if self.proj_size else []
         return [
             [getattr(self, f"{kind}_{suffix}") for kind in kinds]
             for layer in range(self.num_layers)
@@ -148,10 +157,11 @@ class RNNBase(Module):
                 f"but got {hidden.dim()}-D tensor"
             )
 
-    def _start(self, given: Tensor | None, input: Tensor, batched: bool) -> Tensor:
-        """Return the first hidden state: the one given, or zeros."""
+    def _start(self, given: Tensor | None, input: Tensor, batched: bool, kind: int) -> Tensor:
+        """Return the first hidden state (or, of kind 1, cell): the one given, or zeros."""
         directions = 2 if self.bidirectional else 1
-        wanted = (self.num_layers * directions, input.size(1), self.hidden_size)
+        size = self.hidden_size if kind else self._state_size
+        wanted = (self.num_layers * directions, input.size(1), size)
         if given is None:
             result: Tensor = zeros(wanted, dtype=input.dtype)
             return result
@@ -172,7 +182,11 @@ class RNNBase(Module):
         """Run one layer in one direction: return its outputs and its last states."""
         weight = getattr(self, f"weight_hh_{suffix}")
         bias = getattr(self, f"bias_hh_{suffix}") if self.bias else None
-        if self.mode == "LSTM":
+        if self.proj_size:
+            hidden, cell = states
+            projection = getattr(self, f"weight_hr_{suffix}")
+            found = lstm_projected(gates, hidden, cell, weight, bias, projection, reverse)
+        elif self.mode == "LSTM":
             found = lstm_sequence(gates, *states, weight, bias, reverse)
         elif self.mode == "GRU":
             found = gru_sequence(gates, *states, weight, bias, reverse)
@@ -187,7 +201,7 @@ class RNNBase(Module):
         x = input if batched else input.unsqueeze(1)
         if batched and self.batch_first:
             x = x.transpose(0, 1)
-        starts = [self._start(state, x, batched) for state in states]
+        starts = [self._start(state, x, batched, kind) for kind, state in enumerate(states)]
         last: list[list[Tensor]] = [[] for _ in states]
         for layer in range(self.num_layers):
             outputs = []
@@ -214,7 +228,7 @@ class RNNBase(Module):
         """Run all layers on packed sequences; outputs are packed likewise."""
         sizes = packed.batch_sizes._a.tolist()
         rows = packed.data[: sizes[0]].unsqueeze(0)
-        starts = [self._start(state, rows, True) for state in states]
+        starts = [self._start(state, rows, True, kind) for kind, state in enumerate(states)]
         if packed.sorted_indices is not None:
             starts = [start.index_select(1, packed.sorted_indices) for start in starts]
         x = packed.data
@@ -249,6 +263,8 @@ class RNNBase(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
+        if self.proj_size:
+            text += f", proj_size={self.proj_size}"
         if self.num_layers != 1:
             text += f", num_layers={self.num_layers}"
         if self.bias is not True:
@@ -271,7 +287,8 @@ def _outputs(kinds: int) -> Any:
         if batch and not arguments["batch_first"]:
             batch = (bound["B"],)
         layers = (arguments["num_layers"] * directions,)
-        return {"width": arguments["hidden_size"] * directions, "state": (*layers, *batch)}
+        width = arguments.get("proj_size") or arguments["hidden_size"]
+        return {"width": width * directions, "state": (*layers, *batch)}
 
     return derive
 

@@ -204,6 +204,35 @@ class EmbeddingBag(_Table):
         self.include_last_offset = include_last_offset
         self._set_up(_weight, (num_embeddings, embedding_dim), padding_idx, False, dtype)
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> "EmbeddingBag":
+        """Return a table with the given vectors as its rows, frozen unless told otherwise."""
+        made = cls(
+            embeddings.shape[0],
+            embeddings.shape[1],
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            embeddings,
+            include_last_offset,
+            padding_idx,
+        )
+        made.weight.requires_grad = not freeze
+        return made
+
     def forward(
         self,
         input: Tensor,

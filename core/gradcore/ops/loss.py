@@ -14,6 +14,7 @@ from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError
 from gradcore.ops.activation import logsigmoid
 from gradcore.ops.elementwise import sigmoid
+from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import FUNCTIONS, T, operation
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -103,7 +104,6 @@ def class_counts(input: Array, target: Array) -> None:
         raise _wrong_target(RuntimeError, what, input, target)
 
 
-_KINDS = {"f": "Float", "b": "Bool"}
 
 
 class TargetSizeError(ShapeError, ValueError):
@@ -224,9 +224,9 @@ def _weighted(losses: Array, scale: Any, reduction: str) -> Any:
 
 
 def _check_target_dtype(target: Array) -> None:
-    if target.dtype.kind not in "iu":
+    if target.dtype not in (np.int64, np.uint8):
         raise DtypeError(
-            f"expected scalar type Long but found {_KINDS.get(target.dtype.kind, target.dtype)}",
+            f"expected target dtype to be Long or Byte, but got {long_name(target)}",
             "A classification loss got targets that are not class numbers.",
             "Convert them with .long().",
         )

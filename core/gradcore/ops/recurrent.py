@@ -48,6 +48,24 @@ def _lstm_step(gates: Any, states: Any, turned: Any) -> Any:
     return leave.sigmoid() * cell.tanh(), cell
 
 
+def lstm_projected(
+    gates: Any,
+    hidden: Any,
+    cell: Any,
+    weight: Any,
+    bias: Any,
+    projection: Any,
+    reverse: bool = False,
+) -> Any:
+    """Run an LSTM whose hidden state is a product of what its gates let out; step by step."""
+
+    def step(now: Any, states: Any, turned: Any) -> Any:
+        leaving, kept = _lstm_step(now, states, turned)
+        return linear(leaving, projection), kept
+
+    return _plain(step, gates, (hidden, cell), weight, bias, reverse)
+
+
 def _gru_step(gates: Any, states: Any, turned: Any) -> Any:
     from_input, from_hidden = gates.chunk(3, -1), turned.chunk(3, -1)
     reset = (from_input[0] + from_hidden[0]).sigmoid()

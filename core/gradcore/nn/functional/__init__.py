@@ -21,7 +21,7 @@ _PARTS = {
         feature_alpha_dropout gelu glu gumbel_softmax hardshrink hardsigmoid hardswish
         hardtanh hardtanh_ leaky_relu leaky_relu_ log_softmax logsigmoid mish prelu relu
         relu6 relu_ rrelu selu sigmoid silu softmax softmin softplus softshrink softsign
-        tanh tanhshrink threshold
+        tanh tanhshrink threshold threshold_
     """,
     "alignment": "ctc_loss multilabel_margin_loss pdist triplet_margin_with_distance_loss",
     "attention": "scaled_dot_product_attention",
@@ -159,6 +159,7 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.creation import empty_like, zeros_like
+from gradcore.errors import ShapeError
 from gradcore.graph import wrap
 from gradcore.ops import activation as ops
 from gradcore.ops.registry import FUNCTIONS
@@ -70,7 +71,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _applied(ops.celu, input, inplace, alpha)
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """Return the input times the normal distribution's cumulative function at it."""
     result: Tensor = ops.gelu(input, approximate)
     return result
@@ -124,6 +125,10 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Return the input moved towards zero by `lambd`."""
+    if lambd < 0:
+        raise ShapeError(
+            f"lambda must be in range [0, 3.40282e+38] for input dtype Float, but found {lambd:g}"
+        )
     result: Tensor = ops.softshrink(input, lambd)
     return result
 
@@ -166,6 +171,11 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return the input where it is above a threshold, else a fixed value."""
     return _applied(ops.threshold, input, inplace, threshold, value)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """In-place form of `threshold`."""
+    return _applied(ops.threshold, input, True, threshold, value)
 
 
 def rrelu(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError
+from gradcore.errors import DtypeError
 from gradcore.graph import work_out, written
 from gradcore.ops import embedding as rows
 from gradcore.ops.linear import linear as _linear
@@ -190,11 +190,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Return, for each class number, a vector with a 1 at that place."""
     numbers = tensor._a
     if numbers.dtype.kind != "i" or numbers.dtype.itemsize != 8:
-        raise ArgumentError(
+        raise DtypeError(
             "one_hot is only applicable to index tensor of type LongTensor.",
             f"It got {tensor.dtype}.",
             "Convert the tensor with .long().",
-            function="one_hot",
         )
     result: Tensor = work_out(_one_hot, tensor, num_classes)
     return result

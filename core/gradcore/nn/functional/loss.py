@@ -5,9 +5,11 @@ import warnings
 from typing import Any
 
 from gradcore.creation import ones_like, zeros_like
+from gradcore.errors import DtypeError
 from gradcore.graph import ask, rename
 from gradcore.nn.functional.activation import log_softmax
 from gradcore.ops import loss as ops
+from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
@@ -236,6 +238,12 @@ def binary_cross_entropy(
     """Return the cross entropy of probabilities against targets from 0 to 1."""
     reduction = _settled(size_average, reduce, reduction)
     _check_same_size(input, target)
+    if target._a.dtype != input._a.dtype:
+        raise DtypeError(
+            f"Found dtype {long_name(target._a)} but expected {long_name(input._a)}",
+            "In `binary_cross_entropy`.",
+            "Convert the targets, for instance with .float().",
+        )
     ask(ops.in_unit_range, input)
     # As torch, logarithms are cut off at -100, so that a certain error costs a finite loss.
     losses = -(

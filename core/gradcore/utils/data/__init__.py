@@ -10,7 +10,12 @@ from gradcore.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
-from gradcore.utils.data.loader import DataLoader, default_collate, get_worker_info
+from gradcore.utils.data.loader import (
+    DataLoader,
+    default_collate,
+    default_convert,
+    get_worker_info,
+)
 from gradcore.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -36,6 +41,7 @@ __all__ = [
     "TensorDataset",
     "WeightedRandomSampler",
     "default_collate",
+    "default_convert",
     "get_worker_info",
     "random_split",
 ]

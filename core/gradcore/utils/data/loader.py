@@ -41,16 +41,28 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Sequence):
         if any(len(item) != len(first) for item in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        return [default_collate(part) for part in zip(*batch, strict=True)]
+        # As torch, where the strings of one field stay the tuple that zip made of them.
+        return [
+            part if isinstance(part[0], (str, bytes)) else default_collate(part)
+            for part in zip(*batch, strict=True)
+        ]
     raise TypeError(
         "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
         f"found {type(first)}"
     )
 
 
-def _unchanged(item: Any) -> Any:
-    """Turn a lone item into tensors where it holds arrays."""
-    return as_tensor(item) if isinstance(item, np.ndarray) else item
+def default_convert(item: Any) -> Any:
+    """Turn what a lone item holds of arrays into tensors; what else it holds stays."""
+    if isinstance(item, np.ndarray):
+        return item if item.dtype.kind in "USO" else as_tensor(item)
+    if isinstance(item, Mapping):
+        return {key: default_convert(part) for key, part in item.items()}
+    if isinstance(item, tuple) and hasattr(item, "_fields"):
+        return type(item)(*(default_convert(part) for part in item))
+    if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
+        return [default_convert(part) for part in item]
+    return item
 
 
 def get_worker_info() -> None:
@@ -92,6 +104,7 @@ class DataLoader:
         self.generator = generator
         self.is_iterable = isinstance(dataset, IterableDataset)
         self._check(shuffle, sampler, batch_sampler, batch_size, drop_last)
+        self._check_workers(timeout, prefetch_factor, persistent_workers)
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         if sampler is None and not self.is_iterable:
@@ -107,7 +120,7 @@ class DataLoader:
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         batched = batch_size is not None or batch_sampler is not None
-        self.collate_fn = collate_fn or (default_collate if batched else _unchanged)
+        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
 
     def _check(
         self,
@@ -141,6 +154,26 @@ class DataLoader:
                 "batch_size=None option disables auto-batching and is mutually exclusive with "
                 "drop_last"
             )
+
+    def _check_workers(
+        self, timeout: float, prefetch_factor: int | None, persistent_workers: bool
+    ) -> None:
+        """Refuse settings of workers that cannot be."""
+        if timeout < 0:
+            raise ValueError("timeout option should be non-negative")
+        if self.num_workers == 0 and prefetch_factor is not None:
+            raise ValueError(
+                "prefetch_factor option could only be specified in multiprocessing. let "
+                "num_workers > 0 to enable multiprocessing, otherwise set prefetch_factor to None."
+            )
+        if self.num_workers == 0 and persistent_workers:
+            raise ValueError("persistent_workers option needs num_workers > 0")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        fixed = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset")
+        if name in fixed and "collate_fn" in self.__dict__:
+            raise ValueError(f"{name} attribute should not be set after DataLoader is initialized")
+        object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[Any]:
         # As torch, which draws a seed for its workers at the start of each pass.
