@@ -22,6 +22,7 @@ from paramscope.engine.metrics import Metrics
 from paramscope.engine.observation import Observer, Pacer
 from paramscope.engine.program import Program, Runner
 from paramscope.engine.protocol import Failed, OperationRecord, Phase, TensorValues
+from paramscope.engine.readings import renewed
 from paramscope.engine.training import Trainer
 from paramscope.engine.values import values_of
 from paramscope.engine.weights import Kept, learning_rates
@@ -83,6 +84,8 @@ class Session:
         self._is_look_wanted = False
         self._looks = Pacer(clock)
         self._measures = Pacer(clock, METRIC_INTERVAL, METRIC_SHARE)
+        self._readings = Pacer(clock)
+        self._rows: tuple[TensorRow, ...] = ()
         self._marks: deque[tuple[float, int]] = deque()
 
     # What it is
@@ -295,9 +298,12 @@ class Session:
                 self._look()
             elif self._is_look_due(trainer, observer):
                 self._run_traced(trainer, observer)
+            elif self._is_reading_due(trainer):
+                self._run_measured(trainer, observer, slice_)
             else:
                 if self._observed and trainer.is_settled:
-                    slice_.until = min(until, self._looks.due)
+                    due = self._readings.due if trainer.can_measure else math.inf
+                    slice_.until = min(until, self._looks.due, due)
                 elif self._observed:
                     slice_.last = trainer.step_number + 1
                 self._has_just_looked = False
@@ -318,6 +324,20 @@ class Session:
         if self._is_look_wanted or observer.is_fresh:
             return True
         return trainer.is_settled and self._looks.is_due()
+
+    def _is_reading_due(self, trainer: Trainer) -> bool:
+        if not self._observed or self._is_quiet or not trainer.is_settled:
+            return False
+        return trainer.can_measure and self._readings.is_due()
+
+    def _run_measured(self, trainer: Trainer, observer: Observer, slice_: Slice) -> None:
+        """Run one step that tells what it leaves of tensors, for the rows of the last look."""
+        start = self._clock()
+        slice_.last = trainer.step_number + 1
+        self._has_just_looked = False
+        readings = trainer.run_measured(slice_, observer.walk)
+        self._rows = self.news.rows = renewed(self._rows, observer.walk, readings)
+        self._readings.note_cost(self._clock() - start)
 
     def _run_traced(self, trainer: Trainer, observer: Observer) -> None:
         self._is_look_wanted = False
@@ -353,7 +373,8 @@ class Session:
         observer = self._observer
         assert observer is not None
         number = self.step if step is None else step
-        self.news.rows = observer.rows(number)
+        self._rows = self.news.rows = observer.rows(number)
+        self._readings.note_cost(0.0)
         findings = observer.findings(number)
         if findings != self._findings:
             self._findings = self.news.findings = findings

@@ -15,6 +15,7 @@ from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
 from paramscope.engine.program import Program
 from paramscope.engine.protocol import OperationRecord, Phase
+from paramscope.engine.readings import Reading, readable
 from paramscope.engine.tracer import StepTracer
 
 
@@ -95,9 +96,25 @@ class Trainer:
             else:
                 self._run_plain(slice_)
         finally:
-            self.step_number = slice_.done + len(slice_.losses)
-            if slice_.losses:
-                self.loss = slice_.losses[-1]
+            self._take(slice_)
+
+    def _take(self, slice_: Slice) -> None:
+        self.step_number = slice_.done + len(slice_.losses)
+        if slice_.losses:
+            self.loss = slice_.losses[-1]
+
+    @property
+    def can_measure(self) -> bool:
+        """Whether an unwatched step can tell what it leaves of tensors, at little cost."""
+        return self.mode in ("replay", "native") and not self.is_within_step
+
+    def run_measured(self, slice_: Slice, walk: Walk) -> dict[int, Reading]:
+        """Run one unwatched step, and return what it has left of tensors, by their ids."""
+        assert self._fast is not None
+        try:
+            return self._fast.run_measured(slice_, readable(walk))
+        finally:
+            self._take(slice_)
 
     def run_traced_step(self, walk: Walk) -> StepTracer:
         """Run one step under the tracer; its numbers are those of unwatched steps."""

@@ -1,6 +1,7 @@
 """Carrying a run over an edit: weights of equal name and shape, optimizer state, learning rate."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from paramscope.census.census import optimizer_groups
@@ -59,7 +60,7 @@ class Kept:
             for tensor in group.get("params", ()):
                 source = paired.get(id(tensor))
                 if source is not None and old.state.get(source):
-                    new.state[tensor] = dict(old.state[source])
+                    new.state[tensor] = copy(old.state[source])
 
     def _restore_rates(self, optimizers: Sequence[Any]) -> None:
         for old, new in zip(self._optimizers, optimizers, strict=False):

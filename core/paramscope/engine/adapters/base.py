@@ -9,7 +9,7 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paramscope.census.engine_view import EngineView
+from paramscope.engine.readings import Reading
 
 
 class OperationListener(Protocol):
@@ -108,6 +109,8 @@ class UnwatchedSteps(Protocol):
     def next_batch(self) -> Batch: ...
 
     def run(self, slice_: Slice, batch: Batch | None = None) -> None: ...
+
+    def run_measured(self, slice_: Slice, tensors: Sequence[Any]) -> dict[int, Reading]: ...
 
     def step(self, number: int, batch: Batch | None = None) -> float: ...
 

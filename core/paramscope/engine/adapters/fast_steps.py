@@ -6,7 +6,7 @@ neither form runs as it is; the numbers are the same.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,8 +18,10 @@ from gradcore.replay.finite import NotFiniteError, expect_finite
 from gradcore.replay.program import RefusalError
 from gradcore.replay.trial import taken_back, was_written
 from paramscope.engine.adapters.base import BackwardListener, Batch, Slice, StepParts
+from paramscope.engine.adapters.measuring import Measurement
 from paramscope.engine.checks import require_loss, require_pair
 from paramscope.engine.failures import NonFiniteLossError
+from paramscope.engine.readings import Reading
 
 PATIENCE = 6
 """So many steps a form may run as it is, from its first on, before it is given up."""
@@ -137,6 +139,20 @@ class FastSteps:
             if self._sent is not None:
                 self._listeners.remove(self._sent)
             self._settle()
+
+    def run_measured(
+        self, slice_: Slice, tensors: Sequence[Any], batch: Batch | None = None
+    ) -> dict[int, Reading]:
+        """Run one step, and return what it has left of tensors, by their ids."""
+        if not self.draws_batch and batch is None:
+            batch = self.next_batch()
+        form = self._form
+        measurement = Measurement(form.compiled, tensors, self.mode == "native")
+        try:
+            self.run(slice_, batch)
+            return measurement.read(slice_.done + 1, () if batch is None else batch)
+        finally:
+            measurement.end()
 
     def taken_back(self) -> AbstractContextManager[None] | None:
         """Return the ``with`` block whose step will not count; None if none could be taken back.
