@@ -127,10 +127,7 @@ class Pass:
             plan = node.plan
             gradients = plan.gradients
             if is_slow or gradients is None or node.hooks is not None or graph.recorder is not None:
-                if plan.joint is None or is_slow or node.hooks is not None or graph.recorder:
-                    self._pass_carefully(node, g, capture)
-                else:
-                    self._pass_jointly(node, g)
+                self._pass_carefully(node, g, capture)
                 continue
             edges, ports = node.edges, node.ports
             results = gradients(node, g)
@@ -153,12 +150,9 @@ class Pass:
                     else:
                         put(edge, 0, gi)
                     continue
-                try:
-                    a = edge._a
-                except AttributeError:
-                    # A node that somebody looked at has a class of its own name.
-                    put(edge, ports[i] if ports else 0, gi)
+                if edge is None:
                     continue
+                a = edge._a
                 if gi.shape != a.shape or gi.dtype is not a.dtype:
                     gi = fit_array(gi, a.shape, a.dtype)
                 key = -id(edge)
@@ -173,19 +167,6 @@ class Pass:
                 else:
                     grads[key] = held + gi
                     owned.add(key)
-
-    def _pass_jointly(self, node: Node, g: Any) -> None:
-        """Pass one node whose gradients come from one function."""
-        function, wants = node.plan.joint
-        edges, ports = node.edges, node.ports
-        values = unpack(node, False) if node.saved else ()
-        needs = tuple([edge is not None for edge in edges])
-        for i, gi in enumerate(function(g, needs, *[values[j] for j in wants])):
-            edge = edges[i]
-            if gi is not None and edge is not None:
-                self.put(edge, ports[i] if ports else 0, gi)
-        if node.saved and not self.retain:
-            node.saved = FREED
 
     def _pass_carefully(self, node: Node, g: Any, capture: dict[int, dict[int, Any]]) -> None:
         """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""

@@ -55,20 +55,18 @@ sub = binary(
 )
 
 
-def _times(g: Any, factor: Any) -> Any:
+def _by_other(g: Any, other: Any) -> Any:
     if type(g) is np.ndarray and g.dtype.kind == "f":
         # All real: nothing to conjugate. With the function, NumPy takes less time than with `*`.
-        return np.multiply(g, factor)
-    return g * conj(factor)
+        return np.multiply(g, other)
+    return g * conj(other)
 
 
-mul = binary(
-    "mul",
-    np.multiply,
-    lambda g, other: _times(g, other),
-    lambda g, input: _times(g, input),
-    "Return ``input * other``.",
-)
+def _by_input(g: Any, input: Any) -> Any:
+    return _by_other(g, input)
+
+
+mul = binary("mul", np.multiply, _by_other, _by_input, "Return ``input * other``.")
 
 
 def _with_alpha(name: str, op: Any, inplace: Any) -> None:

@@ -210,9 +210,17 @@ atan = unary(
 )
 sinh = unary("sinh", np.sinh, lambda g, input: g * CALLS.cosh(input), "Return the hyperbolic sine.")
 cosh = unary("cosh", np.cosh, lambda g, input: g * sinh(input), "Return the hyperbolic cosine.")
-tanh = unary(
-    "tanh", np.tanh, lambda g, y: g * (1 - y * y), "Return the hyperbolic tangent, in (-1, 1)."
-)
+
+
+def _by_slope_of_tanh(g: Any, y: Any) -> Any:
+    if type(g) is not np.ndarray or not g.ndim or g.dtype is not y.dtype:
+        return g * (1 - y * y)
+    out = np.multiply(y, y)
+    np.subtract(1, out, out)
+    return np.multiply(g, out, out)
+
+
+tanh = unary("tanh", np.tanh, _by_slope_of_tanh, "Return the hyperbolic tangent, in (-1, 1).")
 unary(
     "asinh",
     np.arcsinh,
@@ -277,10 +285,18 @@ def _sigmoid(x: Array) -> Any:
     return np.divide(1, e, out=e)
 
 
+def _by_slope_of_sigmoid(g: Any, y: Any) -> Any:
+    if type(g) is not np.ndarray or not g.ndim or g.dtype is not y.dtype:
+        return g * ((1 - y) * y)
+    out = np.subtract(1, y)
+    np.multiply(out, y, out)
+    return np.multiply(g, out, out)
+
+
 sigmoid = unary(
     "sigmoid",
     _sigmoid,
-    lambda g, y: g * ((1 - y) * y),
+    _by_slope_of_sigmoid,
     "Return ``1 / (1 + exp(-input))``, in (0, 1).",
 )
 FUNCTIONS["expit"] = sigmoid

@@ -1,5 +1,6 @@
 """What one operation of the tables is: its kernel, its gradients, and the plans made from them."""
 
+import sys
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -8,7 +9,10 @@ import numpy as np
 
 from gradcore import graph
 from gradcore.graph import Node, SavedOutput, wrap
-from gradcore.ops.straight import INPUT, OTHER, OUTPUT, TENSOR, Gradients, straight
+from gradcore.ops.straight import INPUT, OTHER, OUTPUT, TENSOR, Gradients, straight, straight_joint
+
+_ALL = range(sys.maxsize)
+"""The inputs of a joint gradient: it gives something for each, however many there are."""
 
 
 class Plan:
@@ -18,8 +22,8 @@ class Plan:
     shapes of all inputs where ``shapes`` says so. ``calls`` has (input, function, how many
     arguments, the first two, all) with places among the saved. ``tensors`` are the places of saved
     inputs, ``outputs`` (place, port) of saved outputs, ``inputs`` the numbers of the saved inputs.
-    ``calls`` is None for a joint gradient. ``gradients`` calls them all for a node, ``needing`` are
-    the inputs they belong to; both are None where ``calls`` is.
+    ``calls`` is None for a joint gradient. ``gradients`` gives them all for a node, ``needing`` are
+    the inputs they belong to; both are None for a function of the user's.
     """
 
     __slots__ = (
@@ -46,7 +50,7 @@ class Plan:
     names: list[str]
     inputs: tuple[int, ...]
     gradients: Gradients | None
-    needing: tuple[int, ...] | None
+    needing: Sequence[int] | None
 
 
 class Operation:
@@ -151,22 +155,24 @@ class Operation:
                 shapes = True
         plan.shapes = shapes
         self._place_saved(plan, where)
-        plan.gradients = plan.needing = None
-        if plan.calls is not None:
-            self._write_out(plan, plan.calls, mask)
+        self._write_out(plan, mask)
         return plan
 
-    def _write_out(self, plan: Plan, calls: Any, mask: int) -> None:
-        """Let the plan have all its calls in one function."""
-        plan.needing = tuple([call[0] for call in calls])
+    def _write_out(self, plan: Plan, mask: int) -> None:
+        """Let the plan have all its gradients in one function."""
         kinds = [OTHER] * len(plan.names)
         for i, number in zip(plan.tensors, plan.inputs, strict=True):
             kinds[i] = TENSOR if mask >> number & 1 else INPUT
         for i, _port in plan.outputs:
             kinds[i] = OUTPUT
-        plan.gradients = straight(
-            tuple([call[1] for call in calls]), tuple([call[5] for call in calls]), tuple(kinds)
-        )
+        if plan.joint is not None:
+            plan.needing = _ALL
+            plan.gradients = straight_joint(*plan.joint, tuple(kinds))
+            return
+        calls = plan.calls or ()
+        plan.needing = [call[0] for call in calls]
+        wants = tuple([call[5] for call in calls])
+        plan.gradients = straight(tuple([call[1] for call in calls]), wants, tuple(kinds))
 
     def _place_saved(self, plan: Plan, where: list[int]) -> None:
         """Tell the plan what the saved values are, which stand at ``where`` among all values."""

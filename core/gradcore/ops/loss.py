@@ -5,6 +5,7 @@ zero), the mean square without a difference of its own on the tape. All others a
 ordinary operations in ``nn.functional``.
 """
 
+import functools
 import math
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradcore.ops.activation import logsigmoid
 from gradcore.ops.elementwise import sigmoid
 from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import FUNCTIONS, T, operation
+from gradcore.ops.sums import sum_of_columns
 
 REDUCTIONS = ("none", "mean", "sum")
 _LABELS = T(4, kind="int", values=[2, 0, 1, 2])
@@ -104,8 +106,6 @@ def class_counts(input: Array, target: Array) -> None:
         raise _wrong_target(RuntimeError, what, input, target)
 
 
-
-
 class TargetSizeError(ShapeError, ValueError):
     """Scores and targets of different batch sizes; PyTorch raises ValueError there."""
 
@@ -137,6 +137,12 @@ def _rows(count: int) -> Array:
     return found
 
 
+@functools.lru_cache(16)
+def _row_starts(count: int, classes: int) -> Array:
+    """Return where each row begins in a matrix that lies row by row."""
+    return np.arange(0, count * classes, classes)
+
+
 def _at_classes(shape: tuple[int, ...], target: Array) -> Any:
     """Return the index that picks each target's class out of an array of scores."""
     if len(shape) == 2:
@@ -145,6 +151,9 @@ def _at_classes(shape: tuple[int, ...], target: Array) -> Any:
         return (target,)
     grid = np.ogrid[tuple(slice(size) for size in target.shape)]
     return (grid[0], target, *grid[1:])
+
+
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def class_scale(
@@ -160,7 +169,8 @@ def class_scale(
     The factor is one number where all targets count alike.
     """
     # Seen as unsigned, negative numbers are large: one comparison finds what is out of range.
-    if target.size and target.view(f"u{target.dtype.itemsize}").max() < classes:
+    seen = target.view(_UNSIGNED[target.dtype.itemsize])
+    if target.size and np.maximum.reduce(seen, None) < classes:
         if weight is None and not 0 <= ignore_index < classes:
             return dtype.type(1.0 / target.size if reduction == "mean" else 1.0), target
     ignored = target == ignore_index
@@ -216,7 +226,7 @@ def nll_loss(
 
 
 def _weighted(losses: Array, scale: Any, reduction: str) -> Any:
-    if np.ndim(scale) == 0:
+    if scale.ndim == 0:
         return losses * scale if reduction == "none" else np.add.reduce(losses, axis=None) * scale
     # An ignored target's score may be infinite: 0 * inf must not make the loss nan.
     losses = np.where(scale == 0, 0, losses * scale)
@@ -287,17 +297,31 @@ def cross_entropy(
     _check_target_dtype(target)
     class_counts(input, target)
     axis = 1 if input.ndim > 1 else 0
-    shifted = np.subtract(input, np.maximum.reduce(input, axis, keepdims=True))
+    shifted = np.subtract(input, _largest(input, axis))
     scale, safe = class_scale(
         target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
     )
     own = shifted[_at_classes(input.shape, safe)]
     softmax = np.exp(shifted, out=shifted)
-    total = np.add.reduce(softmax, axis, keepdims=True)
+    if input.ndim == 2:
+        total = sum_of_columns(softmax)
+    else:
+        total = np.add.reduce(softmax, axis, keepdims=True)
     np.divide(softmax, total, out=softmax)
     losses = np.log(total.squeeze(axis))
     losses = np.subtract(losses, own)
     return _weighted(losses, scale, reduction), softmax
+
+
+_NARROW = 8
+
+
+def _largest(scores: Array, axis: int) -> Any:
+    """Return the largest score of each row, as a column."""
+    if scores.ndim == 2 and 0 < scores.shape[1] <= _NARROW:
+        # Over a long first axis, NumPy takes a third of the time that many short rows take it.
+        return np.maximum.reduce(scores.T.copy(), 0).reshape((-1, 1))
+    return np.maximum.reduce(scores, axis, keepdims=True)
 
 
 def cross_entropy_slope(
@@ -316,8 +340,15 @@ def cross_entropy_slope(
             target, weight, ignore_index, reduction, input.dtype, input.shape[axis]
         )
         factor = scale * g
-        out = softmax * (np.expand_dims(factor, axis) if factor.ndim else factor)
-        out[_at_classes(input.shape, safe)] -= factor
+        if isinstance(factor, np.generic):
+            # As an array without axes, NumPy reads it faster.
+            factor = np.asarray(factor)
+        out = np.multiply(softmax, np.expand_dims(factor, axis) if factor.ndim else factor)
+        if type(out) is np.ndarray and out.ndim == 2 and out.flags.c_contiguous:
+            # One number each is a faster index than two.
+            out.reshape(-1)[_row_starts(*out.shape) + safe] -= factor
+        else:
+            out[_at_classes(input.shape, safe)] -= factor
         return out
     # The second derivative is that of the two operations this one stands for.
     spread = nll_spread(g, target, weight, input.shape, ignore_index, reduction)

@@ -38,6 +38,14 @@ _UNPACK = {
 }
 
 
+def straight_joint(
+    function: Callable[..., Any], wants: tuple[int, ...], kinds: tuple[str, ...]
+) -> Gradients:
+    """Return the same for one function that gives the gradients of all inputs at once."""
+    made: Gradients = _maker((wants,), kinds, True)(function)
+    return made
+
+
 def straight(
     functions: tuple[Callable[..., Any], ...],
     wants: tuple[tuple[int, ...], ...],
@@ -52,7 +60,9 @@ def straight(
 
 
 @functools.cache
-def _maker(wants: tuple[tuple[int, ...], ...], kinds: tuple[str, ...]) -> Callable[..., Any]:
+def _maker(
+    wants: tuple[tuple[int, ...], ...], kinds: tuple[str, ...], is_joint: bool = False
+) -> Callable[..., Any]:
     names = [f"f{i}" for i in range(len(wants))]
     text = "def gradients(node, g):"
     if kinds:
@@ -64,11 +74,12 @@ def _maker(wants: tuple[tuple[int, ...], ...], kinds: tuple[str, ...]) -> Callab
     {saved} = saved
     seq = node.seq"""
         text += "".join(_UNPACK[kind].format(s=f"s{i}") for i, kind in enumerate(kinds))
+    given = ["g", "tuple([edge is not None for edge in node.edges])"] if is_joint else ["g"]
     calls = [
-        f"{name}({', '.join(['g', *(f's{i}' for i in places)])})"
+        f"{name}({', '.join([*given, *(f's{i}' for i in places)])})"
         for name, places in zip(names, wants, strict=True)
     ]
-    text += f"\n    return {', '.join(calls)},"
+    text += f"\n    return {', '.join(calls)}" + ("" if is_joint else ",")
     text = f"def make({', '.join(names)}):\n" + text.replace("\n", "\n ").join([" ", "\n"])
     text += " return gradients"
     space: dict[str, Any] = {
