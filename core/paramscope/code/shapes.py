@@ -37,8 +37,22 @@ class Refused:
     repairs: tuple[Command, ...] = ()
 
 
-def infer_shapes(program: Program, graph: str, known: Shapes) -> dict[PortRef, Shape]:
-    """Return the shapes of all outputs that follow from the known ones; those come first."""
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A node that cannot take what its wires bring: why, and what would mend it."""
+
+    node: str
+    reason: str
+    repair: Command | None = None
+
+
+def infer_shapes(
+    program: Program, graph: str, known: Shapes, unfit: list[Unfit] | None = None
+) -> dict[PortRef, Shape]:
+    """Return the shapes of all outputs that follow from the known ones; those come first.
+
+    Nodes that cannot take what they get are appended to ``unfit``.
+    """
     canvas = program.graphs[graph]
     shapes = dict(known)
     names = argument_values(program, graph)
@@ -49,7 +63,10 @@ def infer_shapes(program: Program, graph: str, known: Shapes) -> dict[PortRef, S
             continue
         try:
             found = _outputs(node, _inputs(node, sources.get(node.id, {}), shapes), names)
-        except _Refusal:
+        except _Refusal as refusal:
+            if unfit is not None:
+                repair = _mended(graph, node, refusal)
+                unfit.append(Unfit(node.id, refusal.reason, repair))
             continue
         for port, shape in enumerate(found[: len(node.outputs)]):
             if shape is not None:
@@ -247,6 +264,17 @@ def _unnamed(shape: Shape, batch: int | None) -> Shape:
     return tuple(sizes)
 
 
+def _mended(graph: str, node: Node, refusal: _Refusal) -> Command | None:
+    """The command that gives a node the sizes that what it gets asks for."""
+    changes = {name: value for name, value in refusal.repair.items() if isinstance(value, int)}
+    written = {argument.name for argument in node.arguments}
+    if not changes or not changes.keys() <= written:
+        return None
+    texts = ", ".join(f"{name}={value}" for name, value in changes.items())
+    commands = [SetArgument(graph, node.id, name, str(value)) for name, value in changes.items()]
+    return Together(f"Set {texts}", tuple(commands))
+
+
 def _repairs(
     graph: str, taker: Node, connect: Connect, given: Shape, refusal: _Refusal
 ) -> Iterator[Command]:
@@ -274,6 +302,7 @@ __all__ = [
     "Accepted",
     "Refused",
     "Shape",
+    "Unfit",
     "argument_values",
     "check_connection",
     "infer_shapes",

@@ -13,6 +13,7 @@ from paramscope.check.target import Target, harness_of, is_made_up
 from paramscope.code.commands import ReplaceDocument, ReplaceText
 from paramscope.code.graph import Program
 from paramscope.code.merge import merged
+from paramscope.code.misfits import MisfitProblem, misfits
 from paramscope.code.model_choice import class_made_by
 from paramscope.code.parse import SourceError, parse
 from paramscope.document.document import Command, CommandRefused, Document, Layout
@@ -61,6 +62,7 @@ class Workspace(QObject):
         self._saved = document or Document(source="")
         self._program = Program(graphs={})
         self._error: SourceError | None = None
+        self._misfits: tuple[MisfitProblem, ...] | None = None  # not looked for yet
         self._path: Path | None = None
         self._name = UNTITLED
         self._revision = 0
@@ -83,6 +85,14 @@ class Workspace(QObject):
     def source_error(self) -> SourceError | None:
         """Why the present source does not parse, or None."""
         return self._error
+
+    @property
+    def misfits(self) -> tuple[MisfitProblem, ...]:
+        """Places of the model that cannot run with what ``batch()`` gives, as the source has it."""
+        if self._misfits is None:
+            is_whole = self._error is None
+            self._misfits = misfits(self._program, self.document.source) if is_whole else ()
+        return self._misfits
 
     @property
     def path(self) -> Path | None:
@@ -328,6 +338,7 @@ class Workspace(QObject):
         return class_made_by(self.document.source, model) if model else ""
 
     def _read_program(self) -> None:
+        self._misfits = None
         try:
             program = parse(self.document.source)
             self._program = replace(program, model=self._chosen_model() or program.model)

@@ -10,18 +10,19 @@ from functools import cache
 
 from paramscope.census.rows import Kind, TensorRow
 from paramscope.code.arithmetic import Unknown, value_of
-from paramscope.code.batch_shapes import batch_shapes
 from paramscope.code.catalog import modules
 from paramscope.code.graph import Graph, NodeKind, PortRef, Program, Span
+from paramscope.code.misfits import model_inputs
 from paramscope.code.operations import OPERATIONS
 from paramscope.code.planned_tensors import Planned, planned_tensors
-from paramscope.code.shapes import argument_values, infer_shapes
+from paramscope.code.shapes import Unfit, argument_values, infer_shapes
 from paramscope.engine.protocol import OperationRecord
 from paramscope.rules.finding import Finding
 from paramscope_gui.bridge.selection import PARTS
 from paramscope_gui.canvas.faces import Badge, Evidence, Shape, Traced, named_shape
 
 BAD_TO_MILD = "EWH"
+SHAPE = "SHAPE"  # instead of a rule: what a node gets does not fit
 
 
 class Gatherer:
@@ -32,6 +33,7 @@ class Gatherer:
         self._by_span: dict[Span, list[PortRef]] = {}
         self._paths: tuple[str, ...] = ()
         self._holes: dict[str, Badge] = {}
+        self._unfit: dict[str, Badge] = {}
         self._by_path: dict[str, list[str]] = {}
 
     def show(self, program: Program, graph: Graph, instance: str) -> None:
@@ -66,18 +68,21 @@ class Gatherer:
         """Work out the shapes of what has not been traced from what is known of the inputs."""
         evidence = self.evidence
         graph = evidence.graph
+        self._unfit = {}
         if not graph.name or graph.name not in program.graphs:
             evidence.shapes = {}
             return
         known: dict[PortRef, Shape] = dict(guessed_inputs(program, graph))
-        if graph.name == program.model and not evidence.instance:
-            inputs = [node for node in graph.nodes if node.kind is NodeKind.INPUT]
-            for node, shape in zip(inputs, batch_shapes(source), strict=False):
-                if shape:
-                    known[PortRef(node.id, 0)] = ("N", *shape[1:])
+        is_given = graph.name == program.model and not evidence.instance
+        if is_given:
+            known |= model_inputs(program, source)
         for port, traced in evidence.traced.items():
             known[port] = named_shape(traced.shape, evidence.batch)
-        evidence.shapes = infer_shapes(program, graph.name, known)
+        unfit: list[Unfit] = []
+        evidence.shapes = infer_shapes(program, graph.name, known, unfit)
+        # A step that was traced tells more than any inference.
+        surely = unfit if is_given and not evidence.traced else []
+        self._unfit = {item.node: Badge("W", SHAPE, item.node, item.reason) for item in surely}
 
     def take_rows(self, rows: Mapping[str, TensorRow]) -> None:
         """Use the run's tensors; the owners are worked out anew only if the paths differ."""
@@ -109,7 +114,7 @@ class Gatherer:
             badge = Badge(finding.severity, finding.rule, finding.where, finding.message)
             for node in self._nodes_of(finding.where):
                 problems.setdefault(node, badge)
-        self.evidence.problems = {**self._holes, **problems}
+        self.evidence.problems = {**self._holes, **self._unfit, **problems}
 
     def _nodes_of(self, where: str) -> Iterable[str]:
         """Return the nodes of the graph that a verdict's place lies in or is."""

@@ -10,6 +10,7 @@ import numpy as np
 import pyqtgraph
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import (
     QCheckBox,
     QGraphicsItem,
@@ -149,8 +150,6 @@ class LossPanel(QWidget):
             # An axis plays its recorded picture at each repaint, text and all: by far the most
             # of a frame's time. Its ticks rarely change, so it is kept as pixels.
             item.getAxis(side).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
-        item.getAxis("left").setWidth(52)
-        item.getAxis("right").setWidth(36)
 
     def _arrange(self) -> None:
         self._number = FigureLabel(self._themes, "0.0000000", "big")
@@ -198,6 +197,11 @@ class LossPanel(QWidget):
             axis.setPen(theme.hairline)
             axis.setTextPen(theme.quiet)
             axis.setTickFont(theme.font("small"))
+        small = QFontMetrics(theme.font("small"))
+        item = self.plot.getPlotItem()
+        item.getAxis("left").setWidth(small.horizontalAdvance("−0.0000") + GRID)
+        item.getAxis("right").setWidth(small.horizontalAdvance("0.00") + GRID)
+        item.getAxis("bottom").setHeight(small.height() + GRID)
         self.plot.getPlotItem().showGrid(x=False, y=True, alpha=0.12)
         self._loss.item.setPen(pyqtgraph.mkPen(theme.glyphs["blue"], width=2))
         self._crosses.setPen(pyqtgraph.mkPen(theme.glyphs["purple"], width=2))

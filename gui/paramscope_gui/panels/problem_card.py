@@ -9,6 +9,7 @@ from PySide6.QtGui import QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from paramscope.code.graph import Span
+from paramscope.document.document import Command
 from paramscope.rules.finding import Finding
 from paramscope_gui.panels.flow import FlowLayout
 from paramscope_gui.theme import GRID, RADIUS, SEVERITIES, ThemeModel
@@ -26,6 +27,7 @@ class Problem(NamedTuple):
     line: int | None
     span: Span | None
     finding: Finding | None
+    repair: Command | None = None  # of what no rule has found
 
     def speaks_of(self, words: str) -> bool:
         """Tell whether each of some words stands somewhere in the entry."""

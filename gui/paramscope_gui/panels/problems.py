@@ -65,6 +65,8 @@ NONE_FOUND = (
     "No problems found. What is wrong with a tensor, the source or the run appears here, with its"
     " cause and a fix."
 )
+NOT_RUN_YET = "Seen in the source: running it would fail here."
+REPAIR = "repair"
 # Imported with the first finding: the edits of all rules are behind it.
 CURES = "paramscope_gui.bridge.cures"
 
@@ -134,6 +136,7 @@ class ProblemsPanel(QWidget):
         self.proof.copied.connect(lambda text: QGuiApplication.clipboard().setText(text))
         selection.problem_requested.connect(self.show_problem)
         workspace.opened.connect(self._leave_proof)
+        self._themes.changed.connect(self._show)
         workspace.saved.connect(self._show)  # an example that became a file proves its edits
         workspace.document_changed.connect(self._read)
         live.snapshot_arrived.connect(self._read)
@@ -318,6 +321,22 @@ class ProblemsPanel(QWidget):
             found.append(
                 Problem("W", "HOLE", "", hole.message, "", hole.span.line, hole.span, None)
             )
+        if not self._live.operations:  # a step that was traced tells more than any inference
+            found += [
+                Problem(
+                    "W",
+                    "SHAPE",
+                    misfit.node,
+                    misfit.message,
+                    NOT_RUN_YET,
+                    misfit.span.line,
+                    misfit.span,
+                    None,
+                    misfit.repair,
+                )
+                for misfit in self._workspace.misfits
+                if failure is None
+            ]
         order = "EWH"
         found.sort(key=lambda one: order.find(one.severity))
         return tuple(found)
@@ -349,6 +368,8 @@ class ProblemsPanel(QWidget):
             cure = "" if cures else _cures().help_of(finding.rule)
             if _cures().may_keep(finding):
                 choices.append(KEEP)
+        if problem.repair is not None:
+            choices.append(Choice(problem.repair.label, REPAIR, "primary", APPLIES))
         card = ProblemCard(self._themes, number, problem, choices, cure)
         card.pressed.connect(partial(self._show_place, problem))
         card.stepped.connect(self.step)
@@ -371,6 +392,9 @@ class ProblemsPanel(QWidget):
     def _apply(self, problem: Problem, action: str) -> None:
         """Make the edit in the source as it is now: it may have changed since the card was made."""
         finding, source = problem.finding, self._workspace.document.source
+        if action == REPAIR and problem.repair is not None:
+            self._workspace.execute(problem.repair)
+            return
         if finding is None:
             return
         if action == KEEP.action:

@@ -102,7 +102,8 @@ class _Title(QWidget):
         row.addWidget(self.remark)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(8 * GRID, max(HEIGHT, self.tabs.sizeHint().height()))
+        tabs = self.tabs.sizeHint()
+        return QSize(tabs.width() + 2 * GRID, max(HEIGHT, tabs.height()))
 
     def sizeHint(self) -> QSize:
         return self.minimumSizeHint()

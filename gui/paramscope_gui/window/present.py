@@ -10,6 +10,7 @@ from paramscope_gui.window.main import MainWindow
 
 LARGER = 1.3  # times the size of the type
 LESSON_PAGE = 1
+NOTICE = "present"
 
 
 class Presenter:
@@ -46,6 +47,7 @@ class Presenter:
         window = self._window
         docks, splitter, scale, state = self._state
         self._state = None
+        window.notices.withdraw(NOTICE)
         window.themes.set_scale(scale)
         window.bar.show()
         window.setWindowState(state)
@@ -73,5 +75,6 @@ class Presenter:
         window.bar.hide()
         window.setWindowState(window.windowState() | Qt.WindowState.WindowFullScreen)
         window.fit_docks()
+        window.notices.say(NOTICE, "info", "F11 ends the presentation.", [("End it", self.toggle)])
         if was_welcoming:
             window.show_welcome()

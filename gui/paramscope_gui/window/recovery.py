@@ -40,6 +40,7 @@ class Rescue:
         menus = window.menus
         self._entry = menus.add(menus.file, ENTRY, "Recover unsaved changes...", self.ask)
         self._entry.setEnabled(False)
+        documents.opened.connect(self.step_back)
 
     @property
     def dialog(self) -> "RecoveryDialog | None":
@@ -59,6 +60,11 @@ class Rescue:
             self._dialog = RecoveryDialog(self._window.themes, self._window)
             self._dialog.answered.connect(self._take)
         self._dialog.offer(found)
+
+    def step_back(self) -> None:
+        """Let the user go on with another document; the menu and the next start ask again."""
+        if self._dialog is not None:
+            self._dialog.close()
 
     def close(self) -> None:
         """Close the dialog; called once, when the window closes."""
@@ -130,7 +136,7 @@ class RecoveryDialog(QDialog):
             self.resize(min(96 * GRID, parent.width()), min(64 * GRID, parent.height()))
         self.show()
         self.activateWindow()
-        self._restore.setFocus()
+        self._text.setFocus()  # not a button: what the user is typing just now must not press it
 
     def _arrange(self) -> None:
         row = QHBoxLayout()

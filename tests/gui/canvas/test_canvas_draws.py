@@ -174,3 +174,13 @@ def test_legend_is_there_while_gradients_are_on_the_wires(canvas: Canvas, live, 
     live.receive(StateChanged(RunState.PAUSED, 1, 4, Phase.IDLE))
     hand.wait(lambda: not canvas.legend.isVisible())
     assert not canvas.scene.marks.lit
+
+
+def test_a_node_that_will_not_fit_is_marked_before_anything_runs(canvas: Canvas, workspace) -> None:
+    assert canvas.scene.drawing_of("hidden").face.badge is None
+    source = workspace.document.source
+    workspace.execute(ReplaceText(source.replace("nn.Linear(2, 8)", "nn.Linear(3, 8)")))
+    badge = canvas.scene.drawing_of("hidden").face.badge
+    assert badge is not None
+    assert (badge.severity, badge.rule, badge.where) == ("W", "SHAPE", "hidden")
+    assert "3" in badge.message

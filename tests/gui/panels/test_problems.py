@@ -191,3 +191,19 @@ def test_more_than_a_few_are_grouped_and_filtered(
     assert panel.findChild(QLabel, "problems_count").text() == "1 of 5"
     qtbot.keyClicks(panel.filter, " nonsense")
     qtbot.waitUntil(lambda: not cards())
+
+
+def test_a_layer_that_will_not_fit_is_listed_before_anything_runs_and_mended(
+    qtbot: QtBot, panel: ProblemsPanel, workspace: Workspace
+) -> None:
+    source = workspace.document.source
+    workspace.new(Document(source.replace("nn.Linear(2, 8)", "nn.Linear(3, 8)")))
+    (problem,) = panel.problems
+    assert (problem.severity, problem.rule, problem.where) == ("W", "SHAPE", "hidden")
+    assert problem.line == 13
+    mend = panel.findChild(QPushButton, "problem_0_edit_repair")
+    assert mend is not None
+    assert mend.text() == "Set in_features=2"
+    qtbot.mouseClick(mend, Qt.MouseButton.LeftButton)
+    assert workspace.document.source == source
+    assert panel.problems == ()
