@@ -171,9 +171,10 @@ class StepRecord:
     ``uncleared`` holds the ids of those that were stepped with a gradient an earlier step had
     used already; ``cleared`` of those that began without one. ``update_norms`` is by id as well.
     ``wasted`` are ids of tensors whose gradient was cleared before any optimizer had used it.
-    ``bits`` has the bit of each tensor in a mask of many, by id; ``upstream`` masks are kept for
-    tensors alone whose gradient is next to nothing. Optimizers are known by their number: ``stepped`` those that made a step, ``wiped`` those
-    that made it with all gradients cleared, ``rates`` each group's lr at its step.
+    ``bits`` has the bit of each tensor in a mask of many, by id; ``upstream`` masks are kept
+    for tensors alone whose gradient is next to nothing. Optimizers are known by their number:
+    ``stepped`` those that made a step, ``wiped`` those that made it with all gradients cleared,
+    ``rates`` each group's lr at its step.
     """
 
     number: int

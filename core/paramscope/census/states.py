@@ -1,5 +1,6 @@
 """From evidence to words: what a tensor is, what its gradient does, and who steps it."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def gradient_of(
 
 def mean_size(measured: Statistics, shape: tuple[int, ...]) -> float:
     """Return the root mean square of values with this norm."""
-    return float(measured.norm / max(1.0, float(np.prod(shape, dtype=np.float64))) ** 0.5)
+    return measured.norm / math.sqrt(max(1, math.prod(shape)))
 
 
 def stepping_of(

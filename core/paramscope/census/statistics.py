@@ -43,6 +43,16 @@ def statistics_of(array: NDArray[Any]) -> Statistics:
     )
 
 
+def norm_of(array: NDArray[Any]) -> float:
+    """Return the L2 norm, NaN or Inf where the values are; small arrays cost next to nothing."""
+    flat = array.ravel()
+    if flat.dtype.kind != "f" or flat.dtype.itemsize < 4:
+        return float(np.linalg.norm(flat))
+    squares = float(np.dot(flat, flat))
+    # Squares may overflow, or vanish, where the values themselves do not.
+    return math.sqrt(squares) if 1e-30 < squares < 1e30 else float(np.linalg.norm(flat))
+
+
 def _non_finite_statistics(flat: NDArray[Any]) -> Statistics:
     """Measure values that hold NaN or Inf, or whose squares overflow their own dtype."""
     finite = flat[np.isfinite(flat)].astype(np.float64)

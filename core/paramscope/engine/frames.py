@@ -2,18 +2,17 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 from paramscope.code.graph import Span
 
-_positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
+_positions: dict[CodeType, list[Span | None]] = {}
 _methods: dict[tuple[CodeType, type], bool] = {}
 _MAX_CACHED = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Where the document called an operation.
 
     ``module`` is the path of the nearest Module whose method was running, None if none was.
@@ -36,14 +35,12 @@ def span_at(code: CodeType, instruction: int) -> Span | None:
     if positions is None:
         if len(_positions) >= _MAX_CACHED:
             _positions.clear()
-        positions = _positions[code] = list(code.co_positions())
+        positions = _positions[code] = [
+            None if line is None else Span(line, column or 0, end_line or line, end_column or 0)
+            for line, end_line, column, end_column in code.co_positions()
+        ]
     index = instruction // 2
-    if not 0 <= index < len(positions):
-        return None
-    line, end_line, column, end_column = positions[index]
-    if line is None:
-        return None
-    return Span(line, column or 0, end_line or line, end_column or 0)
+    return positions[index] if 0 <= index < len(positions) else None
 
 
 def find_site(

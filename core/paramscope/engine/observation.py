@@ -32,6 +32,7 @@ from paramscope.rules.finding import Finding
 from paramscope.rules.registry import check_all
 
 FIRST_TRACES = 4  # steps in a row after each load, which the rules judge
+MANY_TENSORS = 5_000  # of one model: there, no more steps are traced than the rules need
 MIN_INTERVAL = 0.1  # seconds between two looks at most: 10 Hz is what eyes can read
 MAX_INTERVAL = 5.0
 SHARE_OF_TIME = 0.012  # of the run that may go into looking
@@ -100,7 +101,10 @@ class Observer:
     @property
     def is_fresh(self) -> bool:
         """Tell whether the first traced steps, which the rules need, are still to come."""
-        return bool(self._roots) and self._roots[0].traced_steps < FIRST_TRACES
+        if not self._roots:
+            return False
+        is_large = len(self._roots[0].walk.tensors) > MANY_TENSORS
+        return self._roots[0].traced_steps < (STEPS_TO_JUDGE if is_large else FIRST_TRACES)
 
     def look_again(self) -> None:
         """Walk the models anew: a step may have put other tensors in their places."""

@@ -6,11 +6,9 @@ gradient, so that a run that is watched ends in the same weights as one that is 
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import (
@@ -22,13 +20,13 @@ from paramscope.census.evidence import (
     TensorUse,
 )
 from paramscope.census.rows import Statistics
-from paramscope.census.states import VANISHING_BELOW, mean_size
-from paramscope.census.statistics import statistics_of
-from paramscope.census.walk import FoundTensor, Walk
+from paramscope.census.statistics import norm_of, statistics_of
+from paramscope.census.walk import Walk
 from paramscope.code.graph import Span
 from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.entrances import entering
 from paramscope.engine.frames import Site, find_site
+from paramscope.engine.known_tensors import KnownTensors, is_distribution
 from paramscope.engine.leaves import is_leaf, requires_grad
 from paramscope.engine.operation_names import LOSSES, SAME_VALUES, SHAPES, SHAPES_OF_OTHERS
 from paramscope.engine.protocol import OperationRecord
@@ -40,20 +38,10 @@ from paramscope.engine.suspicions import (
 from paramscope.engine.traced_operation import TracedOperation, feeders_of, first_non_finite
 from paramscope.engine.trail import Trail
 
-MAX_COPIED_VALUES = 50_000_000
 MAX_OPERATIONS = 5_000
 MAX_LOSS_CALLS = 200
 ON_CLASSES = ("nll_loss", "cross_entropy")
 MAX_STRANGERS = 200
-
-
-@dataclass(slots=True)
-class _Known:
-    """The tensors of the model as the tracer looks them up."""
-
-    by_id: dict[int, FoundTensor] = field(default_factory=dict)
-    bits: dict[int, int] = field(default_factory=dict)
-    storages: dict[int, int] = field(default_factory=dict)
 
 
 class StepTracer:
@@ -92,15 +80,9 @@ class StepTracer:
         self._lives: dict[int, int] = {}  # whose values a tensor has with their gradient
         self._producers: dict[int, str] = {}
         self._suspicions = Suspicions()
-        self._known = _Known()
-        for found in walk.tensors:
-            key = id(found.tensor)
-            if key in self._known.by_id:
-                continue
-            self._known.by_id[key] = found
-            self._known.bits[key] = self._lives[key] = 1 << len(self._known.bits)
-            self._known.storages[adapter.storage(found.tensor)] = key
-        self._before = self._copies()
+        self._known = KnownTensors(walk, adapter)
+        self._lives.update(self._known.bits)
+        self._before = self._known.copies()
 
     # Listening
 
@@ -276,8 +258,9 @@ class StepTracer:
             now = self._adapter.array(self._known.by_id[key].tensor)
             if now is not None and now.shape == old.shape:
                 with np.errstate(all="ignore"):
-                    self.record.update_norms[key] = float(np.linalg.norm((now - old).ravel()))
-        self._keep_upstream()
+                    self.record.update_norms[key] = norm_of(now - old)
+        self._known.keep_upstream(self.record.uses)
+        self.record.bits = self._known.bits
         self._suspicions.assign(self._known.bits, self.record.uses)
         self.record.dead = self._suspicions.dead
         self.record.non_finite_from = first_non_finite(self._operations, self.record.uses)
@@ -309,33 +292,6 @@ class StepTracer:
         )
 
     # Private
-
-    def _keep_upstream(self) -> None:
-        """Keep the masks that can matter: of tensors whose gradient is next to nothing."""
-        sizes = {
-            key: mean_size(use.gradient, self._adapter.shape(self._known.by_id[key].tensor))
-            for key, use in self.record.uses.items()
-            if use.gradient is not None and not use.gradient.non_finite
-        }
-        limit = VANISHING_BELOW * max(sizes.values(), default=0.0)
-        for key, use in self.record.uses.items():
-            if not 0 < sizes.get(key, 0.0) < limit:
-                use.upstream = 0
-        self.record.bits = self._known.bits
-
-    def _copies(self) -> dict[int, NDArray[Any]]:
-        """Copy what a step may move, so that the size of the update can be told."""
-        left = MAX_COPIED_VALUES
-        copies = {}
-        for key, found in self._known.by_id.items():
-            if not found.tensor.is_leaf or not self._adapter.is_floating(found.tensor):
-                continue
-            array = self._adapter.array(found.tensor)
-            if array is None or array.size > left:
-                continue
-            left -= array.size
-            copies[key] = array.copy()
-        return copies
 
     def _before_optimizer_step(self, optimizer: Any, given: Any, named: Any) -> Any:
         values = [v for v in (*given, *named.values()) if v is not optimizer and callable(v)]
@@ -430,7 +386,7 @@ class StepTracer:
         return None if gradient is None else statistics_of(gradient)
 
     def _note_write(self, name: str, target: Any) -> None:
-        key = self._known.storages.get(self._adapter.storage(target))
+        key = self._known.with_memory_of(target)
         if key is not None and name not in ("requires_grad_", "retain_grad"):
             self.record.uses.setdefault(key, TensorUse()).is_written = True
             self._note_step_by_hand(key)
@@ -451,18 +407,8 @@ class StepTracer:
             return
         producer = self._producers.get(id(prediction), "")
         shapes = self._adapter.shape(prediction), self._adapter.shape(target)
-        shares = name in ON_CLASSES and self._is_distribution(prediction)
+        shares = name in ON_CLASSES and is_distribution(self._adapter.array(prediction))
         self.record.loss_calls.append(LossCall(name, producer, *shapes, span, shares))
-
-    def _is_distribution(self, prediction: Any) -> bool:
-        """Tell whether values over two classes or more are shares of 1, however they were made."""
-        values = self._adapter.array(prediction)
-        if values is None or values.ndim == 0 or values.size == 0:
-            return False
-        axis = min(1, values.ndim - 1)
-        if values.shape[axis] < 2 or not (values >= 0).all():
-            return False
-        return bool(np.allclose(values.sum(axis), 1, atol=1e-3))
 
     def _note_input(self, span: Span, module: str, value: object) -> None:
         """What enters a ``forward`` of the document is noted at its argument."""
@@ -519,7 +465,7 @@ class StepTracer:
                 return
             array = adapter.array(gradient)
             if array is not None:
-                record.gradient_norm = float(np.linalg.norm(array.ravel()))
+                record.gradient_norm = norm_of(array)
 
         output.register_hook(note)
 

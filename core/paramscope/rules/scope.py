@@ -30,12 +30,15 @@ def parameters(evidence: Evidence) -> list[FoundTensor]:
 
 def stepped_ids(evidence: Evidence) -> set[int]:
     """Return the ids of all tensors that some optimizer holds."""
-    return {
-        id(tensor)
-        for optimizer in evidence.optimizers
-        for group in optimizer_groups(optimizer)
-        for tensor in group.get("params", ())
-    }
+    known: set[int] | None = evidence.memo.get("stepped")
+    if known is None:
+        known = evidence.memo["stepped"] = {
+            id(tensor)
+            for optimizer in evidence.optimizers
+            for group in optimizer_groups(optimizer)
+            for tensor in group.get("params", ())
+        }
+    return known
 
 
 def without_gradient(

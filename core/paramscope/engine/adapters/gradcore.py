@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
+from numpy.typing import NDArray
+
 import gradcore
 import gradcore.compat
 import gradcore.graph
@@ -86,6 +88,13 @@ class GradcoreAdapter(SharedAdapter):
         """Load numba, so that the first steps need not wait for native ones."""
         if os.environ.get("GRADCORE_NATIVE", "1") != "0":
             gradcore.native.start()
+
+    def array(self, tensor: Any) -> NDArray[Any] | None:
+        """Return the values as NumPy sees them, None where there are none yet."""
+        if self.is_uninitialized(tensor):
+            return None
+        array: NDArray[Any] = tensor.numpy(force=True)
+        return array
 
     @contextmanager
     def record(self, listener: OperationListener) -> Iterator[None]:
