@@ -15,8 +15,8 @@ from gradcore.distributions.distribution import (
     simplex,
     unit_interval,
 )
-from gradcore.errors import UnsupportedError
-from gradcore.graph import state, wrap
+from gradcore.distributions.implicit import dirichlet_value, gamma_value
+from gradcore.graph import wrap
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.random import draw
 from gradcore.tensor import Tensor
@@ -276,15 +276,6 @@ class Cauchy(Distribution):
         return result
 
 
-def _refuse_gradient(kind: Distribution, *parameters: Tensor) -> None:
-    if state.grad and any(item.requires_grad for item in parameters):
-        raise UnsupportedError(
-            f"gradcore has no gradient of samples of {type(kind).__name__}",
-            "",
-            "Use sample() and a score-function loss, or run the script with PyTorch.",
-        )
-
-
 class Gamma(ExponentialFamily):
     """The time to the `concentration`-th of events that come at `rate`."""
 
@@ -312,10 +303,10 @@ class Gamma(ExponentialFamily):
         return result
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        _refuse_gradient(self, self.concentration)
         shape = tuple(self._extended(sample_shape))
         drawn = draw(draws.gamma_of, self.concentration._a, shape, generator=None)
-        result: Tensor = (wrap(drawn) / self.rate).clamp(min=dtypes.finfo(self.rate.dtype).tiny)
+        value = gamma_value(self.concentration, wrap(drawn))
+        result: Tensor = (value / self.rate).clamp(min=dtypes.finfo(self.rate.dtype).tiny)
         return result
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -375,10 +366,9 @@ class Dirichlet(ExponentialFamily):
         return result
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        _refuse_gradient(self, self.concentration)
         shape = tuple(self._extended(sample_shape))
         drawn = draw(draws.dirichlet_of, self.concentration._a, shape, generator=None)
-        result: Tensor = wrap(drawn)
+        result: Tensor = dirichlet_value(self.concentration, wrap(drawn))
         return result
 
     def log_prob(self, value: Tensor) -> Tensor:

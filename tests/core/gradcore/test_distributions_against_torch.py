@@ -112,12 +112,6 @@ def test_gradient_flows_through_a_reparametrised_sample():
     assert grads[0] == pytest.approx(grads[1])
 
 
-def test_sample_without_a_gradient_is_refused_where_one_is_wanted():
-    shape = gradcore.tensor(2.0, requires_grad=True)
-    with pytest.raises(NotImplementedError, match="no gradient of samples of Gamma"):
-        gradcore.distributions.Gamma(shape, 1.0).rsample()
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
