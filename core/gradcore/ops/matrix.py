@@ -59,7 +59,7 @@ def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
 
 def _left(g: Any, input_shape: Any, other: Any) -> Any:
     if other.ndim == 2 and len(input_shape) > 1:
-        if type(g) is np.ndarray and other.dtype.kind == "f":
+        if isinstance(g, np.ndarray) and other.dtype.kind == "f":
             return product(g, other.T)
         return matmul(g, swapped(other))
     if len(other.shape) == 1:
@@ -73,7 +73,7 @@ def _left(g: Any, input_shape: Any, other: Any) -> Any:
 
 def _right(g: Any, input: Any, other_shape: Any) -> Any:
     if input.ndim == 2 and len(other_shape) == 2:
-        if type(g) is np.ndarray and input.dtype.kind == "f":
+        if isinstance(g, np.ndarray) and input.dtype.kind == "f":
             return product(input.T, g)
         return matmul(swapped(input), g)
     if len(input.shape) == 1:

@@ -101,7 +101,7 @@ class _Writer:
                 and root not in outside
                 and root not in roots
                 and layout.is_plain
-                and self.layouts[first.results].is_plain
+                and self.layouts[first.results].is_dense
                 and self.layouts[first.results].nbytes == leaf.nbytes
                 and _takes_buffer(first, self.layouts)
             ):

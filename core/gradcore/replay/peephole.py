@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
+from gradcore.ops.sums import product
+from gradcore.ops.tiles import Plan, columns_of, plan_of, rows_of, tiles_of, whole_of
 from gradcore.replay.inline import expect
 from gradcore.replay.program import Call, Program, Value, members
 
@@ -20,6 +23,7 @@ VIEWS = {
     np.ndarray.transpose, np.ndarray.swapaxes, np.ndarray.reshape, np.ndarray.ravel,
     np.ndarray.squeeze, np.ndarray.view, operator.getitem, np.broadcast_to, np.swapaxes,
     np.transpose, np.reshape, np.moveaxis, np.expand_dims, np.squeeze,
+    rows_of, columns_of, whole_of,
 }  # fmt: skip
 _REDUCED = {
     np.ndarray.sum: np.add, np.sum: np.add,
@@ -144,6 +148,9 @@ class Peephole:
     def _rewrite(self, call: Call) -> None:
         result = call.results
         known = isinstance(result, Value) and result in self.layouts and call.writes is None
+        if call.function is product:
+            self._product(call)
+            return
         if known and call.function is np.where and self._chosen(call):
             return
         if known and call.function in (np.maximum, np.minimum) and self._limited(call):
@@ -153,6 +160,51 @@ class Peephole:
         if known and call.function in _REDUCED and self._reduced(call):
             return
         self.calls.append(call)
+
+    # --- products
+
+    def _product(self, call: Call) -> None:
+        """Multiply as ``product`` does: in the same tiles, or as it is."""
+        x, y = call.arguments
+        first, second = self._matrix(x), self._matrix(y)
+        known = first is not None and second is not None and call.results in self.layouts
+        plan = plan_of(first, second) if known else None
+        if plan is None:
+            self._add(np.matmul, (x, y), call.results)
+        elif plan.copied == 2:
+            other = self._copy(self._view(np.ndarray.transpose, x))
+            rows, columns = self._view(np.ndarray.transpose, y), self.layouts[other].shape[1]
+            turned = self._new((self.layouts[rows].shape[0], columns), self.layouts[x].dtype)
+            self._cut(rows, other, plan, turned)
+            self._add(np.ndarray.copy, (self._view(np.ndarray.transpose, turned),), call.results)
+        else:
+            self._cut(x, self._copy(y) if plan.copied else y, plan, call.results)
+
+    def _matrix(self, item: Any) -> Layout | None:
+        layout = self.layouts.get(item) if isinstance(item, Value) else None
+        return layout if layout is not None and len(layout.shape) == 2 else None
+
+    def _cut(self, x: Value, y: Value, plan: Plan, result: Value) -> None:
+        tiles = self._view(tiles_of, result, plan, note=False)
+        self._add(np.matmul, (self._view(rows_of, x, plan), self._view(columns_of, y, plan)), tiles)
+        self._add(whole_of, (tiles,), result)
+
+    def _copy(self, value: Value) -> Value:
+        made = self._new(self.layouts[value].shape, self.layouts[value].dtype)
+        self._add(np.ndarray.copy, (value,), made)
+        return made
+
+    def _view(self, function: Any, value: Value, *arguments: Any, note: bool = True) -> Value:
+        """Return a value that is a view of another; ``note``: and the call that makes it."""
+        layout = self.layouts[value]
+        # Only shape and strides are looked at.
+        dummy = as_strided(np.empty(1, layout.dtype), layout.shape, layout.strides)
+        view = function(dummy, *arguments)
+        made = self._new(view.shape, layout.dtype)
+        self.layouts[made] = Layout(view.shape, layout.dtype, view.strides, layout.root)
+        if note:
+            self._add(function, (value, *arguments), made)
+        return made
 
     # --- np.where
 
@@ -274,7 +326,7 @@ def _width(size: int) -> int:
 
 def is_pure(function: Any) -> bool:
     """Tell whether a call gives the same result for the same arguments, and does nothing else."""
-    if isinstance(function, np.ufunc) or function is expect or function in VIEWS:
+    if isinstance(function, np.ufunc) or function in (expect, product) or function in VIEWS:
         return True
     owner = getattr(function, "__self__", None)
     return isinstance(owner, np.ufunc) and function.__name__ == "reduce"
