@@ -68,6 +68,7 @@ class Workspace(QObject):
         self._revision = 0
         self._last_label = ""
         self._is_flushing = False
+        self._is_opening = False
         self._history = History(self._saved)
         self._read_program()
 
@@ -147,6 +148,11 @@ class Workspace(QObject):
     def revision(self) -> int:
         """Counts the sources that were shown; the worker's messages name it."""
         return self._revision
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether `program_changed` is about to tell what `opened` tells now."""
+        return self._is_opening
 
     @property
     def last_label(self) -> str:
@@ -320,7 +326,9 @@ class Workspace(QObject):
         self._program = Program(graphs={})
         self._revision += 1
         self._read_program()
+        self._is_opening = True
         self.opened.emit()
+        self._is_opening = False
         self.program_changed.emit()
         self.document_changed.emit()
 

@@ -185,7 +185,8 @@ class Presenter(QObject):
         self._scene.choose(self._selection.nodes)
 
     def _on_selection_scope_changed(self) -> None:
-        self.show()
+        if not self._workspace.is_opening:  # else it is shown once, when all is known
+            self.show()
 
     def _on_live_snapshot_arrived(self) -> None:
         live = self._live

@@ -200,6 +200,9 @@ class CodePanel(QWidget):
         self._verdicts = {}
         for problem in self._workspace.program.problems:
             marks[problem.span.line] = LineMark("empty", "amber", problem.message)
+        for misfit in () if self._live.operations else self._workspace.misfits:
+            marks[misfit.span.line] = LineMark(*SEVERITIES["W"][:2], misfit.message)
+            self._verdicts[misfit.span.line] = ("SHAPE", misfit.node)
         # The worst comes last, so that it is what stands at a line with several.
         for finding in sorted(self._live.findings, key=lambda one: MILD_TO_BAD.find(one.severity)):
             if finding.line is not None and self._live.failure is None:

@@ -3,6 +3,7 @@
 Only the lines that changed, and those whose beginning state changed with them, are read again.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -27,6 +28,12 @@ ROLES: tuple[tuple[_TokenType, str], ...] = (
     (Operator, "operator"),
 )
 ROOT = ("root",)
+# Half of all tokens are blanks and brackets, which have no colour; pygments tries some forty
+# rules for each. A dot before a digit begins a number, blanks at a line's start a docstring or
+# one of the words that are keywords there alone.
+_PLAIN = re.compile(r"(?:[][{}(),; \t]|:(?!=))+|\.(?!\d)").match
+_NAME = re.compile(r"[^\W\d]\w*").match
+_BEGINS_A_LINE = frozenset("rRuUbBfFtT\"'mc_\n")
 
 
 @cache
@@ -48,6 +55,7 @@ class LineLexer:
 
     def __init__(self) -> None:
         self._roles: dict[_TokenType, str] = {}
+        self._plain_names: dict[str, bool] = {}
 
     def read(self, line: str, stack: tuple[str, ...]) -> tuple[list[Piece], tuple[str, ...]]:
         """Return the coloured pieces of a line and the stack for the next one."""
@@ -68,11 +76,29 @@ class LineLexer:
             self._roles[kind] = role
         return role
 
+    def _is_plain(self, name: str) -> bool:
+        """Whether a name has no colour even where it stands alone."""
+        known = self._plain_names.get(name)
+        if known is None:
+            self._plain_names[name] = False  # for the reading that finds it out
+            known = self._plain_names[name] = not self.read(name, ROOT)[0]
+        return known
+
     def _tokens(self, text: str, states: list[str]) -> Iterator[tuple[int, _TokenType, str]]:
         lexer = python_lexer()
         rules: dict[str, Any] = lexer._tokens
         position = 0
         while position < len(text):
+            plain = _PLAIN(text, position) if states[-1] == "root" else None
+            if plain is not None and (position or text[plain.end()] not in _BEGINS_A_LINE):
+                if text[position] == ".":
+                    yield position, Operator, "."
+                position = plain.end()
+                continue
+            name = _NAME(text, position) if states[-1] == "root" else None
+            if name is not None and text[name.end()] not in "\"'" and self._is_plain(name.group()):
+                position = name.end()
+                continue
             for match_at, action, change in rules[states[-1]]:
                 found = match_at(text, position)
                 if not found:

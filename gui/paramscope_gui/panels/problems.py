@@ -67,6 +67,7 @@ NONE_FOUND = (
 )
 NOT_RUN_YET = "Seen in the source: running it would fail here."
 REPAIR = "repair"
+WHEN = {"loading": "while the model was built", "step": "in a training step"}
 # Imported with the first finding: the edits of all rules are behind it.
 CURES = "paramscope_gui.bridge.cures"
 
@@ -345,12 +346,15 @@ class ProblemsPanel(QWidget):
         """Return what the run ended with, at the user's innermost line."""
         own = [one for one in failure.frames if one.filename == self._workspace.filename]
         span = own[-1].span if own else None
-        why = f"Raised while {failure.during}; the whole traceback is in the log."
+        when = WHEN.get(failure.during, f"while {failure.during}")
+        why = f"Raised {when}; the whole traceback is in the log."
         if failure.during == "worker":
             why = "The worker process has ended; what it said is in the log."
         where = own[-1].function if own else ""
         line = span.line if span else None
-        return Problem("E", failure.kind, where, failure.message, why, line, span, None)
+        mends = [one.repair for one in self._workspace.misfits if one.span.line == line]
+        mend = mends[0] if mends else None
+        return Problem("E", failure.kind, where, failure.message, why, line, span, None, mend)
 
     def _card(self, number: int, problem: Problem) -> ProblemCard:
         choices: list[Choice] = []

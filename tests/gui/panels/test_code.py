@@ -1,5 +1,7 @@
 """The code view and the document are one text; nothing typed is lost."""
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -12,7 +14,9 @@ from paramscope.rules.finding import Finding
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
+from paramscope_gui.panels import code_lexer
 from paramscope_gui.panels.code import CodePanel, editor_text, with_line_ends
+from paramscope_gui.panels.code_lexer import ROOT, LineLexer
 from paramscope_gui.theme import ThemeModel
 
 
@@ -158,3 +162,18 @@ def test_the_worst_finding_of_a_line_is_the_one_at_its_margin(
     assert panel.editor.marks[9].message == "scale never learns."
     assert panel.editor.marks[9].role == "vermilion"
     assert panel.editor.marks[8].role == "blue"
+
+
+def test_the_short_cut_of_the_lexer_colours_as_pygments_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lexer = LineLexer()
+    folder = Path(code_lexer.__file__).parents[1]
+    stack = whole_stack = ROOT
+    for line in "\n".join(file.read_text() for file in folder.glob("*/*.py")).split("\n"):
+        pieces, stack = lexer.read(line, stack)
+        with monkeypatch.context() as patch:
+            patch.setattr(code_lexer, "_PLAIN", lambda *_: None)
+            patch.setattr(code_lexer, "_NAME", lambda *_: None)
+            whole, whole_stack = lexer.read(line, whole_stack)
+        assert (pieces, stack) == (whole, whole_stack), line
