@@ -36,6 +36,7 @@ _ATOMS = (
     MethodType,
     BuiltinFunctionType,
 )
+_Above = tuple[Any, "_Above | None"]  # a Module, and what it is in
 _MAX_CLASSES = 4_096
 _known_slots: dict[int, tuple[type, tuple[tuple[str, MemberDescriptorType], ...]]] = {}
 _SEQUENCES = (list, tuple, set, frozenset, deque)
@@ -171,6 +172,15 @@ def _mangled(name: str, cls: type) -> str:
     return name
 
 
+def _is_among(module: Any, above: "_Above | None") -> bool:
+    """Tell whether a Module is one of those above it."""
+    while above is not None:
+        if above[0] is module:
+            return True
+        above = above[1]
+    return False
+
+
 def _is_tool(module: str) -> bool:
     """Tell whether a class of this module is a tool; ``resnet`` is no part of ``re``."""
     if not module.startswith(_TOOL_PACKAGES):
@@ -205,15 +215,15 @@ class _Walker:
     ) -> list[tuple[Any, str]]:
         """Enter all Modules below ``model`` with their Parameters and buffers, by a loop."""
         walk = self._walk
-        stack = [(model, root)]
+        stack: list[tuple[Any, str, _Above | None]] = [(model, root, None)]
         order = []
         while stack:
-            module, path = stack.pop()
+            module, path, above = stack.pop()
             first = walk.module_paths.get(id(module))
             if first is not None:
+                if self._revisits_left <= 0 or _is_among(module, above):
+                    continue  # what is part of itself has no more to show
                 walk.repeated.append((path, first))
-                if self._revisits_left <= 0:
-                    continue
                 self._revisits_left -= 1
             else:
                 walk.module_paths[id(module)] = path
@@ -224,7 +234,7 @@ class _Walker:
             children = stored.get("_modules") or {}
             for name, child in reversed(list(children.items())):
                 if child is not None and self._view.is_module(child):
-                    stack.append((child, join_path(path, str(name))))
+                    stack.append((child, join_path(path, str(name)), (module, above)))
         return order
 
     def _enter_registered(

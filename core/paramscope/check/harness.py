@@ -5,6 +5,7 @@ file, where ``torch`` means the engine that was asked for.
 """
 
 import builtins
+import difflib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -126,5 +127,9 @@ def _no_such_name(name: str, names: Mapping[str, Any], torch: Any) -> str:
         for key, value in names.items()
         if isinstance(value, type) and issubclass(value, torch.nn.Module)
     ]
+    near = difflib.get_close_matches(name, classes, 1)
+    if near:
+        has = f"Did you mean {near[0]}?"
+        return f"There is no `{name}` in this file.\n  It was asked for behind the colon.\n  {has}"
     has = f"It has {', '.join(classes)}." if classes else "It has no class of a Module."
     return f"There is no `{name}` in this file.\n  It was asked for behind the colon.\n  {has}"

@@ -2,6 +2,8 @@
 
 import faulthandler
 import gc
+import sys
+import threading
 import time
 from typing import IO
 
@@ -12,12 +14,13 @@ from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.session import Session
 
 COLLECT_EVERY = 50_000  # objects made
+PATIENCE = 0.6  # seconds that the lock of the interpreter is waited for; less than the server is
 
 
 def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
     """Run ``job`` on an engine and return what it has shown. The process is spent afterwards."""
     faulthandler.enable(trace, all_threads=False)
-    faulthandler.dump_traceback_later(job.timeout, file=trace)
+    is_done = _watched(job.timeout, trace)
     if not job.allows_network:
         refuse_network()
     # The process ends with the job: cycles need not be looked for among all that it holds.
@@ -32,6 +35,7 @@ def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
                 break
     if session.failure is None:
         session.look()
+    is_done.set()
     faulthandler.cancel_dump_traceback_later()
     news = session.take_news()
     return Verdict(
@@ -44,3 +48,30 @@ def run_job(job: Job, adapter: Adapter, trace: IO[str]) -> Verdict:
         losses=() if job.is_made_up else tuple(loss for _, loss in news.losses),
         seconds=time.perf_counter() - start,
     )
+
+
+def _watched(timeout: float, trace: IO[str]) -> threading.Event:
+    """Have it written down where this thread stands after ``timeout``, unless the event is set.
+
+    Another thread looks first: the interpreter's own dump reads frames while they run, which
+    may crash. It follows for code that never lets go of the interpreter's lock.
+    """
+    is_done = threading.Event()
+    watched = threading.get_ident()
+
+    def watch() -> None:
+        if is_done.wait(timeout):
+            return
+        frame = sys._current_frames().get(watched)
+        faulthandler.cancel_dump_traceback_later()
+        lines = ["Thread (most recent call first):"]
+        while frame is not None:
+            code = frame.f_code
+            lines.append(f'  File "{code.co_filename}", line {frame.f_lineno} in {code.co_name}')
+            frame = frame.f_back
+        trace.write("\n".join([*lines, ""]))
+        trace.flush()
+
+    faulthandler.dump_traceback_later(timeout + PATIENCE, file=trace)
+    threading.Thread(target=watch, name="paramscope-watch", daemon=True).start()
+    return is_done

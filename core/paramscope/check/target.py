@@ -64,6 +64,12 @@ def read_target(target: Target) -> Source:
 
     Raises: FileError, TargetError.
     """
+    if target.path.suffix.lower() == ".ipynb":
+        raise TargetError(
+            f"{target.path.name} is a notebook, and no Python file.\n"
+            f"  It is {target.path}.\n"
+            "  Save its code as a .py file first: jupyter nbconvert --to script FILE.ipynb."
+        )
     opened = open_file(target.path)
     try:
         text = target.path.read_bytes().decode("utf-8-sig")

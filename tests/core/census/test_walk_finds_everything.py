@@ -215,3 +215,9 @@ def test_objects_of_a_file_named_like_a_library_are_entered(adapter, torch, empt
     empty.owner = Owner()
     empty.owner.weight = torch.nn.Parameter(torch.ones(2))
     assert kinds(empty, adapter) == {"owner.weight": Kind.FORGOTTEN_PARAMETER}
+
+
+def test_module_that_is_part_of_itself_is_listed_once(adapter, torch, empty) -> None:
+    empty.inner = torch.nn.Linear(2, 1, bias=False)
+    empty.inner.add_module("up", empty)
+    assert list(rows(empty, adapter)) == ["inner.weight"]

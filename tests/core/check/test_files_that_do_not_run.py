@@ -10,7 +10,7 @@ import pytest
 
 from paramscope.check.client import Checker
 from paramscope.check.job import Job, Verdict
-from paramscope.check.target import parse_target, read_target
+from paramscope.check.target import TargetError, parse_target, read_target
 from paramscope.check.text import user_traceback
 
 Run = Callable[..., Verdict]
@@ -46,6 +46,25 @@ def test_name_that_is_not_there_is_told_with_those_that_are(run: Run, net: str) 
     failure = run(net, "Missing").failure
     assert "There is no `Missing` in this file." in failure.message
     assert "It has Net." in failure.message
+
+
+def test_misspelt_name_is_told_with_the_one_that_was_meant(run: Run, net: str) -> None:
+    failure = run(net, "Nett").failure
+    assert failure.message.splitlines()[-1] == "  Did you mean Net?"
+
+
+def test_notebook_is_told_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "work.ipynb"
+    path.write_text("{}", "utf-8")
+    with pytest.raises(TargetError, match="is a notebook, and no Python file"):
+        read_target(parse_target(str(path)))
+
+
+def test_training_that_never_ends_is_told_with_its_line(run: Run, net: str, training: str) -> None:
+    loop = "\nmodel = build()\nwhile True:\n    loss(model, *batch()).backward()\n"
+    failure = run(net + training + loop, timeout=1.5).failure
+    assert failure.kind == "TimeoutError"
+    assert failure.frames[0].text.strip() == "loss(model, *batch()).backward()"
 
 
 @pytest.mark.parametrize(
