@@ -63,10 +63,14 @@ class Operand:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kernel:
-    """A function ``(a, f)``, compiled when first asked for, once for each dtype."""
+    """A function ``(a, f)``, compiled when first asked for, once for each dtype.
+
+    ``writes`` are the places of the words whose arrays it writes; None: any of them may be.
+    """
 
     function: Callable[[Any, Any], None]
     needs_blas: bool = False
+    writes: tuple[int, ...] | None = None
     addresses: dict[str, int] = field(default_factory=dict)
 
 
@@ -103,9 +107,11 @@ LOWERINGS: dict[Any, Lowering] = {}
 """The lowering of each gradcore function that has one."""
 
 
-def kernel(*, blas: bool = False) -> Callable[[Callable[[Any, Any], None]], Kernel]:
+def kernel(
+    *, blas: bool = False, writes: tuple[int, ...] | None = None
+) -> Callable[[Callable[[Any, Any], None]], Kernel]:
     """Make a kernel of the function below; ``blas``: it calls NumPy's BLAS."""
-    return lambda function: Kernel(function, blas)
+    return lambda function: Kernel(function, blas, writes)
 
 
 def lowers(*functions: Any) -> Callable[[Lowering], Lowering]:

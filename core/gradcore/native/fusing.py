@@ -48,6 +48,8 @@ def written(instruction: Any) -> list[Operand]:
         return [instruction.target]
     if isinstance(instruction, Launch) and instruction.kernel in _TARGET_FIRST:
         return operands_of(instruction.words[:1])
+    if isinstance(instruction, Launch) and instruction.kernel.writes is not None:
+        return operands_of([instruction.words[i] for i in instruction.kernel.writes])
     return [] if isinstance(instruction, Check) else touched(instruction)
 
 

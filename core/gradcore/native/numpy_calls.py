@@ -26,6 +26,7 @@ from gradcore.native.kernels.indexing import picked
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
 from gradcore.native.ufuncs import FLOATS, sources_of, stored, target_of
+from gradcore.ops.sums import product
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
 
@@ -320,7 +321,7 @@ REDUCTIONS: tuple[tuple[Any, Call], ...] = (
 # --- products
 
 
-@_lowers(np.matmul, np.dot, np.ndarray.dot)
+@_lowers(np.matmul, np.dot, np.ndarray.dot, product)
 def _product(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
     x, y = arguments[:2]
     target = target_of(table, dict(options), like)

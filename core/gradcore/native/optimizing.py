@@ -61,11 +61,12 @@ class NativeGroup:
         self.moved: list[TensorBase] = [p for p in group["params"] if id(p) in gradients]
         self._params = list(group["params"])
         self._values = list(group.values())
-        numbers = self._numbers()
+        numbers = self.numbers()
         if numbers is None:
             raise UnsupportedError
         self.settings = np.array(numbers, np.float64)
         self.measured: list[Measured] = []
+        self.slot = -1
         self._states = optimizer.state
         self._owners: list[Any] = []
         self._names: list[str] = []
@@ -75,7 +76,8 @@ class NativeGroup:
         self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
         self._counters: list[Counter] = [counter(p) for p in self.moved]
 
-    def _numbers(self) -> list[float] | None:
+    def numbers(self) -> list[float] | None:
+        """Return what the group's settings are for the kernel, if it knows them."""
         if any(isinstance(value, TensorBase) for value in self.group.values()):
             return None
         return self.stepper.settings(self.group)
@@ -114,9 +116,11 @@ class NativeGroup:
     def launches(self, slot: Callable[[], int]) -> Iterable[Launch]:
         """Yield the kernels that move the group, one for each dtype in it.
 
-        ``slot`` gives a new slot: what it holds is where statistics go, 0 if nowhere.
+        ``slot`` gives a new slot: what it holds is where statistics go, 0 if nowhere. Settings are
+        in one, too: they may be others at each of many steps.
         """
-        settings = whole(self.settings.shape, DOUBLE, Storage(0, self.settings))
+        self.slot = slot()
+        settings = whole(self.settings.shape, DOUBLE, Storage(0, None, self.slot))
         for kind in (SINGLE, DOUBLE):
             tensors = [p for p in self.moved if p._a.dtype == kind]
             if not tensors:
@@ -188,13 +192,20 @@ class NativeGroup:
             plain = isinstance(now, int | float | tuple) and not isinstance(now, bool)
             if now is not before and now != before and not plain:
                 return False
-        numbers = self._numbers()
-        if numbers is None or [bool(n) for n in numbers] != [bool(n) for n in self.settings]:
+        numbers = self.numbers()
+        if not self.is_like(numbers):
             return False
         # Only now: until it was taken over, a change has to be found again.
         self._values = values
         self.settings[:] = numbers
         return True
+
+    def is_like(self, numbers: list[float] | None) -> bool:
+        """Tell whether with these settings there is the same to do."""
+        if numbers is None:
+            return False
+        # The learning rate, which comes first, may well be nothing for a step.
+        return list(map(bool, numbers[1:])) == list(map(bool, self.settings[1:]))
 
     def stepped(self, times: int = 1) -> None:
         """Note that the kernel has moved the group."""

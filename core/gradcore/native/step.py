@@ -21,6 +21,7 @@ from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
 from gradcore.native.machine import address, driver, many_driver
 from gradcore.native.optimizing import Measured, NativeGroup, groups_of
+from gradcore.native.schedules import Schedules
 from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
 from gradcore.replay.program import Program, RefusalError, Returned
@@ -60,6 +61,7 @@ class NativeStep:
         self._late = list(program.late)
         if is_plain:
             self.groups, self._late = groups_of(program.late, known)
+        self._schedules = Schedules(self._late, self.groups)
         self._copied = _apart(lowered)
         self._writes = _once(t for t, _ in program.written)
         self._backups = self._keep(lowered)
@@ -144,8 +146,7 @@ class NativeStep:
             BoundCall(part.call, layout.arena) for part in layout.segments if part.call is not None
         ]
         self._beforehand = [BoundCall(call, layout.arena) for call in self._first]
-        for storage in self._drawn:
-            layout.move(storage.slot, storage.address)
+        self._place_back()
         self._handed = [array_of(x, layout.arena) for x in self._returned]
         self._seen: list[Any] = [None] * len(self._inputs)
         self._make_gradients()
@@ -217,16 +218,39 @@ class NativeStep:
         a part in each step.
         """
         place = self._place_of_loss()
-        if place is None or self._calls or self._late or self._backups is None or self._copied:
+        if place is None or self._calls or self._backups is None or self._copied:
+            return np.zeros(0)
+        if self._late and not self._schedules.can_run_ahead:
             return np.zeros(0)
         if not all(one.fresh for one in self.program.gradients):
             return np.zeros(0)
         if not self._handout.are_free():
             self._make_gradients()
         blocks, streams = self._draw(len(batches))
-        count = len(streams)
+        settings = self._schedules.settings(len(streams)) if self._late else []
+        count = min([len(streams), *map(len, settings)])
+        if count < len(streams) and self.program.draws:
+            streams[count].restore()
+        if not count:
+            return np.zeros(0)
         losses = np.zeros(count)
-        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches[:count]]
+        done = self._drive_all(batches[:count], blocks + settings, place, losses)
+        if done < count:
+            self._take_back(self._backups)
+            if self.program.draws:
+                streams[done].restore()
+            if self._late:
+                self._schedules.go_back(done)
+        if done:
+            self._finish_many(done)
+        return losses[:done]
+
+    def _drive_all(
+        self, batches: Sequence[Any], blocks: list[Any], place: tuple[int, int], losses: Any
+    ) -> int:
+        """Run the kernels for each batch, with its row of each block; return how often they ran."""
+        count = len(batches)
+        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches]
         rows = [
             [*map(address_of, row), *[address_of(block[i]) for block in blocks]]
             for i, row in enumerate(arrays)
@@ -236,15 +260,8 @@ class NativeStep:
         words = np.array([*plan, *place, address_of(losses)], np.int64)
         done = int(self._drive_many(*self._parts[0], address_of(words)))
         self._seen = [None] * len(self._inputs)
-        for storage in self._drawn:
-            self._layout.move(storage.slot, storage.address)
-        if done < count:
-            self._take_back(self._backups)
-            if self.program.draws:
-                streams[done].restore()
-        if done:
-            self._finish_many(done)
-        return losses[:done]
+        self._place_back()
+        return done
 
     def _draw(self, count: int) -> tuple[list[Any], list[Any]]:
         """Do what is done before the kernels for many steps; returns what it gave.
@@ -276,13 +293,22 @@ class NativeStep:
         words = []
         first = address_of(self._layout.words)
         slots = [slot for slot, _ in self._inputs] + [one.slot for one in self._drawn]
+        slots += [group.slot for group in self.groups] if self._late else []
         for i, slot in enumerate(slots):
             for word, offset in self._layout.moving.get(slot, ()):
                 words += [first + 8 * word, i, offset]
         return [len(words) // 3, *words]
 
+    def _place_back(self) -> None:
+        """Let what each of many steps has elsewhere be where single ones have it."""
+        for storage in self._drawn:
+            self._layout.move(storage.slot, storage.address)
+        for group in self.groups:
+            self._layout.move(group.slot, address_of(group.settings))
+
     def _finish_many(self, count: int) -> None:
-        self.finish()
+        self._hand_out()
+        self._drop()
         for t, name in self.program.written * (count - 1):
             written(t, name, False)
         for group in self.groups:
@@ -299,18 +325,25 @@ class NativeStep:
 
     def finish(self) -> list[Any]:
         """Hand out gradients and steps; returns the arrays of what the step returns."""
+        self._hand_out()
+        for function, args in self._late:
+            function(*args)
+        self._drop()
+        return self._handed
+
+    def _hand_out(self) -> None:
         program = self.program
         for t, name in program.written:
             written(t, name, False)
         self._handout.give()
         for group in self.groups:
             group.stepped()
-        for function, args in self._late:
-            function(*args)
-        for one in program.gradients:
+
+    def _drop(self) -> None:
+        """Take away the gradients that the step itself takes away at its end."""
+        for one in self.program.gradients:
             if not one.kept:
                 one.leaf._grad = None
-        return self._handed
 
     # --- before it is trusted
 

@@ -43,7 +43,7 @@ def _whole(a: Any) -> int:
     return whole
 
 
-@kernel()
+@kernel(writes=(1, -1))
 def take(a: Any, f: Any) -> None:
     """y[o, i, :] = x[o, place i, :].
 
@@ -63,7 +63,7 @@ def take(a: Any, f: Any) -> None:
                     target[j] = source[j]
 
 
-@kernel()
+@kernel(writes=(1, -1))
 def add_at(a: Any, f: Any) -> None:
     """y[o, place i, :] += x[o, i, :], on zeros; words as those of ``take``."""
     outer, count, inner = a[2], a[3], a[4]
@@ -83,7 +83,7 @@ def add_at(a: Any, f: Any) -> None:
 _SET, _ADD = 0, 1
 
 
-@kernel()
+@kernel(writes=(2, 3))
 def gather(a: Any, f: Any) -> None:
     """y[o, k, i] = x[o, index[o, k, i], i]. Words: x, index, y, flag, outer, length, many, inner.
 
@@ -103,7 +103,7 @@ def gather(a: Any, f: Any) -> None:
                     y[row + i] = x[(o * length + place) * inner + i]
 
 
-@kernel()
+@kernel(writes=(2, 3))
 def scatter(a: Any, f: Any) -> None:
     """y[o, index[o, k, i], i] = or += x[o, k, i]. Words as those of ``gather``, then which."""
     x, index, y, flag = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f), integers_at(a[3])
@@ -122,7 +122,7 @@ def scatter(a: Any, f: Any) -> None:
                     y[(o * length + place) * inner + i] = x[row + i]
 
 
-@kernel()
+@kernel(writes=(1, 2))
 def positions(a: Any, f: Any) -> None:
     """Write where the first extreme along the middle axis is, and it; NaN counts as one.
 
@@ -144,7 +144,7 @@ def positions(a: Any, f: Any) -> None:
             y[o * inner + i] = best
 
 
-@kernel()
+@kernel(writes=(1,))
 def running_sum(a: Any, f: Any) -> None:
     """Sum along the middle axis, all sums on the way; the last word: from the end."""
     x, y = pointer(a[0], f), pointer(a[1], f)
@@ -217,12 +217,15 @@ def _words(
 
 def picked(out: Builder, x: Operand, index: Any) -> Operand | None:
     """Let ``x[index]`` run, for arrays of positions; None: not plain enough."""
-    found = _arrays_of(out, x.shape, index) if x.dtype.kind == "f" else None
+    if x.dtype.kind not in "fi" or x.dtype.itemsize not in (4, 8):
+        return None
+    found = _arrays_of(out, x.shape, index)
     if found is None:
         return None
     shape, words, flag = _words(out, x.shape, found, x.dtype)
     y = out.empty(shape, x.dtype)
-    out.call(take, out.contiguous(x), y, *words, dtype=x.dtype)
+    # What is only moved may be anything of that size.
+    out.call(take, out.contiguous(x), y, *words, dtype=f"f{x.dtype.itemsize}")
     out.expect(flag)
     return y
 
@@ -301,7 +304,7 @@ def _scattered(
     return y
 
 
-@kernel()
+@kernel(writes=(1,))
 def copy_values(a: Any, f: Any) -> None:
     """y = x. Words: x, y, how many."""
     x, y = pointer(a[0], f), pointer(a[1], f)

@@ -38,7 +38,7 @@ def _loss_of(loss: Any, share: Any, f: Any) -> Any:
     return real(0.0, f) if share == real(0.0, f) else loss * share
 
 
-@kernel()
+@kernel(writes=(2, 3, 4))
 def entropy_rows(a: Any, f: Any) -> None:
     """Write the softmax of each row, and the loss of its class: each, or their sum or mean.
 
@@ -80,7 +80,7 @@ def entropy_rows(a: Any, f: Any) -> None:
         y[0] = total
 
 
-@kernel()
+@kernel(writes=(3,))
 def entropy_slope(a: Any, f: Any) -> None:
     """Write the softmax less one at the class, times what each row counts."""
     g, target = pointer(a[0], f), integers_at(a[1])
@@ -104,7 +104,7 @@ def entropy_slope(a: Any, f: Any) -> None:
             out[t] -= factor
 
 
-@kernel()
+@kernel(writes=(2, 3))
 def likelihood_rows(a: Any, f: Any) -> None:
     """Write minus the score of each row's class: each, or their sum or mean."""
     x, target, y, flag = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f), integers_at(a[3])
@@ -130,7 +130,7 @@ def likelihood_rows(a: Any, f: Any) -> None:
         y[0] = total
 
 
-@kernel()
+@kernel(writes=(2, 3))
 def likelihood_slope(a: Any, f: Any) -> None:
     """Write minus what each row counts at its class, and zero elsewhere."""
     g, target, out, flag = pointer(a[0], f), integers_at(a[1]), pointer(a[2], f), integers_at(a[3])
@@ -154,7 +154,7 @@ def likelihood_slope(a: Any, f: Any) -> None:
         out[r * width + t] = -(share * pointer(weight, f)[t] if weight else share)
 
 
-@kernel()
+@kernel(writes=(2,))
 def squares(a: Any, f: Any) -> None:
     """Write the squared difference of two arrays: each, or their sum or mean."""
     x, t, y, n, mode = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), a[3], a[4]
@@ -172,7 +172,7 @@ def squares(a: Any, f: Any) -> None:
     y[0] = total / n if mode == _MEAN else total
 
 
-@kernel()
+@kernel(writes=(3,))
 def squares_slope(a: Any, f: Any) -> None:
     """Write twice the difference times what comes back; ``f[0]`` holds its sign."""
     g, x, t = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f)
@@ -189,7 +189,7 @@ def squares_slope(a: Any, f: Any) -> None:
         out[i] = scale * (x[i] - t[i])
 
 
-@kernel()
+@kernel(writes=(2,))
 def logistic(a: Any, f: Any) -> None:
     """Write the cross entropy of the sigmoid of ``x`` against ``t``."""
     x, t, y = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f)
@@ -199,7 +199,7 @@ def logistic(a: Any, f: Any) -> None:
         y[i] = (one - t[i]) * x[i] + tail
 
 
-@kernel()
+@kernel(writes=(3,))
 def logistic_slope(a: Any, f: Any) -> None:
     """Write the sigmoid less the target, times what comes back."""
     g, x, t, out = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), pointer(a[3], f)
