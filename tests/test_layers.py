@@ -54,6 +54,7 @@ LAYERS = (
     ("gradcore.nn",),
     ("gradcore.autograd", "gradcore.creation", "gradcore.linalg", "gradcore.various"),
     ("gradcore.fft", "gradcore.rarer", "gradcore.special"),
+    ("gradcore.seldom",),
     ("gradcore.drawing",),
     ("gradcore.draws",),
     ("gradcore.random",),

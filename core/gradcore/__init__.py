@@ -150,6 +150,9 @@ _PARTS = {
     "jit": "",
     "linalg": "",
     "replay": "compile",
+    "seldom": """
+        empty_permuted frexp from_dlpack gradient histogramdd istft nonzero_static stft
+    """,
     "serialization": "load save serialization",
     "special": "",
     "testing": "",

@@ -9,9 +9,9 @@ import numpy as np
 from gradcore import device as devices
 from gradcore import dtypes, graph, random
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
+from gradcore.errors import ArgumentError, ShapeError
 from gradcore.graph import TensorBase, wrap
-from gradcore.ops.numbers import ragged_lists
+from gradcore.ops.numbers import array_from
 from gradcore.random import shape_of
 from gradcore.tensor import Tensor
 
@@ -76,75 +76,6 @@ def _size(size: tuple[Any, ...], options: dict[str, Any]) -> tuple[int, ...]:
 
 
 # --- from values
-
-
-def _plain(data: Any) -> Any:
-    """Return nested data with its tensors replaced by their values."""
-    if isinstance(data, TensorBase):
-        if data._a.size != 1:
-            raise ValueRangeError(
-                "only one element tensors can be converted to Python scalars",
-                f"One in the list has shape {data._a.shape}.",
-                "Use torch.stack() to join tensors.",
-            )
-        return data._a.item()
-    if isinstance(data, (list, tuple, range)):
-        return [_plain(item) for item in data]
-    return data
-
-
-def array_from(data: Any, kind: Any = None) -> Array:
-    """Return the array ``torch.tensor`` would hold for ``data``: floats in the default dtype."""
-    if isinstance(data, TensorBase):
-        return np.array(data._a, dtype=kind, order="C")
-    if isinstance(data, (np.ndarray, np.generic)):
-        given = np.array(data, dtype=kind, order="C")
-        dtypes.of(given)
-        return given
-    plain = _plain(data)
-    try:
-        made = np.array(plain, dtype=None)
-    except ValueError:
-        raise ValueRangeError(
-            ragged_lists(data) or "expected sequence of equal lengths",
-            "",
-            "Pad them to one length.",
-        ) from None
-    if made.dtype.kind == "O" and _holds_whole_numbers(made):
-        raise ValueRangeError("Overflow when unpacking long long", f"Got {data!r:.60}.")
-    if made.dtype.kind == "O":
-        odd = next(x for x in made.reshape(-1).tolist() if not isinstance(x, (int, float)))
-        raise DtypeError(
-            f"Could not infer dtype of {type(odd).__name__}",
-            f"tensor() takes numbers, got {data!r:.60}.",
-            "Turn names and texts into numbers first.",
-        )
-    if made.dtype.kind in "US":
-        raise ArgumentError(
-            "new(): invalid data type 'str'",
-            f"tensor() takes numbers, got {data!r:.60}.",
-            "Turn names and texts into numbers first.",
-        )
-    if kind is None:
-        if (made.size == 0 and made.dtype == np.float64) or (
-            made.dtype.kind == "f" and not _is_numpy_inside(data)
-        ):
-            kind = dtypes.default_float()
-        elif made.dtype.kind == "c":
-            kind = dtypes.default_complex()
-        elif made.dtype.kind in "iu":
-            kind = np.int64
-    return made.astype(kind, copy=False) if kind is not None else made
-
-
-def _holds_whole_numbers(made: Array) -> bool:
-    return all(isinstance(x, int) for x in made.reshape(-1).tolist())
-
-
-def _is_numpy_inside(data: Any) -> bool:
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return isinstance(data, (np.ndarray, np.generic))
 
 
 def tensor(data: Any, *, dtype: Any = None, **options: Any) -> Any:

@@ -1,5 +1,6 @@
 """Functions and methods that few programs use, and switches that change nothing here."""
 
+import importlib
 import math
 from typing import Any
 
@@ -221,6 +222,19 @@ _METHODS = {
     "dim_order": _dim_order,
     "polygamma": lambda self, n: FUNCTIONS["polygamma"](n, self),
 }
+
+
+def _seldom(name: str) -> Any:
+    """Return a method whose function is loaded when it is first called."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module("gradcore.seldom"), name)(self, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+_METHODS |= {name: _seldom(name) for name in ("frexp", "istft", "nonzero_static", "stft")}
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from gradcore.ops.registry import CALLS, COMPOSITES, FUNCTIONS
+from gradcore.seldom import bessel_j0, bessel_j1
 
 _OWN = """
     digamma entr erf erfc erfinv exp2 expm1 i0 i0e i1 i1e log1p log_ndtr log_softmax logit
@@ -18,7 +19,7 @@ _OTHER = {
 }
 _FOUND = {name: name for name in _OWN.split()} | _OTHER
 
-__all__ = [*_FOUND]
+__all__ = ["bessel_j0", "bessel_j1", *_FOUND]
 
 
 def _function(name: str) -> Any:

@@ -341,13 +341,23 @@ relu = unary(
     "Return the input where it is positive, else 0.",
     floats=False,
 )
-logit = unary(
+logit_of = unary(
     "logit",
     lambda x: np.log(x / (1 - x)),
     lambda g, input: g / (input * (1 - input)),
     "Return ``log(input / (1 - input))``.",
     [(T(2, 3, low=0.1, high=0.9),)],
 )
+
+
+def logit(input: Any, eps: float | None = None, *, out: Any = None) -> Any:
+    """Return ``log(input / (1 - input))``; ``eps`` keeps the input off 0 and 1."""
+    if eps is not None:
+        input = FUNCTIONS["clamp"](input, eps, 1 - eps)
+    return logit_of(input, out=out)
+
+
+FUNCTIONS["logit"] = METHODS["logit"] = logit
 
 # --- complex parts
 

@@ -195,6 +195,16 @@ def _real_back(input: Any, places: Any, sizes: Any, norm: Any) -> Any:
     return _from_half(out, sizes[-1], places[-1], norm, True)
 
 
+def _mirrored_forward(input: Any, places: Any, sizes: Any, norm: Any) -> Any:
+    out = _full(False)(input, places[:-1], sizes[:-1], norm)
+    return FOURIER["hfft"](out, sizes[-1], places[-1], norm)
+
+
+def _mirrored_back(input: Any, places: Any, sizes: Any, norm: Any) -> Any:
+    out = FOURIER["ihfft"](input, sizes[-1], places[-1], norm)
+    return _full(True)(out, places[:-1], sizes[:-1], norm)
+
+
 for _suffix, _default in (("2", (-2, -1)), ("n", None)):
     _along_many(
         "fft" + _suffix, "Return the transform along several dimensions.",
@@ -211,6 +221,15 @@ for _suffix, _default in (("2", (-2, -1)), ("n", None)):
     _along_many(
         "irfft" + _suffix, "Undo the transform of real values along several dimensions.",
         [_COMPLEX, S(_COMPLEX, s=(3, 5))], _real_back, _default,
+    )  # fmt: skip
+    if "hfft" + _suffix not in FOURIER:
+        _along_many(
+            "hfft" + _suffix, "Return the real transform of mirrored values, several dimensions.",
+            [_COMPLEX], _mirrored_forward, _default,
+        )  # fmt: skip
+    _along_many(
+        "ihfft" + _suffix, "Undo the real transform along several dimensions.",
+        [_REAL, S(_REAL, norm="ortho")], _mirrored_back, _default,
     )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError
+from gradcore.errors import DtypeError, ShapeError
 from gradcore.graph import TensorBase
-from gradcore.ops.numbers import long_name, promoted
+from gradcore.ops.numbers import as_tuple, index_error, long_name, promoted
 from gradcore.ops.registry import CALLS, T, composite, operation
 from gradcore.ops.shape import axis
 
@@ -48,50 +48,7 @@ def pick(input: Array, index: Any) -> Any:
     except IndexError as error:
         raise index_error(input, error, index) from None
     # A full index makes NumPy return a bare value, which would no longer share memory.
-    return out if isinstance(out, np.ndarray) else input[(*_tuple(index), Ellipsis)]
-
-
-def _tuple(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
-
-
-def _mask_error(input: Array, index: Any) -> str:
-    """Say which mask has another shape than the part of the tensor it stands for."""
-    place = 0
-    for i, part in enumerate(_tuple(index)):
-        if isinstance(part, np.ndarray) and part.dtype.kind == "b":
-            if part.shape != input.shape[place : place + part.ndim]:
-                return (
-                    f"The shape of the mask {list(part.shape)} at index {i} does not match the "
-                    f"shape of the indexed tensor {list(input.shape)} at index {place}"
-                )
-            place += part.ndim
-        elif part is Ellipsis:
-            return ""
-        elif part is not None:
-            place += 1
-    return ""
-
-
-def index_error(input: Array, error: Exception, index: Any = ()) -> IndexOutOfRangeError:
-    """Return torch's error for NumPy's."""
-    text = str(error)
-    if "too many indices" in text and not input.ndim:
-        text = (
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-        )
-    elif "too many indices" in text:
-        text = f"too many indices for tensor of dimension {input.ndim}"
-    elif "out of bounds for axis" in text:
-        text = text.replace("for axis", "for dimension")
-    elif "boolean index did not match" in text:
-        text = _mask_error(input, index) or text
-    return IndexOutOfRangeError(
-        text,
-        f"The tensor has shape {tuple(input.shape)}.",
-        "Indices count from 0; negative ones from the end.",
-    )
+    return out if isinstance(out, np.ndarray) else input[(*as_tuple(index), Ellipsis)]
 
 
 @operation(
@@ -141,7 +98,7 @@ def place_added(input: Array, shape: Sequence[int], index: Any) -> Any:
 
 def add_at(out: Array, index: Any, values: Array) -> None:
     """Add ``values`` to ``out[index]``, every one of them where places repeat."""
-    parts = _tuple(index)
+    parts = as_tuple(index)
     if len(parts) == 1 and isinstance(parts[0], np.ndarray):
         if parts[0].dtype.kind == "b":
             out[parts[0]] += values

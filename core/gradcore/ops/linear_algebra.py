@@ -49,8 +49,13 @@ def _numpy(name: str, function: Any, *arrays: Any) -> Any:
     try:
         return function(*arrays)
     except np.linalg.LinAlgError as error:
+        reasons = {
+            "linalg.inv": "The inversion could not be completed because the input matrix is "
+            "singular.",
+            "linalg.solve": "The solver failed because the input matrix is singular.",
+        }
         raise LinAlgError(
-            f"{name}: The algorithm failed to converge or the input is not invertible: {error}",
+            f"{name}: {reasons.get(name, f'The algorithm failed to converge: {error}')}",
             f"The input has shape {arrays[0].shape}.",
             "Add a small multiple of the identity, or use a least-squares solution.",
         ) from None
@@ -201,13 +206,6 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     return cholesky(A, upper)
 
 
-@composite("cholesky_solve", methods=True, samples=[], gradcheck=False)
-def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
-    """Return X with ``L @ L.T @ X = input``."""
-    lower = L.mT if upper else L
-    return solve_of(lower.mT, solve_of(lower, input))
-
-
 def _qr_back(g: Any, Q: Any, R: Any) -> Any:
     first, second = g
     inner = None
@@ -236,16 +234,6 @@ def _qr_back(g: Any, Q: Any, R: Any) -> Any:
 def qr_of(input: Array) -> Any:
     """Return an orthogonal Q and a triangle R with ``Q @ R = input``."""
     return np.linalg.qr(input)
-
-
-@_enter("qr")
-@composite("qr", methods=True, parity=None)
-def qr(input: Any, mode: Any = "reduced") -> Any:
-    """Return an orthogonal Q and a triangle R with ``Q @ R = input``."""
-    if mode == "complete":
-        full, triangle = np.linalg.qr(input.detach()._a, mode="complete")
-        return wrap(full), wrap(triangle)
-    return qr_of(input)
 
 
 def _gaps(values: Any) -> Any:
@@ -351,18 +339,6 @@ def svdvals(A: Any) -> Any:
     return svd_of(A)[1]
 
 
-@_enter("pinv")
-@composite("pinverse", methods=True, samples=[(T(4, 3),)], gradcheck=False)
-def pinverse(input: Any, rcond: float | None = None) -> Any:
-    """Return the pseudo-inverse."""
-    left, values, right = svd_of(input)
-    limit = max(input.shape[-2:]) * np.finfo(input._a.dtype).eps if rcond is None else rcond
-    keep = values > values.amax(-1, True) * limit
-    where = FUNCTIONS["where"]
-    inverse_values = where(keep, 1 / where(keep, values, 1.0), 0.0)
-    return (right.mT * inverse_values.unsqueeze(-2)) @ left.mT
-
-
 @_enter("matrix_power")
 @composite("matrix_power", methods=True, samples=[(SQUARE, 3), (SQUARE, 0), (SQUARE, -1)])
 def matrix_power(input: Any, n: int) -> Any:
@@ -457,47 +433,13 @@ def cond(A: Any, p: Any = None) -> Any:
     return matrix_norm(A, p) * matrix_norm(inverse(A), p)
 
 
-@_enter("matrix_rank")
-def matrix_rank(A: Any, *, tol: float | None = None) -> Any:
-    """Return how many singular values are not 0."""
-    values = svdvals(A.detach())
-    limit = max(A.shape[-2:]) * float(np.finfo(A._a.dtype).eps)
-    bound = values.amax(-1, True) * limit if tol is None else tol
-    return (values > bound).sum(-1)
-
-
-@_enter("lstsq")
-def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
-    """Return the least-squares solution of ``A @ X = B``, residuals, rank and singular values."""
-    pack = return_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
-    solution = pinverse(A) @ B
-    empty = wrap(np.empty(0, A._a.dtype))
-    residuals = (A @ solution - B).square().sum(-2) if A.shape[-2] > A.shape[-1] else empty
-    return pack(solution, residuals, matrix_rank(A), empty)
-
-
 @_enter("multi_dot")
 def multi_dot(tensors: Any) -> Any:
     """Return the product of several matrices."""
     return chain_matmul(*tensors)
 
 
-@_enter("solve_triangular")
-def solve_triangular(
-    A: Any,
-    B: Any,
-    *,
-    upper: bool,
-    left: bool = True,
-    unitriangular: bool = False,
-) -> Any:
-    """Return X with ``A @ X = B`` (``X @ A = B`` without ``left``), reading one triangle."""
-    triangle = _triangle("triu" if upper else "tril")(A)
-    if unitriangular:
-        triangle = triangle - diag_embed(diagonal(triangle, 0, -2, -1))
-        triangle = triangle + _identity(A)
-    return solve_of(triangle, B) if left else solve_of(triangle.mT, B.mT).mT
-
-
-LINALG.update(cross=cross, diagonal=diagonal, vander=vander, matmul=matmul)
+LINALG.update(
+    cross=cross, diagonal=diagonal, vander=lambda x, *, N=None: vander(x, N, True), matmul=matmul
+)
 LINALG["vecdot"] = lambda x, y, *, dim=-1: (conj(x) * y).sum(dim)

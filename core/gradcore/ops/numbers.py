@@ -1,4 +1,7 @@
-"""How dtypes meet in an operation: tensors with numbers, tensors with each other."""
+"""How dtypes meet in an operation: tensors with numbers, tensors with each other.
+
+Also: arrays from what users give, and the errors for what cannot be.
+"""
 
 import itertools
 import math
@@ -9,7 +12,15 @@ import numpy as np
 
 from gradcore import dtypes
 from gradcore.dtypes import Array
-from gradcore.errors import ArgumentError, DtypeError, ShapeError, UnsupportedDtypeError
+from gradcore.errors import (
+    ArgumentError,
+    DtypeError,
+    IndexOutOfRangeError,
+    ShapeError,
+    UnsupportedDtypeError,
+    ValueRangeError,
+)
+from gradcore.graph import TensorBase
 
 ndarray = np.ndarray
 
@@ -172,3 +183,118 @@ def halvings(a: Array) -> int:
     """Return how often a matrix is to be halved until a Taylor sum of it is exact."""
     size = float(np.abs(a).sum(-1).max(initial=0.0))
     return max(0, math.ceil(math.log2(size)) + 2) if size > 0 else 0
+
+
+# --- values from Python, indices from users
+
+
+def _plain(data: Any) -> Any:
+    """Return nested data with its tensors replaced by their values."""
+    if isinstance(data, TensorBase):
+        if data._a.size != 1:
+            raise ValueRangeError(
+                "only one element tensors can be converted to Python scalars",
+                f"One in the list has shape {data._a.shape}.",
+                "Use torch.stack() to join tensors.",
+            )
+        return data._a.item()
+    if isinstance(data, (list, tuple, range)):
+        return [_plain(item) for item in data]
+    return data
+
+
+def array_from(data: Any, kind: Any = None) -> Array:
+    """Return the array ``torch.tensor`` would hold for ``data``: floats in the default dtype."""
+    if isinstance(data, TensorBase):
+        return np.array(data._a, dtype=kind, order="C")
+    if isinstance(data, (np.ndarray, np.generic)):
+        given = np.array(data, dtype=kind, order="C")
+        dtypes.of(given)
+        return given
+    plain = _plain(data)
+    try:
+        made = np.array(plain, dtype=None)
+    except ValueError:
+        raise ValueRangeError(
+            ragged_lists(data) or "expected sequence of equal lengths",
+            "",
+            "Pad them to one length.",
+        ) from None
+    if made.dtype.kind == "O" and _holds_whole_numbers(made):
+        raise ValueRangeError("Overflow when unpacking long long", f"Got {data!r:.60}.")
+    if made.dtype.kind == "O":
+        odd = next(x for x in made.reshape(-1).tolist() if not isinstance(x, (int, float)))
+        raise DtypeError(
+            f"Could not infer dtype of {type(odd).__name__}",
+            f"tensor() takes numbers, got {data!r:.60}.",
+            "Turn names and texts into numbers first.",
+        )
+    if made.dtype.kind in "US":
+        raise ArgumentError(
+            "new(): invalid data type 'str'",
+            f"tensor() takes numbers, got {data!r:.60}.",
+            "Turn names and texts into numbers first.",
+        )
+    if kind is None:
+        if (made.size == 0 and made.dtype == np.float64) or (
+            made.dtype.kind == "f" and not _is_numpy_inside(data)
+        ):
+            kind = dtypes.default_float()
+        elif made.dtype.kind == "c":
+            kind = dtypes.default_complex()
+        elif made.dtype.kind in "iu":
+            kind = np.int64
+    return made.astype(kind, copy=False) if kind is not None else made
+
+
+def _holds_whole_numbers(made: Array) -> bool:
+    return all(isinstance(x, int) for x in made.reshape(-1).tolist())
+
+
+def _is_numpy_inside(data: Any) -> bool:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic))
+
+
+def as_tuple(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _mask_error(input: Array, index: Any) -> str:
+    """Say which mask has another shape than the part of the tensor it stands for."""
+    place = 0
+    for i, part in enumerate(as_tuple(index)):
+        if isinstance(part, np.ndarray) and part.dtype.kind == "b":
+            if part.shape != input.shape[place : place + part.ndim]:
+                return (
+                    f"The shape of the mask {list(part.shape)} at index {i} does not match the "
+                    f"shape of the indexed tensor {list(input.shape)} at index {place}"
+                )
+            place += part.ndim
+        elif part is Ellipsis:
+            return ""
+        elif part is not None:
+            place += 1
+    return ""
+
+
+def index_error(input: Array, error: Exception, index: Any = ()) -> IndexOutOfRangeError:
+    """Return torch's error for NumPy's."""
+    text = str(error)
+    if "too many indices" in text and not input.ndim:
+        text = (
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+            "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+        )
+    elif "too many indices" in text:
+        text = f"too many indices for tensor of dimension {input.ndim}"
+    elif "out of bounds for axis" in text:
+        text = text.replace("for axis", "for dimension")
+    elif "boolean index did not match" in text:
+        text = _mask_error(input, index) or text
+    return IndexOutOfRangeError(
+        text,
+        f"The tensor has shape {tuple(input.shape)}.",
+        "Indices count from 0; negative ones from the end.",
+    )
