@@ -14,6 +14,8 @@ from PySide6.QtGui import QFont, QStaticText, QTransform
 from paramscope_gui.canvas.drawing import (
     GLYPH_SIZE,
     PADDING,
+    PORT_RADIUS,
+    TITLE_HEIGHT,
     Drawing,
     Face,
     Text,
@@ -26,6 +28,7 @@ from paramscope_gui.canvas.drawing import (
 LEAST_PIXELS = {Face.TITLE: 12.0, Face.NAME: 11.0, Face.TEXT: 10.0, Face.SHAPE: 10.0}
 _GAP_PIXELS = 3.0
 _EDGE_PIXELS = 5.0
+_CLEAR = 2.5  # between a port and the first letter of a title
 _FEWEST_LETTERS = 3
 _SAME_ROW = 4.0
 
@@ -51,7 +54,10 @@ def close_shape(text: str) -> str:
 def condensed(drawing: Drawing, detail: float) -> list[Placed]:
     """Return the texts of a node as they are drawn at the zoom ``detail``."""
     mark = GLYPH_SIZE / detail if drawing.face.problem else 0.0
-    placed = _title(drawing.title, drawing.size.width() - mark, detail)
+    # A port in the title bar reaches into it; the first letter keeps clear of it.
+    has_port = any(port.y() < TITLE_HEIGHT for port in drawing.inputs)
+    least = PORT_RADIUS + _CLEAR if has_port else 0.0
+    placed = _title(drawing.title, drawing.size.width() - mark, detail, least)
     name = drawing.title[-1] if len(drawing.title) > 1 else None
     has_name = name is None or any(item.text.text() == name.text for item in placed)
     for row in _rows(drawing.texts):
@@ -84,13 +90,16 @@ def scaled_text(text: str, face: Face, detail: float) -> QStaticText:
     return _static(text, face, scaled_font(face, detail)[0].pixelSize())
 
 
-def _title(title: Sequence[Text], width: float, detail: float) -> list[Placed]:
+def _title(title: Sequence[Text], width: float, detail: float, least: float) -> list[Placed]:
     """The class and the name; a long class is written smaller before it is cut."""
-    placed = _row(title, width, detail)
-    first, edge = title[0], min(PADDING, _EDGE_PIXELS / detail)
-    if placed and placed[0].text.text() != first.text:
+    placed = _row(title, width, detail, least)
+    first, edge = title[0], max(least, min(PADDING, _EDGE_PIXELS / detail))
+    if not placed or placed[0].text.text() != first.text:
         face, ratio = scaled_font(first.face, detail, LEAST_PIXELS[Face.TEXT])
-        if edge + width_of(first.text, first.face) * ratio <= width - 2.0 / detail:
+        needed = width_of(first.text, first.face) * ratio
+        if not placed:  # a node without its name says nothing; rather it fills it to the edges
+            edge = max(1.0 / detail, min(edge, (width - needed) / 2))
+        if not placed or edge + needed <= width - 2.0 / detail:
             measure = metrics(first.face)
             top = _middle(first) - (measure.ascent() + measure.descent()) * ratio / 2
             text = _static(first.text, first.face, face.pixelSize())
@@ -109,7 +118,7 @@ def _rows(texts: Sequence[Text]) -> list[list[Text]]:
     return [sorted(row, key=lambda text: text.x) for row in rows]
 
 
-def _row(row: Sequence[Text], width: float, detail: float) -> list[Placed]:
+def _row(row: Sequence[Text], width: float, detail: float, least: float = 0.0) -> list[Placed]:
     """Place the texts of one row: from the left on, and a shape at the right."""
     edge = min(PADDING, _EDGE_PIXELS / detail)
     gap = _GAP_PIXELS / detail
@@ -117,7 +126,7 @@ def _row(row: Sequence[Text], width: float, detail: float) -> list[Placed]:
     if left > 2 * PADDING:  # behind the glyph of a tensor, which keeps its size on the screen
         left = edge + max(GLYPH_SIZE, 11.0 / detail) + gap
     elif left <= PADDING:
-        left = edge
+        left = max(edge, least)
     last = row[-1]
     is_right = last.face is Face.SHAPE
     others = [text for text in (row[:-1] if is_right else row) if text.text]

@@ -57,7 +57,7 @@ class CommandPalette(QWidget):
         found.sort(key=lambda pair: -pair[0])
         for _, action in found:
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            words = action.text().replace("&", "")
+            words = words_of(action)
             item = QListWidgetItem(f"{words}    {keys}" if keys else words)
             item.setData(ACTION_ROLE, action)
             self.list.addItem(item)
@@ -97,9 +97,17 @@ class CommandPalette(QWidget):
         painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), RADIUS, RADIUS)
 
 
+def words_of(action: QAction) -> str:
+    """Return what choosing an action does; in a menu, a tick says that a panel is shown."""
+    words = action.text().replace("&", "")
+    if action.isCheckable() and action.actionGroup() is None:
+        return f"{'Hide' if action.isChecked() else 'Show'}: {words}"
+    return words
+
+
 def match(text: str, action: QAction) -> int:
     """Return how well an action's name answers what is typed; 0 is not at all."""
-    name = action.text().replace("&", "").lower()
+    name = words_of(action).lower()
     words = text.lower().split()
     if not words:
         return 1

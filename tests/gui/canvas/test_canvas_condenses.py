@@ -4,7 +4,7 @@ from PySide6.QtCore import QRect
 
 from paramscope_gui.canvas.canvas import Canvas
 from paramscope_gui.canvas.condensed import condensed, scaled_font
-from paramscope_gui.canvas.drawing import Face, draw_up
+from paramscope_gui.canvas.drawing import PORT_RADIUS, TITLE_HEIGHT, Face, draw_up
 from paramscope_gui.canvas.node_item import ROW_DETAIL
 from paramscope_gui.canvas.wire_layer import label_of
 
@@ -77,3 +77,16 @@ def test_the_strip_of_arguments_does_not_lie_on_the_selected_node(hand) -> None:
         area = canvas.scene.node_rect("hidden")
         node = view.mapFromScene(area).boundingRect().intersected(QRect(view.rect()))
         assert not strip.geometry().intersects(node)
+
+
+def test_a_title_keeps_clear_of_the_port_beside_it(canvas: Canvas) -> None:
+    for detail in (0.6, 0.75, 0.89):
+        for node in ("tanh", "hidden", "output"):
+            drawing = canvas.scene.drawing_of(node)
+            assert drawing.inputs[0].y() < TITLE_HEIGHT
+            assert condensed(drawing, detail)[0].place.x() > PORT_RADIUS + 2.0
+
+
+def test_every_node_says_its_name_down_to_the_smallest_rows(canvas: Canvas) -> None:
+    for node in canvas.scene.nodes_by_id:
+        assert condensed(canvas.scene.drawing_of(node), ROW_DETAIL)[0].text.text() != ""
