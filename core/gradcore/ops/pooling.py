@@ -180,7 +180,8 @@ def _largest_of_four(x: Array, positions: Ints) -> tuple[Array, Array]:
     below ^= chosen
     below &= from_bottom
     chosen ^= below
-    from_bottom <<= 1
+    # Shifting by one, which NumPy does value by value.
+    from_bottom += from_bottom
     chosen |= from_bottom
     return np.maximum(top, bottom, out=top), chosen
 

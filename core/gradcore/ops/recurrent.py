@@ -19,7 +19,7 @@ from gradcore.graph import TensorBase
 from gradcore.modes import enable_grad
 from gradcore.ops.linear import linear
 from gradcore.ops.registry import FUNCTIONS, T, operation
-from gradcore.ops.sums import sum_of_rows
+from gradcore.ops.sums import product, sum_of_rows
 
 
 def _order(length: int, reverse: bool) -> range:
@@ -111,11 +111,7 @@ def _previous(states: Array, first: Array, reverse: bool) -> Array:
 def _weight_gradients(into_turned: Array, before: Array, needs: Any) -> Any:
     """Return the gradients of weight and bias from those of ``h @ weight.T + bias``."""
     flat = into_turned.reshape(-1, into_turned.shape[-1])
-    weight = None
-    if needs[0]:
-        # The other way about, with more rows than columns, BLAS takes longer.
-        turned = before.reshape(-1, before.shape[-1]).T @ flat
-        weight = np.ascontiguousarray(turned.T)
+    weight = product(flat.T, before.reshape(-1, before.shape[-1])) if needs[0] else None
     return weight, (sum_of_rows(flat) if needs[1] else None)
 
 

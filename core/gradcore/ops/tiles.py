@@ -18,10 +18,12 @@ from gradcore.dtypes import Array
 _CORES = {b"SkylakeX", b"Cooperlake", b"SapphireRapids"}
 SMALL = 1_000_000
 """How large m * n * k is at most for OpenBLAS to take a product as it is."""
-_WIDTHS, _HEIGHTS = (64, 128, 48, 32, 112, 56, 40, 28), (64, 32, 16, 50, 25, 20, 10, 8)
-"""Sizes of tiles, the best first: widths that fill cache lines."""
-_DEEPEST = 600
-"""Over so many rows a product of a turned matrix is not faster in tiles."""
+_LONG, _SHORT = (64, 128, 48, 32, 112, 56, 40, 28), (64, 32, 16, 50, 25, 20, 10, 8)
+"""Sizes of tiles, the best first: along the axis that lies without gaps, they fill cache lines."""
+_DEPTHS = (512, 480, 448, 400, 384, 360, 320, 300, 256)
+"""A longer sum of a product of turned rows is cut into several of such lengths."""
+_ROOM = 1 << 23
+"""How many values these may have together."""
 _LEAST = 512
 """So many values a tile should have at least."""
 _WHOLE, _TURNED, _TILED = 90.0, 68.0, 105.0
@@ -36,11 +38,13 @@ class Plan(NamedTuple):
     """How a product is cut: heights and widths of the tiles, and which factor is copied first.
 
     ``copied``: 0 for none, 1 for the second factor, 2 for the first: the result comes turned then.
+    ``sums``: into how many sums, of as many products each, every sum of products is cut.
     """
 
     high: int
     wide: int
-    copied: int
+    copied: int = 0
+    sums: int = 1
 
 
 @cache
@@ -82,9 +86,7 @@ def _plan(m: int, k: int, n: int, x_order: str, y_order: str) -> Plan | None:
         return None
     work = 2.0 * m * k * n
     if y_order == "C":
-        if x_order == "F" and k > _DEEPEST:
-            return None
-        found = _tiles(m, k, n, 0)
+        found = _turned_tiles(m, k, n) if x_order == "F" else _tiles(m, k, n, 0)
         return found if found and work / _TILED + _CALL < work / _WHOLE else None
     if x_order == "F":
         return None
@@ -101,11 +103,24 @@ def _plan(m: int, k: int, n: int, x_order: str, y_order: str) -> Plan | None:
 
 
 def _tiles(m: int, k: int, n: int, copied: int) -> Plan | None:
-    for wide in _WIDTHS:
-        for high in _HEIGHTS:
+    for wide in _LONG:
+        for high in _SHORT:
             is_whole = m % high == 0 and n % wide == 0
             if is_whole and high * wide >= _LEAST and high * wide * k <= SMALL:
                 return Plan(high, wide, copied)
+    return None
+
+
+def _turned_tiles(m: int, k: int, n: int) -> Plan | None:
+    """Return the plan for a first factor that lies column by column."""
+    depth = k if k <= _DEPTHS[0] else next((d for d in _DEPTHS if k % d == 0), 0)
+    if not depth or (depth < k and k // depth * m * n > _ROOM):
+        return None
+    for high in _LONG:
+        for wide in _SHORT:
+            is_whole = m % high == 0 and n % wide == 0
+            if is_whole and high * wide >= _LEAST and high * wide * depth <= SMALL:
+                return Plan(high, wide, 0, k // depth)
     return None
 
 
@@ -126,32 +141,41 @@ def multiply(x: Array, y: Array, plan: Plan) -> Array:
 
 
 def _cut(x: Array, y: Array, plan: Plan) -> Array:
-    out = np.empty((len(x), y.shape[1]), x.dtype)
+    sums = () if plan.sums == 1 else (plan.sums,)
+    out = np.empty((*sums, len(x), y.shape[1]), x.dtype)
     np.matmul(rows_of(x, plan), columns_of(y, plan), tiles_of(out, plan))
-    return out
+    return out if plan.sums == 1 else np.add.reduce(out, 0)
 
 
 def rows_of(x: Array, plan: Plan) -> Array:
-    """Return a view of a matrix as bands of rows: (bands, 1, high, k)."""
+    """Return a view of a matrix as bands of rows: ((sums,) bands, 1, high, k)."""
     m, k = x.shape
+    bands = m // plan.high
+    if plan.sums > 1:
+        parts = x.T.reshape(plan.sums, k // plan.sums, bands, 1, plan.high)
+        return parts.transpose(0, 2, 3, 4, 1)
     if x.flags.c_contiguous:
-        return x.reshape(m // plan.high, 1, plan.high, k)
-    return x.T.reshape(k, m // plan.high, 1, plan.high).transpose(1, 2, 3, 0)
+        return x.reshape(bands, 1, plan.high, k)
+    return x.T.reshape(k, bands, 1, plan.high).transpose(1, 2, 3, 0)
 
 
 def columns_of(y: Array, plan: Plan) -> Array:
-    """Return a view of a matrix as bands of columns: (bands, k, wide)."""
+    """Return a view of a matrix as bands of columns: ((sums, 1,) bands, k, wide)."""
     k, n = y.shape
+    if plan.sums > 1:
+        parts = y.reshape(plan.sums, 1, k // plan.sums, n // plan.wide, plan.wide)
+        return parts.swapaxes(2, 3)
     return y.reshape(k, n // plan.wide, plan.wide).swapaxes(0, 1)
 
 
 def tiles_of(out: Array, plan: Plan) -> Array:
     """Return a view of a matrix as tiles: (bands of rows, bands of columns, high, wide)."""
-    m, n = out.shape
-    return out.reshape(m // plan.high, plan.high, n // plan.wide, plan.wide).swapaxes(1, 2)
+    *sums, m, n = out.shape
+    cut = out.reshape(*sums, m // plan.high, plan.high, n // plan.wide, plan.wide)
+    return cut.swapaxes(-2, -3)
 
 
 def whole_of(tiles: Array) -> Array:
     """Return the matrix of which these are the tiles: a view, if they lie in one."""
-    bands, across, high, wide = tiles.shape
-    return tiles.swapaxes(1, 2).reshape(bands * high, across * wide)
+    *sums, bands, across, high, wide = tiles.shape
+    return tiles.swapaxes(-2, -3).reshape(*sums, bands * high, across * wide)

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from gradcore.ops.sums import product
-from gradcore.ops.tiles import Plan, columns_of, plan_of, rows_of, tiles_of, whole_of
+from gradcore.ops.tiles import (
+    Plan,
+    columns_of,
+    plan_of,
+    rows_of,
+    tiles_of,
+    whole_of,
+)  # fmt: skip
 from gradcore.replay.inline import expect
 from gradcore.replay.program import Call, Program, Value, members
 
@@ -185,9 +192,15 @@ class Peephole:
         return layout if layout is not None and len(layout.shape) == 2 else None
 
     def _cut(self, x: Value, y: Value, plan: Plan, result: Value) -> None:
-        tiles = self._view(tiles_of, result, plan, note=False)
+        whole = result
+        if plan.sums > 1:
+            layout = self.layouts[result]
+            whole = self._new((plan.sums, *layout.shape), layout.dtype)
+        tiles = self._view(tiles_of, whole, plan, note=False)
         self._add(np.matmul, (self._view(rows_of, x, plan), self._view(columns_of, y, plan)), tiles)
-        self._add(whole_of, (tiles,), result)
+        self._add(whole_of, (tiles,), whole)
+        if plan.sums > 1:
+            self._add(np.add.reduce, (whole,), result, axis=0, keepdims=False)
 
     def _copy(self, value: Value) -> Value:
         made = self._new(self.layouts[value].shape, self.layouts[value].dtype)

@@ -8,7 +8,14 @@ from gradcore import nn
 from gradcore.ops import tiles
 from gradcore.ops.sums import product
 
-SIZES = [(64, 784, 256), (512, 256, 128), (100, 300, 50), (96, 130, 97), (40, 3000, 40)]
+SIZES = [
+    (64, 784, 256),
+    (512, 256, 128),
+    (100, 300, 50),
+    (96, 130, 97),
+    (40, 3000, 40),
+    (128, 2048, 64),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +54,11 @@ def test_large_matrices_are_cut(orders):
     assert 128 % plan.high == 0 or plan.copied == 2
 
 
+def test_long_sums_over_turned_rows_are_cut():
+    plan = tiles.plan_of(matrix(128, 2048, "F"), matrix(2048, 64, "C"))
+    assert plan.sums == 4
+
+
 @pytest.mark.parametrize("case", ["small", "double", "gaps", "odd"])
 def test_others_are_not_cut(case):
     x, y = {
@@ -69,7 +81,7 @@ def test_shapes_that_do_not_fit_are_refused_as_ever():
         gradcore.zeros(2000, 30) @ gradcore.zeros(31, 2000)
 
 
-@pytest.mark.parametrize("shape", [(64, 784), (512, 784), (16, 40, 784)])
+@pytest.mark.parametrize("shape", [(64, 784), (512, 784), (16, 128, 784)])
 def test_replayed_step_gives_the_bits_of_eager(shape):
     def maker():
         gradcore.manual_seed(0)
