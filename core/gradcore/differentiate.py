@@ -20,6 +20,8 @@ def _as_list(value: Any) -> list[Any]:
 def _first_gradient(t: TensorBase, g: Any) -> Any:
     """Return the gradient to start from at ``t``: the given one, or 1 for a single value."""
     if g is None:
+        if t._a.ndim == 0 and t._a.dtype.kind == "f":
+            return wrap(np.array(1, t._a.dtype))
         if t._a.dtype.kind == "c":
             raise AutogradError(
                 "grad can be implicitly created only for real scalar outputs but got "

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.dtypes import Array
+from gradcore.ops.blocked import blocked_attention, blocked_attention_slope, worth_heads
 from gradcore.ops.matrix import matmul, swapped
 from gradcore.ops.registry import T, operation
 from gradcore.ops.statistics import softmax_array, softmax_of
@@ -43,6 +44,8 @@ def _gradient(
     if not isinstance(back, np.ndarray):
         # What was saved has no history: a second derivative needs the weights made anew.
         weights = _weights(query, key, bias, causal, factor)
+    elif type(back) is np.ndarray and not needs[3] and worth_heads(query, key, value):
+        return [*blocked_attention_slope(back, query, key, value, weights, factor), None]
     slope = None
     if needs[0] or needs[1] or needs[3]:
         slope = matmul(back, swapped(value))
@@ -75,6 +78,11 @@ def attention(
     query: Array, key: Array, value: Array, bias: Array | None, causal: bool, factor: float
 ) -> Any:
     """Return the values weighted by how well their keys fit each query."""
+    if type(query) is np.ndarray and worth_heads(query, key, value):
+        masks = np.where(later(query.shape[-2], key.shape[-2]), -np.inf, 0) if causal else bias
+        if masks is None or masks.ndim == 2:
+            mask = None if masks is None else masks.astype(query.dtype, copy=False)
+            return blocked_attention(query, key, value, mask, factor)
     scores = np.matmul(query * factor, key.swapaxes(-1, -2))
     if causal:
         np.copyto(scores, -np.inf, where=later(*scores.shape[-2:]))

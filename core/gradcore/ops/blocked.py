@@ -4,6 +4,7 @@ A chain of element-wise steps over a large array is limited by memory, not by ar
 """
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,71 @@ def blocked_normalize_slope(
         now -= np.multiply(values, slope, out=part)
         now *= inverse[at]
     return out, into_weight
+
+
+def _heads(lead: tuple[int, ...], size: int) -> Iterator[Any]:
+    """Yield the indices of some heads at a time, whose scores (``size`` each) fit the cache."""
+    step = max(1, 2 * _BLOCK // size)
+    for first in np.ndindex(lead[:-1]):
+        for start in range(0, lead[-1], step):
+            yield (*first, slice(start, start + step))
+
+
+def blocked_attention(
+    query: Array, key: Array, value: Array, bias: Array | None, factor: float
+) -> tuple[Array, Array]:
+    """Return the values weighted by how well their keys fit each query, and the weights.
+
+    ``bias`` is added to the scores of every head.
+    """
+    lead, rows, columns = query.shape[:-2], query.shape[-2], key.shape[-2]
+    weights = np.empty((*lead, rows, columns), query.dtype)
+    y = np.empty((*lead, rows, value.shape[-1]), query.dtype)
+    ones = np.ones((columns, 1), query.dtype)
+    for at in _heads(lead, rows * columns):
+        now = weights[at]
+        np.matmul(query[at] * factor, key[at].swapaxes(-1, -2), out=now)
+        if bias is not None:
+            now += bias
+        now -= np.maximum.reduce(now, axis=-1, keepdims=True, initial=-np.inf)
+        np.exp(now, out=now)
+        now /= np.matmul(now, ones)
+        np.matmul(now, value[at], out=y[at])
+    return y, weights
+
+
+def blocked_attention_slope(
+    back: Array, query: Array, key: Array, value: Array, weights: Array, factor: float
+) -> tuple[Array, Array, Array]:
+    """Return the gradients of queries, keys and values."""
+    lead, size = weights.shape[:-2], weights.shape[-2] * weights.shape[-1]
+    into_query, into_key, into_value = (
+        np.empty((*lead, *x.shape[-2:]), x.dtype) for x in (query, key, value)
+    )
+    ones = np.ones((weights.shape[-1], 1), weights.dtype)
+    for at in _heads(lead, size):
+        now, g = weights[at], back[at]
+        slope = np.matmul(g, value[at].swapaxes(-1, -2))
+        slope -= np.matmul(slope * now, ones)
+        slope *= now
+        np.matmul(slope, key[at], out=into_query[at])
+        np.matmul(slope.swapaxes(-1, -2), query[at], out=into_key[at])
+        np.matmul(now.swapaxes(-1, -2), g, out=into_value[at])
+    into_query *= factor
+    into_key *= factor
+    return into_query, into_key, into_value
+
+
+def worth_heads(query: Array, key: Array, value: Array) -> bool:
+    """Tell whether attention is better gone through some heads at a time."""
+    lead, size = query.shape[:-2], query.shape[-2] * key.shape[-2]
+    return (
+        bool(lead)
+        and key.shape[:-2] == value.shape[:-2] == lead
+        and lead[-1] * size >= _BLOCK
+        and query.dtype == key.dtype == value.dtype
+        and query.dtype.kind == "f"
+    )
 
 
 def worth_blocks(x: Array, dim: int) -> bool:

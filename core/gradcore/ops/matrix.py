@@ -10,6 +10,9 @@ from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import same_dtype
 from gradcore.ops.registry import T, operation
 from gradcore.ops.sums import product
+from gradcore.ops.tiles import SMALL
+
+ndarray = np.ndarray
 
 
 def swapped(x: Any) -> Any:
@@ -58,6 +61,10 @@ def mismatch(name: str, arrays: Any, error: Exception) -> ShapeError:
 
 
 def _left(g: Any, input_shape: Any, other: Any) -> Any:
+    if type(g) is ndarray and g.ndim == other.ndim == 2 and g.size * other.size <= SMALL:
+        if other.dtype.kind == "f":
+            # As `product`, with less between: chains of small matrices are asked for this most.
+            return g.dot(other.T)
     if other.ndim == 2 and len(input_shape) > 1:
         if isinstance(g, np.ndarray) and other.dtype.kind == "f":
             return product(g, other.T)
@@ -72,6 +79,9 @@ def _left(g: Any, input_shape: Any, other: Any) -> Any:
 
 
 def _right(g: Any, input: Any, other_shape: Any) -> Any:
+    if type(g) is ndarray and g.ndim == input.ndim == 2 and g.size * input.size <= SMALL:
+        if input.dtype.kind == "f":
+            return input.T.dot(g)
     if input.ndim == 2 and len(other_shape) == 2:
         if isinstance(g, np.ndarray) and input.dtype.kind == "f":
             return product(input.T, g)

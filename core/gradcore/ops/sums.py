@@ -17,11 +17,9 @@ _ONES: dict[Any, Any] = {}
 
 def _ones(count: int, dtype: Any) -> Any:
     """Return a vector of ones; the last few are kept, since training asks for the same again."""
-    found = _ONES.get((count, dtype.char))
-    if found is None:
-        if len(_ONES) > 16:
-            _ONES.clear()
-        found = _ONES[(count, dtype.char)] = np.ones(count, dtype)
+    if len(_ONES) > 16:
+        _ONES.clear()
+    found = _ONES[(count, dtype.char)] = np.ones(count, dtype)
     return found
 
 
@@ -30,6 +28,8 @@ def product(x: Any, y: Any) -> Any:
     if type(x) is ndarray and type(y) is ndarray:
         if x.ndim != 2 or y.ndim != 2:
             return np.matmul(x, y)
+        if x.size * y.size <= SMALL:
+            return x.dot(y)
         if x.size * y.shape[1] > SMALL and x.shape[1] == len(y) and (plan := plan_of(x, y)):
             return multiply(x, y, plan)
         return x.dot(y)
@@ -40,11 +40,13 @@ def product(x: Any, y: Any) -> Any:
 
 def sum_of_rows(rows: Any) -> Any:
     """Sum a matrix over its first axis, as a product with ones: faster than a reduction."""
-    ones = _ones(rows.shape[0], rows.dtype)
+    key = (len(rows), rows.dtype.char)
+    ones = _ONES[key] if key in _ONES else _ones(len(rows), rows.dtype)
     return ones.dot(rows) if type(rows) is ndarray else np.matmul(ones, rows)
 
 
 def sum_of_columns(rows: Any) -> Any:
     """Sum a matrix over its last axis, as a column."""
-    ones = _ones(rows.shape[1], rows.dtype).reshape((-1, 1))
+    key = (rows.shape[1], rows.dtype.char)
+    ones = (_ONES[key] if key in _ONES else _ones(key[0], rows.dtype)).reshape((-1, 1))
     return rows.dot(ones) if type(rows) is ndarray else np.matmul(rows, ones)
