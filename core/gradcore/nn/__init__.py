@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradcore.nn.convolution import *
     from gradcore.nn.distance import *
     from gradcore.nn.dropout import *
+    from gradcore.nn.fractional import *
     from gradcore.nn.lazy import *
     from gradcore.nn.linear import *
     from gradcore.nn.loss import *
@@ -42,6 +43,7 @@ _PARTS = {
         PairwiseDistance TripletMarginLoss
     """,
     "dropout": "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d",
+    "fractional": "FractionalMaxPool2d FractionalMaxPool3d",
     "lazy": """
         LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
         LazyConvTranspose1d LazyConvTranspose2d LazyConvTranspose3d LazyInstanceNorm1d
@@ -136,6 +138,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GELU",
     "GLU",
     "GRU",

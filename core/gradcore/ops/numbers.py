@@ -258,6 +258,7 @@ def _is_numpy_inside(data: Any) -> bool:
 
 
 def as_tuple(index: Any) -> tuple[Any, ...]:
+    """Return an index as the tuple that it stands for."""
     return index if isinstance(index, tuple) else (index,)
 
 

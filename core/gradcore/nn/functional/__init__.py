@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gradcore.nn.functional.activation import *
     from gradcore.nn.functional.alignment import *
     from gradcore.nn.functional.attention import *
+    from gradcore.nn.functional.fractional import *
     from gradcore.nn.functional.loss import *
     from gradcore.nn.functional.normalization import *
     from gradcore.nn.functional.sampling import *
@@ -25,6 +26,7 @@ _PARTS = {
     """,
     "alignment": "ctc_loss multilabel_margin_loss pdist triplet_margin_with_distance_loss",
     "attention": "scaled_dot_product_attention",
+    "fractional": "fractional_max_pool2d fractional_max_pool3d",
     "loss": """
         binary_cross_entropy binary_cross_entropy_with_logits cosine_embedding_loss
         cosine_similarity cross_entropy gaussian_nll_loss hinge_embedding_loss huber_loss
@@ -90,6 +92,8 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool3d",
     "gaussian_nll_loss",
     "gelu",
     "glu",
