@@ -16,7 +16,7 @@ from PySide6.QtGui import QFont, QFontMetricsF, QStaticText, QTransform
 from paramscope.census.rows import Gradient, Kind, TensorRow
 from paramscope_gui.canvas.code_text import colored_parts
 from paramscope_gui.canvas.faces import Badge, NodeFace, TensorFace, shape_text
-from paramscope_gui.theme import FAMILY, GRID, LIGHT, MONOSPACE, SEVERITIES
+from paramscope_gui.theme import FAMILY, FORGOTTEN, GRID, LIGHT, MONOSPACE, SEVERITIES
 
 TITLE_HEIGHT = 32.0
 ROW_HEIGHT = 24.0
@@ -359,7 +359,9 @@ def _style(row: TensorFace) -> _Style:
     known = row.row or TensorRow("", row.kind, (), "", True, gradient=Gradient.NOT_APPLICABLE)
     style = LIGHT.state(known)
     role = next(name for name, color in LIGHT.glyphs.items() if color == style.color)
-    return _Style(style.glyph, role, style.word)
+    # FORGOTTEN says it all on a node: PARAMETER behind it would leave no room for the name.
+    word = style.word.partition(" ")[0] if known.kind in FORGOTTEN else style.word
+    return _Style(style.glyph, role, word)
 
 
 def _row_width(row: TensorFace) -> float:

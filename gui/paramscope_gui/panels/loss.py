@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from paramscope.engine.protocol import RunState
 from paramscope_gui.bridge.curve import Curve
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
@@ -213,7 +214,8 @@ class LossPanel(QWidget):
     def refresh(self) -> None:
         """Draw what the run has reached."""
         live = self._live
-        self._stack.setCurrentIndex(0 if len(live.losses) or live.is_busy else 1)
+        is_running = live.state is RunState.RUNNING
+        self._stack.setCurrentIndex(0 if len(live.losses) or is_running else 1)
         logarithmic = self.logarithmic.isChecked()
         if self._is_following:
             self._follow_run(logarithmic)

@@ -242,7 +242,7 @@ class TensorModel(QAbstractItemModel):
         if column == Column.STATE:
             return KIND_LOOKS[row.kind].word
         if column == Column.SHAPE:
-            return shape_text(row.shape)
+            return "–" if row.kind is Kind.FORGOTTEN_MODULE else shape_text(row.shape)
         if column == Column.GRADIENT:
             return GRADIENT_LOOKS[row.gradient].word.lower() or "–"
         return stepped_by(row)

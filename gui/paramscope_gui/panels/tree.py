@@ -421,7 +421,9 @@ class _TensorDelegate(QStyledItemDelegate):
             word = self._fitting_word(cell, kind.word, is_bold)
             self._word(painter, cell, word, kind.text, is_bold)
         elif column == Column.SHAPE:
-            self._word(painter, cell, self._shape(cell, row.shape), theme.quiet, False)
+            has_shape = row.kind is not Kind.FORGOTTEN_MODULE
+            text = self._shape(cell, row.shape) if has_shape else "–"
+            self._word(painter, cell, text, theme.quiet, False)
         elif column == Column.GRADIENT:
             self._paint_gradient(painter, cell, row)
         else:
