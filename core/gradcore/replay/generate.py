@@ -231,19 +231,21 @@ class _Writer:
         self.lines.append(line)
 
     def _is_plain_product(self, call: Call, place: Any) -> bool:
-        """Tell whether a product is one of two matrices, each without gaps."""
-        layouts = [self.layouts.get(item) for item in call.arguments if isinstance(item, Value)]
-        if len(layouts) != 2 or call.options or not place.flags.c_contiguous:
+        """Tell whether a product is one of two matrices, or of a row and one, without gaps."""
+        if call.options or not place.flags.c_contiguous or place.dtype.char not in "fd":
             return False
-        return all(
-            layout is not None
-            and len(layout.shape) == 2
-            and min(layout.shape) > 1
-            and layout.is_dense
-            and layout.dtype == place.dtype
-            and layout.dtype.char in "fd"
-            for layout in layouts
-        )
+        for item in call.arguments:
+            layout = self.layouts.get(item) if isinstance(item, Value) else None
+            is_row = isinstance(item, np.ndarray) and item.ndim == 1 and item.flags.c_contiguous
+            if layout is None and not (is_row and item is call.arguments[0]):
+                return False
+            if layout is not None and not (
+                len(layout.shape) == 2 and min(layout.shape) > 1 and layout.is_dense
+            ):
+                return False
+            if (item if layout is None else layout).dtype != place.dtype:
+                return False
+        return True
 
     def _is_still(self, call: Call) -> bool:
         """Do a call now that makes a view of arrays which stay where they are."""

@@ -339,7 +339,9 @@ def _width(size: int) -> int:
 
 def is_pure(function: Any) -> bool:
     """Tell whether a call gives the same result for the same arguments, and does nothing else."""
-    if isinstance(function, np.ufunc) or function in (expect, product) or function in VIEWS:
+    if isinstance(function, np.ufunc) or function in (expect, product):
+        return True
+    if function in VIEWS or function in _REDUCED:
         return True
     owner = getattr(function, "__self__", None)
     return isinstance(owner, np.ufunc) and function.__name__ == "reduce"
