@@ -8,6 +8,7 @@ from operator import call, is_
 from typing import Any
 
 from gradcore import dtypes
+from gradcore.native.clipping import Clip
 from gradcore.native.optimizing import NativeGroup
 from gradcore.native.watching import Words, known
 from gradcore.nn.hooks import GLOBAL_HOOKS
@@ -20,7 +21,7 @@ from gradcore.replay.captured import _CELL
 class Unchanged:
     """What a recorded step relies on, and whether it is still as it is now."""
 
-    def __init__(self, replay: Any, groups: list[NativeGroup]) -> None:
+    def __init__(self, replay: Any, groups: list[NativeGroup], clips: list[Clip]) -> None:
         world = replay.world
         self._world, self._groups = world, groups
         self._added = [t._grad for t in replay._added]
@@ -40,6 +41,8 @@ class Unchanged:
             words.items(items)
         for group in groups:
             group.watch(words)
+        for clip in clips:
+            clip.watch(words)
         words.note()
         self._words = words
 

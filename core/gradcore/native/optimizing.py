@@ -10,10 +10,12 @@ import numpy as np
 
 from gradcore.graph import Counter, TensorBase, counter, tick
 from gradcore.native.builder import DOUBLE, SINGLE, Launch, UnsupportedError
+from gradcore.native.clipping import Clip
 from gradcore.native.entry import Operand
 from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array, whole
+from gradcore.optim.lr_scheduler.base import LRScheduler
 from gradcore.optim.optimizer import Optimizer
 
 _ARRAY = attrgetter("_a")
@@ -229,26 +231,34 @@ def _in_place(a: Any) -> Operand:
     return of_array(a, Storage(a.nbytes, a))
 
 
-def groups_of(
+def movers_of(
     late: list[Any], gradients: dict[int, Operand]
-) -> tuple[list[NativeGroup], list[Any]]:
-    """Return the groups that kernels move at the step's end, and what is left to Python after it.
+) -> tuple[list[NativeGroup | Clip], list[Any]]:
+    """Return what kernels do at the step's end, in order, and what is left to Python after it.
 
     All or nothing: an optimizer that stays with Python takes the others with it.
     """
-    groups = []
+    movers: list[NativeGroup | Clip] = []
     rest = list(late)
-    while rest and isinstance(getattr(rest[0][0], "__self__", None), Optimizer):
-        optimizer, args = rest[0][0].__self__, rest.pop(0)[1]
-        try:
-            groups += [
+    try:
+        while rest and not isinstance(_owner(rest[0][0]), LRScheduler):
+            function, args = rest.pop(0)
+            optimizer = _owner(function)
+            if not isinstance(optimizer, Optimizer):
+                movers.append(Clip(function, args, gradients))
+                continue
+            movers += [
                 NativeGroup(optimizer, group, gradients)
                 for group in optimizer.param_groups
                 if not args
                 and any(id(p) in gradients or p._grad is not None for p in group["params"])
             ]
-        except UnsupportedError:
-            return [], list(late)
-    if any(isinstance(getattr(function, "__self__", None), Optimizer) for function, _ in rest):
+    except UnsupportedError:
         return [], list(late)
-    return groups, rest
+    if any(isinstance(_owner(function), Optimizer) for function, _ in rest):
+        return [], list(late)
+    return movers, rest
+
+
+def _owner(function: Any) -> Any:
+    return getattr(function, "__self__", None)

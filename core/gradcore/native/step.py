@@ -10,6 +10,7 @@ from gradcore.graph import written
 from gradcore.native.beforehand import hoisted, targets
 from gradcore.native.bound import BoundCall
 from gradcore.native.builder import PythonCall, Table, UnsupportedError
+from gradcore.native.clipping import Clip
 from gradcore.native.comparing import close, largest
 from gradcore.native.entry import Operand
 from gradcore.native.fill import fill
@@ -20,7 +21,7 @@ from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
 from gradcore.native.machine import address, driver, many_driver
-from gradcore.native.optimizing import Measured, NativeGroup, groups_of
+from gradcore.native.optimizing import Measured, NativeGroup, movers_of
 from gradcore.native.schedules import Schedules
 from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
@@ -39,7 +40,7 @@ def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
 
 def unchanged(replay: Any, step: "NativeStep") -> Unchanged | None:
     """Return what tells at once whether the guards of a step still hold, where that can be."""
-    return Unchanged(replay, step.groups) if Unchanged.can_watch(step.groups) else None
+    return Unchanged(replay, step.groups, step.clips) if Unchanged.can_watch(step.groups) else None
 
 
 class NativeStep:
@@ -58,9 +59,13 @@ class NativeStep:
         }
         is_plain = len(known) == len(program.gradients)
         self.groups: list[NativeGroup] = []
+        self.clips: list[Clip] = []
+        movers: list[NativeGroup | Clip] = []
         self._late = list(program.late)
         if is_plain:
-            self.groups, self._late = groups_of(program.late, known)
+            movers, self._late = movers_of(program.late, known)
+            self.groups = [one for one in movers if isinstance(one, NativeGroup)]
+            self.clips = [one for one in movers if isinstance(one, Clip)]
         self._schedules = Schedules(self._late, self.groups)
         self._copied = _apart(lowered)
         self._writes = _once(t for t, _ in program.written)
@@ -70,8 +75,11 @@ class NativeStep:
         self._first = self._apart_from(first, instructions, lowered)
         instructions = without_dead(instructions, lowered.outputs)
         instructions = fused(lowered.table, instructions, lowered.outputs)
-        for group in self.groups:
-            instructions += group.launches(lambda: lowered.slot(-1))
+        for one in movers:
+            if isinstance(one, Clip):
+                instructions += one.launches()
+            else:
+                instructions += one.launches(lambda: lowered.slot(-1))
         self._instructions = instructions
         self._gradients = lowered.gradients
         self._inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
@@ -175,7 +183,9 @@ class NativeStep:
 
     def holds(self) -> bool:
         """Tell whether the optimizers are as they were."""
-        return all(group.holds() for group in self.groups)
+        return all(group.holds() for group in self.groups) and all(
+            clip.holds() for clip in self.clips
+        )
 
     def run(self, inputs: Sequence[Any]) -> bool:
         """Do the step; False, with nothing changed, if it leads another way than recorded."""
@@ -336,6 +346,8 @@ class NativeStep:
         for t, name in program.written:
             written(t, name, False)
         self._handout.give()
+        for clip in self.clips:
+            clip.give()
         for group in self.groups:
             group.stepped()
 
@@ -374,6 +386,9 @@ class NativeStep:
     def compare(self, gradients: list[Any], handed: list[Any], values: list[Any]) -> str:
         """Return how the rehearsed step differs from what replaying it gave, if it does."""
         ours, returned, running = self._expected
+        leaves = {id(one.leaf): g for one, g in zip(self.program.gradients, gradients, strict=True)}
+        for clip in self.clips:
+            clip.apply(leaves)
         most = max((largest(g) for g in gradients), default=0.0)
         if not all(close(a, b, 1e-3 * most) for a, b in zip(ours, gradients, strict=True)):
             return "the native form gives other gradients"
