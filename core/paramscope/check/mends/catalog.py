@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from paramscope.check.mends import gradients, order, parts, registering, slopes, training
+from paramscope.check.mends import carried, gradients, order, parts, registering, slopes, training
 from paramscope.rules.finding import Finding
 
 # From a finding and the source to (what the edit is called, the source with it).
@@ -37,33 +37,34 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "LOS02": (training.drop_sigmoid,),
     "LOS03": (training.match_the_shapes,),
     "LOS04": (training.take_the_logarithm,),
-    "MOD01": (training.follow_the_mode, training.attend_by_mode),
+    "MOD01": (training.follow_the_mode, training.attend_by_mode, training.drop_by_function),
     "MOD02": (training.train_first,),
     "OPT01": (training.step_it_too,),
-    "OPT02": (order.make_the_optimizer_last,),
+    "OPT02": (order.make_the_optimizer_last, training.step_everything),
     "OPT03": (order.make_the_optimizer_last, order.run_once_before),
-    "OPT04": (training.step_everything,),
+    "OPT04": (training.step_everything, registering.spell_init),
     "OPT06": (order.divide_exactly,),
     "OPT07": (training.step_everything, order.add_it_once),
     "OPT08": (parts.decay_it_not,),
     "OPT09": (training.clear_before_backward,),
     "OPT10": (training.clear_before_backward,),
     "OPT11": (parts.step_the_other,),
+    "REG01": (registering.wrap_in_parameter,),
     "REG03": (registering.hold_parameters,),
     "REG04": (registering.hold_modules,),
     "REG05": (registering.calculate_inside,),
     "REG06": (order.make_it_in_init,),
     "REG07": (registering.derive_from_module,),
-    "REG08": (registering.use_a_local_name,),
+    "REG08": (registering.use_a_local_name, registering.copy_into_it),
     "REG09": (registering.init_first,),
     "REG10": (parts.step_what_is_outside,),
     "REG11": (registering.register_buffer,),
     "REG12": (registering.register_parameter,),
-    "REG13": (registering.make_each,),
+    "REG13": (registering.make_each, carried.copy_each),
     "REG14": (registering.share_the_weight,),
     "REG15": (parts.keep_them_all,),
     "STA01": (registering.save_the_buffer,),
     "STA02": (order.strip_the_prefix,),
-    "STA03": (gradients.detach_the_state,),
-    "STA04": (gradients.detach_the_state,),
+    "STA03": (carried.detach_the_state,),
+    "STA04": (carried.detach_the_state, carried.detach_the_cache),
 }

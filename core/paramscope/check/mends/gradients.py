@@ -67,6 +67,13 @@ def leave_no_grad(finding: Finding, source: str) -> Mends:
                 text = _dedented(place, node)
                 if text is not None:
                     yield "Take the block out of no_grad()", text
+        if isinstance(node, ast.With) and node.lineno <= line <= end:
+            for item in node.items:
+                call = item.context_expr
+                if isinstance(call, ast.Call) and last_name(call.func) == "set_grad_enabled":
+                    if call.args:
+                        edit = place.swap(call.args[0], "True")
+                        yield "Keep gradients on", place.edited(edit)
         if isinstance(node, Function) and node.lineno <= line <= end:
             for decorator in node.decorator_list:
                 if _is_switch(decorator):
@@ -150,6 +157,10 @@ def spell_the_freeze(finding: Finding, source: str) -> Mends:
             if is_near(node.attr):
                 _, end = place.text.node_range(node)
                 edits.append(Edit(end - len(node.attr), end, RIGHT))
+    for call in calls_of(place.tree, "setattr"):
+        name = call.args[1] if len(call.args) == 3 else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and is_near(name.value):
+            edits.append(place.swap(name, f'"{RIGHT}"'))
     if edits:
         yield f"Write {RIGHT}", place.edited(*edits)
 
@@ -166,6 +177,11 @@ def freeze_by_method(finding: Finding, source: str) -> Mends:
                 owner = place.written(target.value)
                 text = f"{owner}.requires_grad_({place.written(node.value)})"
                 yield "Call requires_grad_()", place.edited(place.swap(node, text))
+    for call in calls_of(place.tree, "setattr"):
+        if len(call.args) == 3 and place.written(call.args[1]).strip("\"'") == RIGHT:
+            owner, value = parenthesized(place.written(call.args[0]), call.args[0]), call.args[2]
+            text = f"{owner}.requires_grad_({place.written(value)})"
+            yield "Call requires_grad_()", place.edited(place.swap(call, text))
 
 
 def rest_in_training(finding: Finding, source: str) -> Mends:
@@ -187,42 +203,6 @@ def rest_in_training(finding: Finding, source: str) -> Mends:
         end = place.text.line_end(method.end_lineno or method.lineno)
         text = newline.join([f"{newline}{deeper}{rest}", *lines])
         yield "Keep it in eval mode", place.edited(Edit(end, end, text))
-
-
-def detach_the_state(finding: Finding, source: str) -> Mends:
-    """A state carried over with its graph: keep its value alone."""
-    place = place_of(finding, source)
-    edits = []
-    for method, assigned in place.assignments(place.attribute):
-        if method.name != "__init__":
-            _, end = place.text.node_range(assigned.value)
-            edits.append(Edit(end, end, ".detach()"))
-            if isinstance(assigned.value, ast.BinOp | ast.IfExp | ast.UnaryOp):
-                start, _ = place.text.node_range(assigned.value)
-                edits[-1:] = [Edit(start, start, "("), Edit(end, end, ").detach()")]
-    if edits:
-        yield "Keep its value alone", place.edited(*edits)
-    # Where it is one of several results, the others keep their history.
-    for node in ast.walk(place.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-            if any(is_of_self(target, place.attribute) for target in node.targets[0].elts):
-                name = f"self.{place.attribute}"
-                for value in (f"{name}.detach()", f"tuple(h.detach() for h in {name})"):
-                    edit = place.line_after(node, f"{name} = {value}")
-                    yield "Keep its value alone", place.edited(edit)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            if is_of_self(node.targets[0].value, place.attribute) or any(
-                is_of_self(node.targets[0].value, part) for part in finding.where.split(".")
-            ):
-                value = parenthesized(place.written(node.value), node.value)
-                edit = place.swap(node.value, f"{value}.detach()")
-                yield "Keep its value alone", place.edited(edit)
-    for node in ast.walk(place.tree):
-        if isinstance(node, ast.Assign) and len(node.targets) > 1:
-            if any(is_of_self(target, place.attribute) for target in node.targets):
-                name = f"self.{place.attribute}"
-                edit = place.line_after(node, f"{name} = {name}.detach()")
-                yield "Keep its value alone", place.edited(edit)
 
 
 def out_of_place(finding: Finding, source: str) -> Mends:

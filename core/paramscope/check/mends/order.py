@@ -9,6 +9,7 @@ from paramscope.check.mends.place import (
     calls_of,
     expression_statements,
     last_name,
+    parenthesized,
     place_of,
     spelling,
 )
@@ -49,7 +50,7 @@ def make_the_optimizer_last(finding: Finding, source: str) -> Mends:
     made = [call for call, _ in optimizer_calls(place)]
     for statement in function.body[:-1]:
         if isinstance(statement, ast.Assign) and statement.value in made:
-            later = place.line_before(function.body[-1], place.written(statement))
+            later = place.line_before(function.body[-1], place.whole(statement))
             text = place.edited(place.without_lines(statement), later)
             yield "Rebuild optimizer", text
 
@@ -144,11 +145,26 @@ def begin_with_differences(finding: Finding, source: str) -> Mends:
 def strip_the_prefix(finding: Finding, source: str) -> Mends:
     """Keys that match nothing for their prefix: take it off before loading."""
     place = place_of(finding, source)
+    prefixes = dict.fromkeys((*_prefix_told(finding), "module.", "model."))
     for call in calls_of(place.tree, "load_state_dict"):
-        for prefix in ("module.", "model.") if call.args else ():
+        for key in ("state_dict", "model_state_dict", "model") if call.args else ():
+            state = parenthesized(place.written(call.args[0]), call.args[0])
+            text = place.edited(place.swap(call.args[0], f'{state}["{key}"]'))
+            if f"`{key}`" in finding.message or f'"{key}"' in source:
+                yield f"Load what is under {key}", text
+        for prefix in prefixes if call.args else ():
             state = place.written(call.args[0])
             text = f'{{k.removeprefix("{prefix}"): v for k, v in {state}.items()}}'
             yield f"Strip {prefix}", place.edited(place.swap(call.args[0], text))
+
+
+def _prefix_told(finding: Finding) -> Iterator[str]:
+    """Give what the file's name in the message has before the model's."""
+    names = finding.message.split("`")
+    if len(names) > 4:
+        given, own = names[-4], names[-2]
+        if given.endswith(f".{own}"):
+            yield given.removesuffix(own)
 
 
 def stay_off_zero(finding: Finding, source: str) -> Mends:

@@ -85,6 +85,11 @@ class Place:
         """Return a node as it is written."""
         return self.text.text(node)
 
+    def whole(self, node: ast.stmt) -> str:
+        """Return a statement as it is written, with the comment behind it."""
+        start, _ = self.text.node_range(node)
+        return self.source[start : self.text.line_end(node.end_lineno or node.lineno)].rstrip()
+
     def line_before(self, node: ast.stmt, written: str) -> Edit:
         """Return the edit that puts a line before a statement, at its own depth."""
         start = self.text.line_start(node.lineno)
@@ -136,6 +141,11 @@ def is_of_self(node: ast.expr, attribute: str) -> bool:
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
     )
+
+
+def is_literal(node: ast.expr, text: str) -> bool:
+    """Tell whether an expression is this text in quotes."""
+    return isinstance(node, ast.Constant) and node.value == text
 
 
 def path_expression(root: str, path: str) -> str:

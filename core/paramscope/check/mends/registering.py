@@ -8,6 +8,7 @@ from paramscope.check.mends.place import (
     Place,
     calls_of,
     first_statement,
+    is_literal,
     is_of_self,
     last_name,
     moved,
@@ -161,7 +162,7 @@ def init_first(finding: Finding, source: str) -> Mends:
             edit = place.line_before(first, "super().__init__()")
             yield "Call super().__init__() first", place.edited(edit)
         elif call is not first:
-            edits = (place.line_before(first, place.written(call)), place.without_lines(call))
+            edits = (place.line_before(first, place.whole(call)), place.without_lines(call))
             yield "Call super().__init__() first", place.edited(*edits)
 
 
@@ -265,7 +266,59 @@ def save_the_buffer(finding: Finding, source: str) -> Mends:
         given = call.args[0] if call.args else None
         if not isinstance(given, ast.Constant) or given.value != place.attribute:
             continue
-        for keyword in call.keywords:
-            if keyword.arg == "persistent":
-                edits = CallText(place.text, call).without(keyword)
-                yield "Save it with the model", place.edited(*edits)
+        items: list[ast.expr | ast.keyword] = [*call.args[2:3]]
+        for item in (*items, *(k for k in call.keywords if k.arg == "persistent")):
+            edits = CallText(place.text, call).without(item)
+            yield "Save it with the model", place.edited(*edits)
+
+
+def wrap_in_parameter(finding: Finding, source: str) -> Mends:
+    """A tensor that is made apart, or put in its place by ``setattr``: wrap it there."""
+    name, after = spelling(source, "torch.nn.Parameter")
+    place = place_of(moved(finding, source, after), after)
+    for _, assigned in place.assignments(place.attribute):
+        if isinstance(assigned.value, ast.Name):
+            written = f"{name}({place.written(assigned.value)})"
+            yield "Register as Parameter", place.edited(place.swap(assigned.value, written))
+    for call in calls_of(place.tree, "setattr"):
+        if len(call.args) == 3 and is_literal(call.args[1], place.attribute):
+            written = f"{name}({place.written(call.args[2])})"
+            yield "Register as Parameter", place.edited(place.swap(call.args[2], written))
+
+
+def copy_into_it(finding: Finding, source: str) -> Mends:
+    """``layer.weight = values`` on a Parameter: write the values into it."""
+    switch, after = spelling(source, "torch.no_grad")
+    place = place_of(moved(finding, source, after), after)
+    statement = place.statement()
+    if not isinstance(statement, ast.Assign) or statement.lineno != statement.end_lineno:
+        return
+    target = statement.targets[0]
+    if isinstance(target, ast.Attribute) and target.attr == place.attribute:
+        depth = place.text.indentation(statement.lineno)
+        step = "\t" if "\t" in depth else "    "
+        newline = place.text.newline(statement.lineno)
+        line = f"{place.written(target)}.copy_({place.written(statement.value)})"
+        text = f"with {switch}():{newline}{depth}{step}{line}"
+        yield "Write the values into it", place.edited(place.swap(statement, text))
+
+
+def spell_init(finding: Finding, source: str) -> Mends:
+    """``def _init_(self)`` never runs: it is ``__init__``."""
+    place = place_of(finding, source)
+    for cls in ast.walk(place.tree):
+        for method in cls.body if isinstance(cls, ast.ClassDef) else ():
+            if isinstance(method, Function) and is_near_init(method.name):
+                start, _ = place.text.node_range(method)
+                at = place.source.index(method.name, place.source.index("def", start) + 3)
+                edit = Edit(at, at + len(method.name), "__init__")
+                yield "Call it __init__", place.edited(edit)
+
+
+def is_near_init(name: str) -> bool:
+    """Tell whether a method's name is ``__init__`` misspelt.
+
+    >>> [is_near_init(name) for name in ("_init_", "__int__", "__init__", "init", "_init_weights")]
+    [True, True, False, False, False]
+    """
+    return name != "__init__" and name.strip("_") in ("init", "int", "inti") and "_" in name[:1]

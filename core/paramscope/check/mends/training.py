@@ -4,14 +4,17 @@ import ast
 from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
+    Function,
     Place,
     calls_of,
     expression_statements,
     first_statement,
     last_name,
+    moved,
     parenthesized,
     path_expression,
     place_of,
+    spelling,
 )
 from paramscope.code.call_text import CallText
 from paramscope.code.text_edit import Edit
@@ -68,23 +71,42 @@ def optimizer_calls(place: Place) -> Iterator[tuple[ast.Call, str]]:
 def clear_before_backward(finding: Finding, source: str) -> Mends:
     """Gradients that pile up, or are cleared too late: clear them right before ``backward``."""
     place = place_of(finding, source)
+    for node in ast.walk(place.tree):
+        if isinstance(node, Function):
+            yield from _cleared_in_time(place, node)
     function = place.function("train_step")
-    if function is None:
+    backward = next(expression_statements(function, "backward"), None) if function else None
+    if function is None or backward is None:
         return
-    backward = next(expression_statements(function, "backward"), None)
-    if backward is None:
-        return
-    late = [s for s in expression_statements(function, "zero_grad") if s.lineno > backward.lineno]
-    for statement in late:
-        edits = (
-            place.line_before(backward, place.written(statement)),
-            place.without_lines(statement),
-        )
-        yield "Clear before backward", place.edited(*edits)
     names = [argument.arg for argument in function.args.args]
     for name in names[1:2] + names[:1]:
         edit = place.line_before(backward, f"{name}.zero_grad()")
         yield "Clear before backward", place.edited(edit)
+
+
+def _cleared_in_time(place: Place, function: Function) -> Mends:
+    """What clears behind a ``backward`` in the same block is put before it."""
+    for backward in expression_statements(function, "backward"):
+        late = [s for s in function.body if s.lineno > backward.lineno and _clears(s)]
+        for statement in late if backward in function.body else ():
+            edits = (
+                place.line_before(backward, place.whole(statement)),
+                place.without_lines(statement),
+            )
+            yield "Clear before backward", place.edited(*edits)
+
+
+def _clears(statement: ast.stmt) -> bool:
+    """Tell whether a statement is ``zero_grad()``, or a loop that sets each ``grad`` to None."""
+    if isinstance(statement, ast.For):
+        return len(statement.body) == 1 and any(
+            isinstance(node, ast.Attribute)
+            and node.attr == "grad"
+            and isinstance(node.ctx, ast.Store)
+            for node in ast.walk(statement.body[0])
+        )
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Call) and last_name(value.func) == "zero_grad"
 
 
 def train_first(finding: Finding, source: str) -> Mends:
@@ -121,6 +143,19 @@ def attend_by_mode(finding: Finding, source: str) -> Mends:
             if item.arg == "dropout_p":
                 text = f"{place.written(item.value)} if self.training else 0.0"
                 yield "Follow the model's mode", place.edited(place.swap(item.value, text))
+
+
+def drop_by_function(finding: Finding, source: str) -> Mends:
+    """``nn.Dropout(p)(h)`` in ``forward`` is made anew, never in eval mode: call the function."""
+    name, after = spelling(source, "torch.nn.functional.dropout")
+    place = place_of(moved(finding, source, after), after)
+    for call in ast.walk(place.tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Call) and call.args:
+            made = call.func
+            if last_name(made.func) == "Dropout":
+                rate = place.written(made.args[0]) if made.args else "0.5"
+                text = f"{name}({place.written(call.args[0])}, {rate}, self.training)"
+                yield "Follow the model's mode", place.edited(place.swap(call, text))
 
 
 def drop_softmax(finding: Finding, source: str) -> Mends:
