@@ -12,6 +12,7 @@ import numpy as np
 
 from gradcore.optim.gradients import FlatGradients, Kept
 from gradcore.optim.moving import flat_memory, is_alone, moved_together, same
+from gradcore.optim.state import edits, is_watched
 from gradcore.tensor import Tensor
 
 _STRETCH = 1 << 16
@@ -93,8 +94,11 @@ class Block:
         self._states = states
         self.state = [self._gather(name, self.kind) for name in names]
         self.numbers = [self._gather(name, np.dtype(np.float32)) for name in numbers]
-        self._views = [(n, [s[n]._a for s in states], values.has_single) for n in names]
-        self._views += [(n, [s[n]._a for s in states], True) for n in numbers]
+        self._held = [(n, [s[n] for s in states], values.has_single) for n in names]
+        self._held += [(n, [s[n] for s in states], True) for n in numbers]
+        self._views = [[t._a for t in tensors] for _, tensors, _ in self._held]
+        self._owner: Any = None
+        self._edits = -1
         del self._states
         self._kept = Kept()
         self._partner: FlatGradients | None = None
@@ -121,15 +125,23 @@ class Block:
         """Tell whether these are still the same tensors with the same state."""
         if self.names != names or not self.values.fit(params):
             return False
-        if not names:
-            return True
-        own = list(map(states.__getitem__, params))
-        try:
-            for name, views, has_single in self._views:
-                if not same([state[name]._a for state in own], views, has_single):
-                    return False
-        except (KeyError, AttributeError):
+        is_known = states is self._owner and edits[0] == self._edits
+        if names and not is_known and not self._finds_its_own(params, states):
             return False
+        return all(
+            same([t._a for t in tensors], views, has_single)
+            for (_, tensors, has_single), views in zip(self._held, self._views, strict=True)
+        )
+
+    def _finds_its_own(self, params: list[Tensor], states: dict[Any, Any]) -> bool:
+        """Tell whether the state holds the tensors that it held, and note when it was so."""
+        now = edits[0]
+        own = list(map(states.__getitem__, params))
+        for name, tensors, _ in self._held:
+            if not same([state.get(name) for state in own], tensors, True):
+                return False
+        # What is not counted has to be looked up each time.
+        self._owner, self._edits = (states, now) if is_watched(states) else (None, -1)
         return True
 
     # --- parts
