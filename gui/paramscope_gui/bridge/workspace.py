@@ -197,6 +197,16 @@ class Workspace(QObject):
             self._last_label = f"undo {label}"
             self._follow()
 
+    def undo_all(self) -> None:
+        """Go back to how the document was opened, as a talk that is given again needs it."""
+        self.flush()
+        if self._history.undo_label is None:
+            return
+        while self._history.undo_label is not None:
+            self._history.undo()
+        self._last_label = "undo everything"
+        self._follow()
+
     def redo(self) -> None:
         """Do again what was taken back last."""
         self.flush()

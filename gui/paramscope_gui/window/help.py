@@ -26,8 +26,9 @@ from paramscope_gui.theme import (
     Look,
     ThemeModel,
 )
-from paramscope_gui.widgets import GlyphLabel, ThemedLabel, button
+from paramscope_gui.widgets import GlyphLabel, ThemedLabel, WrappedLabel, button
 from paramscope_gui.window.main import MainWindow
+from paramscope_gui.window.topics import topic_of
 
 MOUSE = (
     ("Pan", "middle button, Space + drag, scroll"),
@@ -56,7 +57,8 @@ class Help:
         self._sheets: dict[str, Sheet] = {}
         add = window.menus.add
         add(window.menus.help, "help_shortcuts", "Shortcuts", self.show_shortcuts, ["?", "Ctrl+F1"])
-        add(window.menus.help, "help_legend", "Legend of states", self.show_legend, ["F1"])
+        add(window.menus.help, "help_topic", "What is selected", self.show_topic, ["F1"])
+        add(window.menus.help, "help_legend", "Legend of states", self.show_legend, ["Shift+F1"])
         add(window.menus.help, "help_about", "About and licences", self.show_about)
 
     def show_shortcuts(self) -> None:
@@ -66,6 +68,22 @@ class Help:
         for menu in (menus.file, menus.edit, menus.view, menus.run, menus.help):
             sheet.add_keys(menu)
         sheet.add_pairs("Mouse on the canvas", MOUSE)
+        sheet.show_over(self._window)
+
+    def show_topic(self) -> None:
+        """Show what there is to say of the selected tensor or node; else the legend."""
+        topic = topic_of(self._window)
+        if topic is None:
+            self.show_legend()
+            return
+        sheet = self._sheet("topic", topic.title)
+        sheet.add_heading(topic.title)
+        if topic.looks:
+            sheet.add_looks("Its states", topic.looks)
+        for text in topic.texts:
+            sheet.add_prose(text)
+        if topic.pairs:
+            sheet.add_pairs("Arguments", topic.pairs)
         sheet.show_over(self._window)
 
     def show_legend(self) -> None:
@@ -132,6 +150,10 @@ class Sheet(QDialog):
         row.addSpacing(2 * GRID)
         outer.addLayout(row)
 
+    def add_heading(self, text: str) -> None:
+        """Add the name of what the page is about."""
+        self._column.addWidget(ThemedLabel(self._themes, text, bold=True))
+
     def add_keys(self, menu: QMenu) -> None:
         """Add the entries of a menu that have keys."""
         pairs = []
@@ -180,6 +202,11 @@ class Sheet(QDialog):
         label = ThemedLabel(self._themes, text)
         label.setWordWrap(True)
         self._column.addWidget(label)
+        self._column.addSpacing(GRID)
+
+    def add_prose(self, text: str) -> None:
+        """Add a paragraph in which what stands between backticks is code."""
+        self._column.addWidget(WrappedLabel(self._themes, text))
         self._column.addSpacing(GRID)
 
     def show_over(self, window: QWidget) -> None:

@@ -177,6 +177,13 @@ class Menus:
             ["Ctrl+Shift+Z", "Ctrl+Y"],
             sign="redo",
         )
+        self.add(
+            self.edit,
+            "edit_undo_all",
+            "Undo everything",
+            window.workspace.undo_all,
+            ["Ctrl+Alt+Z"],
+        )
         self.edit.addSeparator()
         self.add(self.edit, "edit_find", "Find in the code", window.code.find_bar.open)
         self.add(
@@ -197,6 +204,7 @@ class Menus:
             action = self.actions[name]
             action.setText(f"{verb} {label}" if label else verb)
             action.setEnabled(label is not None)
+        self.actions["edit_undo_all"].setEnabled(workspace.undo_label is not None)
 
     def _show_run(self) -> None:
         live = self._window.live

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from paramscope.code.commands import ReplaceText
 from paramscope_gui.app import Application
 
 
@@ -95,3 +96,61 @@ def test_an_unrun_file_is_not_called_sound(
     assert "Nothing is judged yet" in label.text()
     application.desktop.open_example("xor")
     qtbot.waitUntil(lambda: "No problems found so far" in label.text(), timeout=15_000)
+
+
+def help_text(application: Application) -> str:
+    """What the page of help says, its title first."""
+    sheet = application.window.findChild(QDialog, "sheet_topic")
+    assert sheet is not None
+    assert sheet.isVisible()
+    return "\n".join([sheet.windowTitle(), *(one.text() for one in sheet.findChildren(QLabel))])
+
+
+def test_f1_tells_of_the_selected_layer(qtbot: QtBot, application: Application) -> None:
+    application.desktop.open_example("xor")
+    application.selection.select_nodes({"fc1"})
+    qtbot.keyClick(application.window, Qt.Key.Key_F1)
+    text = help_text(application)
+    assert text.startswith("Linear fc1")
+    assert "x @ weight.T + bias" in text
+    assert "in_features" in text
+    assert "True (default)" in text
+
+
+def test_f1_tells_of_the_states_of_the_selected_tensor_and_its_problem(
+    qtbot: QtBot, application: Application
+) -> None:
+    application.desktop.lessons.start("forgotten_tensor")
+    qtbot.waitUntil(lambda: bool(application.live.findings), timeout=15_000)
+    application.selection.select_tensor("scale")
+    qtbot.keyClick(application.window, Qt.Key.Key_F1)
+    text = help_text(application)
+    assert text.startswith("scale")
+    assert "FORGOTTEN" in text
+    assert "NOT STEPPED" in text
+    assert "requires_grad=True" in text
+
+
+def test_f1_without_a_selection_is_the_legend(qtbot: QtBot, application: Application) -> None:
+    qtbot.keyClick(application.window, Qt.Key.Key_F1)
+    sheet = application.window.findChild(QDialog, "sheet_legend")
+    assert sheet is not None
+    assert sheet.isVisible()
+
+
+def test_everything_is_undone_at_once_and_redone_step_by_step(
+    qtbot: QtBot, application: Application
+) -> None:
+    application.desktop.new()
+    workspace = application.workspace
+    before = workspace.document
+    for name in ("one", "two", "three"):
+        workspace.execute(ReplaceText(f"{workspace.document.source}# {name}\n"))
+    changed = workspace.document
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+    qtbot.keyClick(application.window, Qt.Key.Key_Z, keys)
+    assert workspace.document == before
+    assert not application.window.menus.actions["edit_undo_all"].isEnabled()
+    for _ in range(3):
+        workspace.redo()
+    assert workspace.document == changed
