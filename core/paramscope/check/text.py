@@ -2,11 +2,13 @@
 
 import difflib
 import os
+import shlex
 from collections.abc import Sequence
 from typing import TextIO
 
 from paramscope.check.report import SEVERITIES, Proof, Report
 from paramscope.check.table import census_table
+from paramscope.code.model_choice import choices
 from paramscope.engine.protocol import Failed
 from paramscope.rules.finding import Finding
 
@@ -20,6 +22,7 @@ _CODES = {
     "dim": "2",
     "caret": "1;34",
 }
+_MAX_OFFERS = 3
 _MAX_OUTPUT_LINES = 12
 _LACKING = ("AttributeError", "ImportError", "ModuleNotFoundError", "NotImplementedError")
 
@@ -176,13 +179,23 @@ def _note(report: Report, paint: Paint) -> list[str]:
     if not report.verdict.has_model:
         note = f"{paint(report.name, 'bold')}: {paint('nothing to check', 'error')}"
         lines = [note, *(f"  {line.strip()}" for line in report.verdict.note.splitlines())]
-        return [*lines, '  Or name a class: FILE.py:Name --input "randn(4, 8)".', ""]
+        return [*lines, *_offers(report), ""]
     first = report.verdict.note.splitlines()[0]
     return [
         f"  {paint('note:', 'bold')} {first} Only what needs no training step was judged;",
         '  a sample input shows more: --input "randn(4, 8)".',
         "",
     ]
+
+
+def _offers(report: Report) -> list[str]:
+    """Return commands that name the models which a file without ``build()`` has."""
+    found = choices(report.source.text)[:_MAX_OFFERS] if report.source is not None else ()
+    if not found:
+        return ['  Or name a class: FILE.py:Name --input "randn(4, 8)".']
+    targets = [f"{report.file}:{one.expression([a.text for a in one.arguments])}" for one in found]
+    commands = [f"    paramscope check {shlex.quote(t.removesuffix('()'))}" for t in targets]
+    return ["  Or name a model, with --input CODE where the guessed input is not right:", *commands]
 
 
 def _seen(report: Report) -> str:

@@ -5,7 +5,7 @@ The tracer only looks. It takes no random numbers and writes to no tensor.
 
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -140,9 +140,13 @@ class BuildTracer:
         """Note that an optimizer knows its Parameters from here on."""
         self._last_group = self._serial
 
-    def finish(self, walk: Walk) -> BuildRecord:
-        """Note what each plain attribute holds now, and let go of everything else."""
+    def finish(self, walk: Walk, outside: Sequence[Walk] = ()) -> BuildRecord:
+        """Note what each plain attribute holds now, and let go of everything else.
+
+        ``outside`` are walks over what the program holds beside the model, such as a criterion.
+        """
         record = self.record
+        everything = [*walk.tensors, *(found for other in outside for found in other.tensors)]
         for found in walk.tensors:
             if found.place is Place.PARAMETER:
                 record.first_parameters[id(found.tensor)] = found.tensor
@@ -154,15 +158,15 @@ class BuildTracer:
                     if array is not None and array.size <= MAX_FIRST_VALUE:
                         record.first_values[found.path] = array.copy()
         record.unfilled = frozenset(
-            id(found.tensor) for found in walk.tensors if self._is_unfilled(found.tensor)
+            id(found.tensor) for found in everything if self._is_unfilled(found.tensor)
         )
         record.late = frozenset(
             key for key, tensor in record.first_parameters.items() if self._is_late(tensor)
         )
         record.was_training = bool(getattr(self._model_of(walk), "training", True))
-        alive = {self._adapter.storage(found.tensor) for found in walk.tensors}
+        alive = {self._adapter.storage(found.tensor) for found in everything}
         record.origins = {key: value for key, value in record.origins.items() if key in alive}
-        for found in walk.tensors:
+        for found in everything:
             origin = record.origins.get(self._adapter.storage(found.tensor))
             if origin is not None:
                 record.origins_by_id[id(found.tensor)] = (found.tensor, origin)

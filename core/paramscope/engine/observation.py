@@ -89,9 +89,19 @@ class Observer:
         self._roots: list[_Root] = []
         for name, model in program.roots.items():
             walk = walk_model(model, adapter, name)
-            self._roots.append(_Root(model, name, walk, tracer.finish(walk)))
+            outside = self._walks_outside() if name == "" else ()
+            self._roots.append(_Root(model, name, walk, tracer.finish(walk, outside)))
         if program.model is None:
             self._read_script(tracer)
+
+    def _walks_outside(self) -> list[Walk]:
+        """Walk over the Modules among the document's globals that are no model of it."""
+        models = [id(model) for model in self._program.roots.values()]
+        return [
+            walk_model(value, self._adapter, name)
+            for name, value in list(vars(self._program.module).items())
+            if self._adapter.is_module(value) and id(value) not in models
+        ]
 
     @property
     def walk(self) -> Walk:

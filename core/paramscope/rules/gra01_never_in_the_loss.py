@@ -31,7 +31,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         elif cut_of(use) is None:
             unused.append(found)
             thrown_away.add(id(found.tensor))
-    for path, items in rolled_up(unused, evidence):
+    # The model itself was called: where nothing in it is used, its parts are not.
+    for path, items in rolled_up(unused, evidence, may_be_all=False):
         is_read = any(id(item.tensor) in thrown_away for item in items)
         what = "was used, but the result has no part in the loss" if is_read else "was never used"
         yield Finding(

@@ -25,17 +25,26 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue
         if key not in seen and key in evidence.build.unfilled:
             seen.add(key)
-            yield Finding(
-                rule=RULE.id,
-                where=found.path,
-                severity=ERROR,
-                message=(
-                    f"`{found.path}` was made by torch.empty and never filled: its values are "
-                    "whatever lay in memory."
-                ),
-                cause="Fill it, for example with nn.init.xavier_uniform_ or torch.zeros.",
-                line=line_of(found, evidence),
-            )
+            yield _finding(found.path, line_of(found, evidence))
+    for key, name in evidence.outside.items():
+        # What a criterion beside the model holds is trained, too.
+        if key in evidence.build.unfilled and key not in seen:
+            known = evidence.build.origins_by_id.get(key)
+            yield _finding(name, known[1].line if known is not None else None)
+
+
+def _finding(path: str, line: int | None) -> Finding:
+    return Finding(
+        rule=RULE.id,
+        where=path,
+        severity=ERROR,
+        message=(
+            f"`{path}` was made by torch.empty and never filled: its values are whatever lay in "
+            "memory."
+        ),
+        cause="Fill it, for example with nn.init.xavier_uniform_ or torch.zeros.",
+        line=line,
+    )
 
 
 RULE = Rule(

@@ -37,14 +37,15 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         first = modules[0]
         made = evidence.source.assignment(type(first.owner).__mro__, first.attribute)
         what = f"{len(modules)} Modules" if len(modules) > 1 else type(first.module).__name__
+        them = "them" if len(modules) > 1 else "it"
         yield Finding(
             rule=RULE.id,
             where=path,
             severity=ERROR,
             message=(
                 f"`{path}` is a Python {first.container}. The {what} in it ({values_in(trained)}) "
-                "are no part of the model: no optimizer sees them, and .to() and state_dict() "
-                "skip them."
+                f"{'are' if len(modules) > 1 else 'is'} no part of the model: no optimizer sees "
+                f"{them}, and .to() and state_dict() skip {them}."
             ),
             cause="Use nn.ModuleList or nn.ModuleDict, which register what they hold.",
             line=made.line if made is not None else None,

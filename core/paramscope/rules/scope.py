@@ -89,10 +89,13 @@ def rolled_up(
     faulty: Iterable[FoundTensor],
     evidence: Evidence,
     population: Iterable[FoundTensor] | None = None,
+    *,
+    may_be_all: bool = True,
 ) -> list[tuple[str, list[FoundTensor]]]:
     """Gather tensors under the largest Modules whose every trained Parameter is among them.
 
-    Another ``population`` may take the place of the trained Parameters.
+    Another ``population`` may take the place of the trained Parameters. What cannot be said of the
+    model as a whole (``may_be_all``) is said of its parts.
 
     Returns: pairs of a path and its tensors; ``model`` stands for the whole.
     """
@@ -104,7 +107,11 @@ def rolled_up(
     found = Counter(path for item in wrong for path in _modules_above(item.path))
     gathered: dict[str, list[FoundTensor]] = {}
     for item in wrong:
-        whole = (path for path in _modules_above(item.path) if total[path] == found[path])
+        whole = (
+            path
+            for path in _modules_above(item.path)
+            if total[path] == found[path] and (path or may_be_all)
+        )
         path = next((path for path in whole if path in evidence.walk.modules), item.path)
         gathered.setdefault(path or "model", []).append(item)
     return list(gathered.items())

@@ -30,6 +30,24 @@ BOTH = """def train_step(model, optimizers, x, y):
     return value"""
 
 PLANTED = {
+    "criterion of its own that is never filled": (
+        "GRA10",
+        "criterion.scale",
+        document(
+            loss="criterion(model(x), y)",
+            optimizer="return torch.optim.SGD([*model.parameters(), criterion.scale], lr=1e-9)",
+            tail="""class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.empty(1))
+
+    def forward(self, prediction, y):
+        return (((prediction - y) * self.scale) ** 2).mean()
+
+
+criterion = Weighted()""",
+        ),
+    ),
     "one Parameter listed twice": (
         "REG13",
         "scales",

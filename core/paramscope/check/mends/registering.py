@@ -101,6 +101,37 @@ def calculate_inside(finding: Finding, source: str) -> Mends:
             yield "Move the calculation into nn.Parameter", _without_call(place, call, inner, edits)
 
 
+def calculate_when_asked(finding: Finding, source: str) -> Mends:
+    """``self.b = self.a.t()`` in ``__init__``: a property calculates it anew each time."""
+    place = place_of(finding, source)
+    for method, assigned in place.assignments(place.attribute):
+        names = {n.id for n in ast.walk(assigned.value) if isinstance(n, ast.Name)}
+        imported = {
+            alias.asname or alias.name.partition(".")[0]
+            for node in place.tree.body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        if method.name != "__init__" or "self" not in names or names - imported - {"self"}:
+            continue
+        newline = place.text.newline(method.lineno)
+        depth = place.text.indentation(method.lineno)
+        deeper = place.text.indentation(method.body[-1].lineno)
+        lines = ["", f"{depth}@property", f"{depth}def {place.attribute}(self):"]
+        lines.append(f"{deeper}return {place.written(assigned.value)}")
+        end = place.text.line_end(method.end_lineno or method.lineno)
+        start = place.text.line_start(assigned.lineno)
+        text = Edit(end, end, newline + newline.join(lines))
+        if assigned is method.body[-1]:
+            cut = Edit(start - len(newline), end, text.text)
+            yield "Calculate it when it is asked for", place.edited(cut)
+        else:
+            yield (
+                "Calculate it when it is asked for",
+                place.edited(place.without_lines(assigned), text),
+            )
+
+
 def _without_call(place: Place, call: ast.Call, inner: str, edits: list[Edit]) -> str:
     start, end = place.text.node_range(call)
     if edits[0].start == start:  # it opens the expression: both edits begin at one place

@@ -48,11 +48,16 @@ class TorchAdapter(SharedAdapter):
         self.stop_spying()
 
     def array(self, tensor: Any) -> NDArray[Any] | None:
-        """Return the values as NumPy sees them; None for sparse, quantised and meta tensors."""
+        """Return the values as NumPy sees them; None for quantised and meta tensors.
+
+        Of a sparse tensor, as the gradient of an Embedding may be, they are those it holds.
+        """
         if self.is_uninitialized(tensor):
             return None
         try:
             detached = tensor.detach()
+            if detached.is_sparse:
+                detached = detached.coalesce().values()
             if detached.dtype is self._bfloat16:
                 detached = detached.float()
             return np.asarray(detached.cpu().resolve_conj().resolve_neg().numpy())
