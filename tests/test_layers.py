@@ -42,6 +42,7 @@ LAYERS = (
     # ---- the application line: nothing below knows of the application
     ("gradcore.__main__", "gradcore.version"),
     ("gradcore",),
+    ("gradcore.overrides",),
     ("gradcore.distributions", "gradcore.func", "gradcore.jit", "gradcore.testing"),
     ("gradcore.accelerator", "gradcore.amp", "gradcore.backends", "gradcore.cuda"),
     ("gradcore.serialization",),
@@ -77,6 +78,10 @@ UPWARD_STEPS = {
         "gradcore.replay.compiled",
         "gradcore.native",
     ): "replay loads native mode when a step asks for it; nobody else does",
+    (
+        "gradcore.tensor",
+        "gradcore.overrides",
+    ): "a class that the user derives from Tensor is entered there; few programs derive one",
     (
         "gradcore.ops.recurrent",
         "gradcore.differentiate",

@@ -149,6 +149,7 @@ _PARTS = {
     "func": "func vmap",
     "jit": "",
     "linalg": "",
+    "overrides": "",
     "replay": "compile",
     "seldom": """
         empty_permuted frexp from_dlpack gradient histogramdd istft nonzero_static stft

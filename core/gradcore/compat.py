@@ -104,6 +104,7 @@ PARTS = {
     "torch.optim.optimizer": "gradcore.optim.optimizer",
     "torch.optim.swa_utils": "gradcore.optim.swa_utils",
     "torch.optim.sgd": "gradcore.optim.sgd",
+    "torch.overrides": "gradcore.overrides",
     "torch.random": "gradcore.random",
     "torch.serialization": "gradcore.serialization",
     "torch.special": "gradcore.special",

@@ -1,6 +1,7 @@
 """``Tensor``: an array with a history. Its operations come from the tables of ``gradcore.ops``."""
 
 import copy as copying
+import importlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +48,23 @@ class Tensor(Values):
             graph.tell(name, (), {}, (made,))
         return made
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a class of the user's own be asked by the functions that its objects are given to."""
+        super().__init_subclass__(**options)
+        if not cls.__module__.startswith("gradcore."):
+            importlib.import_module("gradcore.overrides").enter(cls)
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Answer for a derived class: run the function, return its results as this class."""
+        return importlib.import_module("gradcore.overrides").answer(cls, func, types, args, kwargs)
+
+    def as_subclass(self, cls: Any) -> Any:
+        """Return an object of a derived class on this memory."""
+        return importlib.import_module("gradcore.overrides").as_subclass(self, cls)
+
     if TYPE_CHECKING:
         # What comes from the tables: every operation of ``gradcore.ops``.
         def __getattr__(self, name: str) -> Any: ...
@@ -80,8 +98,11 @@ class Tensor(Values):
         def __ge__(self, other: Any) -> Any: ...
 
     @classmethod
-    def _make_subclass(cls, data: Any, require_grad: bool = False) -> Any:
+    def _make_subclass(cls, data: Any, require_grad: Any = False, *more: Any) -> Any:
         """Return a leaf of this class on the memory of an array or tensor."""
+        if isinstance(data, type):
+            # As PyTorch writes it: torch.Tensor._make_subclass(cls, data, require_grad).
+            return data._make_subclass(require_grad, *more)  # type: ignore[attr-defined] # ours
         t = new(cls)
         t._a = data._a if isinstance(data, TensorBase) else np.asarray(data)
         t._node = None

@@ -130,7 +130,9 @@ class Values(History):
     __hash__ = object.__hash__
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        return printing.tensor_text(self)
+        name = type(self).__name__
+        own = name if name not in ("Tensor", "Parameter", "Buffer") else "tensor"
+        return printing.tensor_text(self, own + "(")
 
     def __format__(self, spec: str) -> str:
         if self._a.ndim == 0:
