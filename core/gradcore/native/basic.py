@@ -171,6 +171,19 @@ def add_integer(a: Any, f: Any) -> None:
         y[i] = x[i] + a[3]
 
 
+@kernel(writes=(1,))
+def find_outside(a: Any, f: Any) -> None:
+    """Set a flag if a value is below the first number or above the second; NaN is neither.
+
+    Words: x, flag, how many.
+    """
+    x, flag = pointer(a[0], f), integers_at(a[1])
+    low, high, found = f[0], f[1], 0
+    for i in range(a[2]):
+        found |= (x[i] < low) | (x[i] > high)
+    flag[0] = found
+
+
 @kernel()
 def clear(a: Any, f: Any) -> None:
     """Set bytes to zero. Words: where, how many."""

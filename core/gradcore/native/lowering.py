@@ -24,6 +24,7 @@ from gradcore.native.entry import LOWERINGS, Operand
 from gradcore.native.layout import Storage, address_of, byte_size, of_array, whole
 from gradcore.native.numpy_calls import (
     CALLS,
+    QUESTIONS,
     REDUCTIONS,
     is_view,
     view,
@@ -33,6 +34,7 @@ from gradcore.native.stream import Stream
 from gradcore.native.ufuncs import elementwise, is_elementwise
 from gradcore.replay.inline import Inliner, StandIn, _Trace
 from gradcore.replay.program import Call, Program, RefusalError, Value, members
+from gradcore.replay.questions import Asked
 
 # Each file of kernels enters its lowerings.
 for _file in pkgutil.iter_modules(kernels.__path__):
@@ -275,7 +277,8 @@ class Lowered:
 def _lowered(table: Table, function: Any, arguments: Any, options: Any, like: Any) -> Any:
     if is_view(function):
         return view(function, arguments, options)
-    lowering = CALLS.get(function)
+    is_question = isinstance(function, Asked)
+    lowering = QUESTIONS.get(function._function) if is_question else CALLS.get(function)
     if lowering is not None:
         return lowering(table, arguments, dict(options), like)
     if isinstance(function, np.ufunc):

@@ -26,6 +26,7 @@ from gradcore.native.kernels.indexing import picked
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
 from gradcore.native.ufuncs import FLOATS, sources_of, stored, target_of
+from gradcore.ops.loss import in_unit_range, not_negative
 from gradcore.ops.sums import product
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
@@ -357,6 +358,22 @@ def _expected(table: Table, arguments: Any, options: Any, like: Any) -> None:
     truth = table.element(steps.NOT_EQUAL, table.empty((), dtype), whole_of(value), 0.0)
     table.element(steps.NOT_EQUAL, flag, truth, float(found), dtype=dtype)
     table.expect(flag)
+
+
+def _range(low: float, high: float) -> Call:
+    def lower(table: Table, arguments: Any, options: Any, like: Any) -> None:
+        (x,) = arguments
+        if not isinstance(x, Operand) or x.dtype not in FLOATS:
+            raise UnsupportedError
+        flag, given = table.empty((1,), INTEGER), table.contiguous(x)
+        table.call(basic.find_outside, given, flag, x.size, reals=(low, high), dtype=x.dtype)
+        table.expect(flag)
+
+    return lower
+
+
+QUESTIONS = {in_unit_range: _range(0.0, 1.0), not_negative: _range(0.0, math.inf)}
+"""The lowering of each question that a step asks, and that has one."""
 
 
 @_lowers(finite)
