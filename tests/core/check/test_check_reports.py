@@ -1,6 +1,7 @@
 """``paramscope check`` as it is called: what it prints, writes and returns."""
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,17 @@ def test_clean_file_returns_zero(write: Write, capsys: Any, good: str) -> None:
     write("good.py", good)
     assert main(["good.py"]) == 0
     assert capsys.readouterr().out.startswith("good.py: clean, 3 tensors, 5 steps on gradcore")
+
+
+def test_file_without_build_is_offered_its_models_as_commands(
+    write: Write, capsys: Any, net: str
+) -> None:
+    write("my net.py", net.replace("width=3", "width"))
+    assert main(["my net.py"]) == 2
+    command = next(x for x in capsys.readouterr().out.splitlines() if "paramscope check" in x)
+    target = shlex.split(command)[2]
+    assert main([target]) == 1
+    assert capsys.readouterr().out.startswith("my net.py:10:9: error REG01")
 
 
 def test_several_files_are_one_json_list_with_their_names(
