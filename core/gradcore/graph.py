@@ -275,6 +275,12 @@ def counter(t: TensorBase) -> Counter:
     found = t._vc
     if found is None:
         found = t._vc = Counter()
+        node = t._node
+        if node is not None:
+            # Its own node may have kept it: see `SavedOutput`.
+            for item in node.saved:
+                if type(item) is SavedOutput and item.port == t._port:
+                    item.vc = item.vc or found
     return found
 
 
@@ -452,11 +458,14 @@ def node_hooks(node: Node) -> Hooks:
 
 class SavedOutput:
     """An output kept for its own node's gradient: the array alone, else node and tensor would
-    hold each other."""
+    hold each other.
+
+    ``vc`` is None as long as the tensor has no counter: nobody has written to it then.
+    """
 
     __slots__ = ("array", "vc", "port")
 
-    def __init__(self, array: Array, vc: Counter, port: int) -> None:
+    def __init__(self, array: Array, vc: Counter | None, port: int) -> None:
         self.array = array
         self.vc = vc
         self.port = port

@@ -47,7 +47,7 @@ class Context:
         out = []
         for item in self._saved:
             if isinstance(item, SavedOutput):
-                if node is not None and item.vc.stamp > node.seq:
+                if node is not None and item.vc is not None and item.vc.stamp > node.seq:
                     graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
                 item = _output(item, node)
             elif isinstance(item, TensorBase) and node is not None:

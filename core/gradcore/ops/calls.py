@@ -14,9 +14,7 @@ from gradcore.errors import ArgumentError, InplaceError
 from gradcore.graph import (
     INFERENCE,
     Node,
-    SavedOutput,
     TensorBase,
-    counter,
     new,
     state,
     tick,
@@ -26,7 +24,7 @@ from gradcore.graph import (
 from gradcore.ops.entry import Operation
 from gradcore.ops.forward import written_out
 from gradcore.ops.numbers import broadcast_failed, dtype_refused, promoted
-from gradcore.ops.tape import apply, current_node
+from gradcore.ops.tape import apply, current_node, keep
 
 ndarray = np.ndarray
 
@@ -151,37 +149,14 @@ def make_sequence(op: Operation) -> Callable[..., Any]:
     return call
 
 
-def _note(
-    op: Operation, node: Node, plan: Any, inputs: tuple[Any, ...], out: Any, shapes: Any
-) -> None:
-    """Let ``node`` keep what its gradient asks for."""
-    saved = plan.pick((*inputs, out, *shapes))
-    if plan.outputs:
-        kept = list(saved)
-        for i, port in plan.outputs:
-            kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
-        saved = tuple(kept)
-    node.saved = saved
-
-
-def _node(op: Operation, plan: Any, a: Any) -> Node:
-    node = new(Node)
-    node.op = op
-    node.plan = plan
-    node.hooks = None
-    node.poison = ""
-    node.shape = a.shape
-    node.dtype = a.dtype
-    node.seq = tick()
-    return node
-
-
 def make_unary(op: Operation) -> Callable[..., Any]:
     """Return the public function of an element-wise operation on one tensor."""
     kernel, adapt = op.kernel, op.adapt
     differentiable = op.differentiable
+    plan: Any = None
 
     def call(input: Any, *, out: Any = None) -> Any:
+        nonlocal plan
         if not isinstance(input, TensorBase):
             if type(input) is not ndarray:
                 _need_array(op, (input,))
@@ -201,14 +176,25 @@ def make_unary(op: Operation) -> Callable[..., Any]:
             if edge is not None and t._a.dtype.kind in "fc":
                 if input._vc is INFERENCE:
                     graph.refuse_inference()
-                plan = op.plan(1)
-                t._node = node = _node(op, plan, t._a)
+                if plan is None:
+                    plan = op.plan(1)
+                t._node = node = new(Node)
+                node.op = op
+                node.plan = plan
                 node.edges = (edge,)
                 node.ports = (input._port,) if input._port else None
-                if plan.pick is None:
+                node.hooks = None
+                node.poison = ""
+                node.shape = t._a.shape
+                node.dtype = t._a.dtype
+                node.seq = tick()
+                pick = plan.pick
+                if pick is None:
                     node.saved = ()
                 else:
-                    _note(op, node, plan, (input,), t, (a.shape,) if plan.shapes else ())
+                    node.saved = pick((input, t, a.shape))
+                    if plan.outputs:
+                        node.saved = keep(plan, node.saved)
                 recorded = True
         if graph.recorder is not None:
             graph.tell(op.name, (input,), {}, (t,), recorded)
@@ -306,10 +292,10 @@ def make_binary(op: Operation) -> Callable[..., Any]:
                     pick = plan.pick
                     if pick is None:
                         node.saved = ()
-                    elif plan.outputs:
-                        _note(op, node, plan, (input, other), t, (_shape(input), _shape(other)))
-                    elif plan.shapes:
+                    elif plan.outputs or plan.shapes:
                         node.saved = pick((input, other, t, _shape(input), _shape(other)))
+                        if plan.outputs:
+                            node.saved = keep(plan, node.saved)
                     else:
                         node.saved = pick((input, other))
                     recorded = True

@@ -12,13 +12,30 @@ from gradcore.ops.registry import T, operation
 from gradcore.ops.sums import product, sum_of_rows
 from gradcore.ops.tiles import SMALL
 
+ndarray = np.ndarray
+
 
 def _rows(x: Any) -> Any:
     """Return the input with all axes but the last made one."""
     return x if len(x.shape) == 2 else x.reshape((-1, x.shape[-1]))
 
 
+def _input_gradient(g: Any, weight: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2 and g.size * weight.size <= SMALL:
+        # As `product`, with less between; so do the other two.
+        return g.dot(weight)
+    return _product(g, weight) if isinstance(g, ndarray) else g @ weight
+
+
+def _bias_gradient(g: Any) -> Any:
+    if type(g) is ndarray and g.ndim == 2:
+        return sum_of_rows(g)
+    return _column_sum(g) if isinstance(g, ndarray) else column_sum(g)
+
+
 def _weight_gradient(g: Any, input: Any) -> Any:
+    if type(g) is ndarray and g.ndim == input.ndim == 2 and g.size * input.size <= SMALL:
+        return g.T.dot(input)
     if isinstance(g, np.ndarray) and g.ndim > 1 and g.dtype.kind == "f":
         return product(_rows(g).T, _rows(input))
     if len(input.shape) == 1:
@@ -72,9 +89,9 @@ def _label(node: Any) -> str:
     "linear",
     inputs=3,
     gradient={
-        "input": lambda g, weight: _product(g, weight) if isinstance(g, np.ndarray) else g @ weight,
+        "input": _input_gradient,
         "weight": _weight_gradient,
-        "bias": lambda g: _column_sum(g) if isinstance(g, np.ndarray) else column_sum(g),
+        "bias": _bias_gradient,
     },
     functions=False,
     samples=[
@@ -92,10 +109,11 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     if input.dtype is not weight.dtype:
         same_dtype(input, weight)
     try:
-        is_plain = type(input) is np.ndarray and input.ndim == 2
-        # Larger products may be cut into tiles.
-        is_plain = is_plain and input.size * len(weight) <= SMALL
-        out = input.dot(weight.T) if is_plain else _product(input, weight.T)
+        if type(input) is ndarray and input.ndim == 2 and input.size * len(weight) <= SMALL:
+            # As `product`, which may cut larger ones into tiles.
+            out = input.dot(weight.T)
+        else:
+            out = _product(input, weight.T)
     except ValueError:
         raise _mismatch(input, weight) from None
     if bias is not None:

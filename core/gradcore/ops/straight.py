@@ -21,7 +21,8 @@ None or a list of tensors, and whatever is no tensor."""
 
 _UNPACK = {
     OUTPUT: """
-    if {s}.vc.stamp > seq: unpack(node, False)
+    counter = {s}.vc
+    if counter is not None and counter.stamp > seq: unpack(node, False)
     {s} = {s}.array""",
     TENSOR: """
     counter = {s}._vc

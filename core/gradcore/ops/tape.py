@@ -138,9 +138,14 @@ def shapes_of(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def keep(plan: Plan, saved: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return what is to be saved with the outputs among it as arrays: see ``SavedOutput``."""
+    if len(plan.names) == 1:
+        t = saved[0]
+        one = SavedOutput(t._a, t._vc, plan.outputs[0][1])
+        return one, one
     kept = list(saved)
     for i, port in plan.outputs:
-        kept[i] = SavedOutput(kept[i]._a, counter(kept[i]), port)
+        t = kept[i]
+        kept[i] = SavedOutput(t._a, t._vc, port)
     return tuple(kept)
 
 

@@ -36,7 +36,7 @@ def unpack(node: Node, as_tensors: bool) -> list[Any]:
             values[i] = unpack_tuple(node, item, as_tensors)
     for i, _port in plan.outputs:
         item = values[i]
-        if item.vc.stamp > seq:
+        if item.vc is not None and item.vc.stamp > seq:
             graph.raise_modified(node, item.vc, item.array.shape, item.array.dtype)
         values[i] = _output(node, item) if as_tensors else item.array
     return values

@@ -1,5 +1,8 @@
 """What eager does in a quicker way than its tables say comes to the same result."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +101,26 @@ def test_linear_names_both_dtypes_where_they_differ() -> None:
     x, weight = gradcore.ones(2, 3), gradcore.ones(4, 3, dtype=gradcore.float64)
     with pytest.raises(RuntimeError, match="expected m1 and m2 to have the same dtype"):
         functional.linear(x, weight)
+
+
+@pytest.mark.parametrize("name", ["tanh", "exp", "relu", "sigmoid", "sqrt", "softmax"])
+def test_a_result_that_is_dropped_goes_at_once(name: str) -> None:
+    x = gradcore.ones(3, 3, requires_grad=True)
+    y = getattr(x, name)(-1) if name == "softmax" else getattr(x, name)()
+    gone = weakref.ref(y)
+    gc.disable()
+    try:
+        del y
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("look", [lambda y: y, lambda y: y.detach(), lambda y: y[0]])
+def test_an_output_that_is_written_to_after_it_was_kept_is_refused(look) -> None:
+    y = gradcore.ones(3, 3, requires_grad=True).exp()
+    z = y.sum()
+    with gradcore.no_grad():
+        look(y).mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.backward()
