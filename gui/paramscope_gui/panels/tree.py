@@ -7,6 +7,7 @@ from PySide6.QtGui import (
     QColor,
     QFontMetrics,
     QGuiApplication,
+    QKeyEvent,
     QMouseEvent,
     QPainter,
     QPixmap,
@@ -52,6 +53,12 @@ GLYPH = 14
 PADDING = GRID + GRID // 2  # of a column around its words
 BAR_DECADES = (-8.0, 2.0)  # a gradient norm of 1e-8 draws nothing, of 100 a full bar
 MOST_FOR_NAMES = 20 * GRID  # longer names are elided before other columns are left out
+# The entries of a tensor's menu that a key stands for; the first that can be used is meant.
+KEYS = {
+    Qt.Key.Key_R: ("tensor_register", "tensor_unregister"),
+    Qt.Key.Key_Z: ("tensor_freeze",),
+    Qt.Key.Key_E: ("tensor_show_problem",),
+}
 MANY_ROWS = 2000  # above this, groups stay closed until they are opened
 
 
@@ -95,6 +102,7 @@ class TreePanel(QWidget):
         self.filter.textChanged.connect(self._on_filter_changed)
         self.view.selectionModel().currentChanged.connect(self._on_view_current_changed)
         self.view.badge_pressed.connect(self._on_view_badge_pressed)
+        self.view.key_came.connect(self._on_view_key_came)
         self.view.customContextMenuRequested.connect(self._on_view_menu_requested)
         selection.changed.connect(self._follow_selection)
         live.snapshot_arrived.connect(self._on_live_snapshot_arrived)
@@ -179,6 +187,18 @@ class TreePanel(QWidget):
         if menu is not None:
             menu.popup(self.view.viewport().mapToGlobal(place))
 
+    def _on_view_key_came(self, key: int) -> None:
+        """Do what the canvas does at this key, with the current tensor."""
+        menu = self.menu_for(self.view.currentIndex())
+        if menu is None:
+            return
+        actions = {action.objectName(): action for action in menu.actions()}
+        for name in KEYS[Qt.Key(key)]:
+            if actions[name].isEnabled():
+                actions[name].trigger()
+                break
+        menu.deleteLater()
+
     def menu_for(self, index: QModelIndex) -> QMenu | None:
         """Return the menu of the tensor at ``index``, or None on a group."""
         row = self.model.row_at(index)
@@ -233,6 +253,7 @@ class _TensorView(QTreeView):
     """The view: uniform rows, columns that fit, only visible rows repainted."""
 
     badge_pressed = Signal(str)
+    key_came = Signal(int)
 
     def __init__(self, model: TensorModel, themes: ThemeModel) -> None:
         super().__init__()
@@ -329,6 +350,12 @@ class _TensorView(QTreeView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in KEYS and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+            self.key_came.emit(event.key())
+        else:
+            super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)

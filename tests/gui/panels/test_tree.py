@@ -219,3 +219,21 @@ def test_the_menu_freezes_a_parameter_and_lets_it_train_again(
         assert ("self.scale.requires_grad_(False)" in workspace.document.source) is is_written
         menu.close()
     assert workspace.document.source == registered
+
+
+def test_keys_do_in_the_tree_what_they_do_on_the_canvas(
+    qtbot: QtBot, themes: ThemeModel, workspace: Workspace, selection: Selection, live: Live
+) -> None:
+    panel = make_panel(qtbot, themes, workspace, selection, live)
+    selection.select_tensor("scale")
+    qtbot.keyClick(panel.view, Qt.Key.Key_R)
+    assert "self.scale = nn.Parameter(torch.ones(8))" in workspace.document.source
+    before = workspace.document.source
+    row = TensorRow("scale", Kind.PARAMETER, (8,), "float32", True, owner_class="Net", line=9)
+    live.receive(Snapshot(revision=1, step=2, phase=Phase.IDLE, tensors=(row,)))
+    qtbot.waitUntil(lambda: panel.model.row_at(panel.model.index_of("scale")) == row)
+    panel.view.setCurrentIndex(panel.model.index_of("scale"))
+    qtbot.keyClick(panel.view, Qt.Key.Key_Z)
+    assert "self.scale.requires_grad_(False)" in workspace.document.source
+    qtbot.keyClick(panel.view, Qt.Key.Key_Z)
+    assert workspace.document.source == before
