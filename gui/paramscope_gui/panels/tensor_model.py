@@ -226,7 +226,8 @@ class TensorModel(QAbstractItemModel):
                 group.rows.sort(key=lambda path: self._all[path].kind not in FORGOTTEN)
         names = [name_of(self._all[path]) for group in groups.values() for path in group.rows]
         self.longest_name = max(names, key=len, default="")
-        self._group_paths = frozenset(groups)
+        # What a list or a dict holds has its sign on each row: the list itself is no Module.
+        self._group_paths = frozenset(path for path, one in groups.items() if one.class_name)
         # The model's own tensors come first, as in named_parameters().
         self._groups = sorted(groups.values(), key=lambda group: group.path != "")
         self._places = {
