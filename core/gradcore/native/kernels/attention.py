@@ -6,11 +6,13 @@ put together again without a copy.
 
 from typing import Any
 
+import numpy as np
+
 from gradcore.native.entry import Builder, Operand, kernel, lowers
 from gradcore.native.kernels.blas import block_limit, multiply
 from gradcore.native.kernels.functions import exp
 from gradcore.native.kernels.values import at, fill, maximum, part, real, transpose
-from gradcore.native.memory import pointer
+from gradcore.native.memory import integers_at, pointer
 from gradcore.ops.every import OPERATIONS
 
 _ATTENTION = OPERATIONS["attention"]
@@ -127,6 +129,34 @@ def _sizes(query: Operand, key: Operand, value: Operand) -> tuple[int, ...]:
     return (*lead, query.shape[-2], key.shape[-2], query.shape[-1], value.shape[-1])
 
 
+@kernel(writes=(1,))
+def find_unfinite(a: Any, f: Any) -> None:
+    """Set a flag if a value is NaN or infinite.
+
+    Words: x, flag, batches, heads, rows, width, and the steps of x from one of the first three to
+    the next.
+    """
+    flag, bad = integers_at(a[1]), 0
+    for b in range(a[2]):
+        for h in range(a[3]):
+            for r in range(a[4]):
+                x = at(pointer(a[0], f), b * a[6] + h * a[7] + r * a[8])
+                for i in range(a[5]):
+                    # What is not finite leaves NaN if it is taken from itself.
+                    rest = x[i] - x[i]
+                    bad |= rest != rest
+    flag[0] = bad
+
+
+def _expect_finite(out: Builder, *operands: Operand) -> None:
+    """Leave the step to NumPy where what a causal mask hides would show: zero times NaN is NaN."""
+    for x in operands:
+        flag = out.empty((1,), np.int64)
+        sizes = (1,) * (4 - len(x.shape)) + x.shape
+        out.call(find_unfinite, x, flag, *sizes, *_steps(x), dtype=x.dtype)
+        out.expect(flag)
+
+
 def _steps(operand: Any, is_bias: bool = False) -> tuple[int, ...]:
     """Return from one batch, head and row to the next, in values; 0 for what is repeated.
 
@@ -197,6 +227,8 @@ def _attention(
         return None
     else:
         given.append(out.contiguous(bias))
+    if causal:
+        _expect_finite(out, *given[:3])
     y = _laid_as(out, (*query.shape[:-1], value.shape[-1]), query)
     weights = out.empty(scores, query.dtype)
     turned = out.empty((key.shape[-2] * key.shape[-1],), query.dtype)
@@ -235,6 +267,8 @@ def _attention_slope(
         return None
     kind = query.dtype
     given = [_by_rows(out, one) for one in (query, key, value, g[0])]
+    if causal:
+        _expect_finite(out, given[3])
     given.append(out.contiguous(weights))
     made = [_laid_as(out, one.shape, one) for one in (query, key, value)]
     turned = out.empty((key.shape[-2] * value.shape[-1],), kind)
