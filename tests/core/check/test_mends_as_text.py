@@ -34,6 +34,18 @@ CASES = [
         in_init("self.w = nn.Parameter((a + b) * 2)  # twice"),
     ),
     (
+        "REG05",
+        "w",
+        in_init("self.w = torch.randn(4, requires_grad=True) / 4**0.5  # scaled"),
+        in_init("self.w = nn.Parameter(torch.randn(4) / 4**0.5)  # scaled"),
+    ),
+    (
+        "REG05",
+        "w",
+        in_init("self.w = 0.1 * torch.randn(4).requires_grad_()"),
+        in_init("self.w = nn.Parameter(0.1 * torch.randn(4))"),
+    ),
+    (
         "REG08",
         "mix",
         in_forward("self.mix = torch.softmax(self.mix, 0)", "return self.mix * x"),

@@ -52,7 +52,11 @@ MENDS: Mapping[str, tuple[MendSource, ...]] = {
     "REG01": (registering.wrap_in_parameter,),
     "REG03": (registering.hold_parameters,),
     "REG04": (registering.hold_modules,),
-    "REG05": (registering.calculate_inside, registering.calculate_when_asked),
+    "REG05": (
+        registering.calculate_inside,
+        registering.calculate_from_a_leaf,
+        registering.calculate_when_asked,
+    ),
     "REG06": (order.make_it_in_init,),
     "REG07": (registering.derive_from_module,),
     "REG08": (registering.use_a_local_name, registering.copy_into_it),

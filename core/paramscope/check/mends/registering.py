@@ -101,6 +101,18 @@ def calculate_inside(finding: Finding, source: str) -> Mends:
             yield "Move the calculation into nn.Parameter", _without_call(place, call, inner, edits)
 
 
+def calculate_from_a_leaf(finding: Finding, source: str) -> Mends:
+    """``torch.randn(4, requires_grad=True) / 2``: the result is the Parameter."""
+    place = place_of(finding, source)
+    for value in _made_values(place):
+        names = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+        keywords = {n.arg for n in ast.walk(value) if isinstance(n, ast.keyword)}
+        makes_a_leaf = "requires_grad" in keywords or any(calls_of(value, "requires_grad_"))
+        if makes_a_leaf and "self" not in names:
+            yield from register_parameter(finding, source)
+            return
+
+
 def calculate_when_asked(finding: Finding, source: str) -> Mends:
     """``self.b = self.a.t()`` in ``__init__``: a property calculates it anew each time."""
     place = place_of(finding, source)
