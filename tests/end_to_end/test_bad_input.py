@@ -181,7 +181,7 @@ def test_a_crash_of_the_worker_is_told_and_a_restart_offered(
     application.window.menus.actions["run_step"].trigger()
     notices = application.window.notices
     qtbot.waitUntil(lambda: notices.text_of("failure") is not None, timeout=10_000)
-    assert application.live.state is RunState.STOPPED
+    qtbot.waitUntil(lambda: application.live.state is RunState.STOPPED)  # told a message later
     assert heartbeat.stop() < LONGEST_STALL
     assert application.workspace.document.source == source
     assert application.live.rows  # the last snapshot stays
