@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, ShapeError
 from gradcore.ops.registry import T, operation
+from gradcore.ops.sums import sum_of_columns
 from gradcore.ops.tiles import band_width
 
 Ints = tuple[int, ...]
@@ -189,13 +190,21 @@ def _convolution_weight(
     return convolution_weight(g, input, weight_shape[2:], stride, padding, dilation, groups)
 
 
+def _convolution_bias(g: Any) -> Any:
+    if isinstance(g, np.ndarray) and g.dtype.kind == "f" and g.size:
+        # Row by row first, as products with ones: faster than a reduction over several axes.
+        count, channels = g.shape[:2]
+        return sum_of_columns(g.reshape(count * channels, -1)).reshape(count, channels).sum(0)
+    return g.sum((0, *range(2, len(g.shape))))
+
+
 @operation(
     "convolution",
     inputs=3,
     gradient={
         "input": _convolution_input,
         "weight": _convolution_weight,
-        "bias": lambda g: g.sum((0, *range(2, len(g.shape)))),
+        "bias": _convolution_bias,
     },
     functions=False,
     adapt=_checked,

@@ -16,7 +16,7 @@ from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.inline import UntraceableError
 from gradcore.replay.memory import Plan, place
 from gradcore.replay.peephole import VIEWS, Layout, Peephole, plain_strides
-from gradcore.replay.program import Call, Number, Program, Returned, Value, members
+from gradcore.replay.program import Call, Program, Value, members, returned_values
 from gradcore.replay.questions import is_doubtful
 from gradcore.tensor.storage import new_block
 
@@ -384,17 +384,6 @@ def _takes_buffer(call: Call, layouts: dict[Value, Layout]) -> bool:
     if function is np.ndarray.astype:
         return len(call.arguments) == 2 and source.shape == layout.shape
     return source.dtype == layout.dtype and (layout.is_plain or source.shape == layout.shape)
-
-
-def returned_values(item: Any) -> list[Value]:
-    """Return the values that a step hands out, in order."""
-    if isinstance(item, (Returned, Number)):
-        return [item.value]
-    if isinstance(item, (tuple, list)):
-        return [value for part in item for value in returned_values(part)]
-    if isinstance(item, dict):
-        return [value for part in item.values() for value in returned_values(part)]
-    return []
 
 
 def generate(program: Program, share: bool) -> Generated:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase
+from gradcore.replay.commuting import pool_first
 from gradcore.replay.program import Call, Program, Value, members
 
 _METHODS = {
@@ -189,6 +190,7 @@ class Inliner:
 
     def run(self) -> None:
         """Rewrite the program."""
+        pool_first(self.program)
         calls: list[Call] = []
         for call in self.program.calls:
             renamed = self._renamed(call)
@@ -316,8 +318,3 @@ def _alike(a: Any, b: Any) -> bool:
         return False
     same = a.shape == b.shape and a.dtype == b.dtype and a.strides == b.strides
     return bool(same and a.tobytes() == b.tobytes())
-
-
-def inline(program: Program, inputs: Sequence[Any]) -> None:
-    """Replace the calls of ``program`` by the NumPy calls that they make on such ``inputs``."""
-    Inliner(program, inputs).run()

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase
-from gradcore.replay.generate import returned_values
-from gradcore.replay.program import Program, RefusalError, Returned, Value, members
+from gradcore.replay.program import Program, RefusalError, Returned, Value, members, returned_values
 from gradcore.replay.way_back import WayBack
 
 LateCall = tuple[Callable[..., Any], tuple[Any, ...]]

@@ -129,3 +129,14 @@ def members(item: Any) -> list[Value]:
     if isinstance(item, slice):
         return members((item.start, item.stop, item.step))
     return []
+
+
+def returned_values(item: Any) -> list[Value]:
+    """Return the values that a step hands out, in order."""
+    if isinstance(item, (Returned, Number)):
+        return [item.value]
+    if isinstance(item, (tuple, list)):
+        return [value for part in item for value in returned_values(part)]
+    if isinstance(item, dict):
+        return [value for part in item.values() for value in returned_values(part)]
+    return []

@@ -17,11 +17,10 @@ from gradcore.nn.hooks import GLOBAL_HOOKS
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
-from gradcore.replay.generate import returned_values
 from gradcore.replay.handing import HandOut
 from gradcore.replay.inline import Inliner, UntraceableError
 from gradcore.replay.pieces import Kept, Part, Pieced
-from gradcore.replay.program import Program, RefusalError
+from gradcore.replay.program import Program, RefusalError, returned_values
 from gradcore.replay.returned import gather, rebuilt
 from gradcore.replay.trial import Undo
 
