@@ -5,9 +5,9 @@ case they are tensors and the same gradient functions record themselves.
 """
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -283,20 +283,21 @@ def _tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _alone(grads: dict[int, Any], key: int) -> tuple[Any, int]:
+def _alone(grads: dict[int, Any], key: int) -> int:
     g = grads.pop(key)
-    return g, sys.getrefcount(g)
+    return getrefcount(g)
 
 
 # How many references an array has that nobody else holds: this differs by Python version.
-_ALONE = _alone({0: np.zeros(1)}, 0)[1]
+_ALONE = _alone({0: np.zeros(1)}, 0)
 
 
 def accumulate(leaves: dict[int, TensorBase], grads: dict[int, Any], as_tensors: bool) -> None:
     """Add the gradients that arrived at leaves to their ``grad``."""
     for key, leaf in leaves.items():
-        g, references = _alone(grads, key)
-        mine = references <= _ALONE
+        # As `_alone`.
+        g = grads.pop(key)
+        mine = getrefcount(g) <= _ALONE
         more = leaf._more
         if more is not None and more.hooks:
             g = call_hooks(more.hooks, g, as_tensors)

@@ -110,20 +110,25 @@ def record(
 
 def any_float(outputs: tuple[TensorBase, ...]) -> bool:
     """Tell whether a gradient can come back to one of these."""
+    if outputs[0]._a.dtype.kind in "fc":
+        return True
     return any(out._a.dtype.kind in "fc" for out in outputs)
 
 
 def settle(node: Node, outputs: tuple[TensorBase, ...]) -> None:
     """Let ``outputs`` come from ``node``, as far as a gradient can come back to them."""
-    if node.plan.many:
-        node.shape = tuple([out._a.shape for out in outputs])
-        node.dtype = tuple([out._a.dtype for out in outputs])
-    else:
-        node.shape, node.dtype = outputs[0]._a.shape, outputs[0]._a.dtype
+    shapes, kinds = [], []
     for port, out in enumerate(outputs):
-        if out._a.dtype.kind in "fc":
+        a = out._a
+        shapes.append(a.shape)
+        kinds.append(a.dtype)
+        if a.dtype.kind in "fc":
             out._node = node
             out._port = port
+    if node.plan.many:
+        node.shape, node.dtype = tuple(shapes), tuple(kinds)
+    else:
+        node.shape, node.dtype = shapes[0], kinds[0]
 
 
 def ports_of(inputs: tuple[Any, ...]) -> tuple[int, ...]:
