@@ -15,6 +15,7 @@ from gradcore.native.entry import Operand
 from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array, whole
+from gradcore.native.watching import Words, known
 from gradcore.optim.lr_scheduler.base import LRScheduler
 from gradcore.optim.optimizer import Optimizer
 
@@ -77,6 +78,10 @@ class NativeGroup:
         self._own = list(map(self._states.get, self.moved))
         self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
         self._counters: list[Counter] = [counter(p) for p in self.moved]
+        self._told = Words()
+        if known:
+            self._told.slots(self._counters, "what")
+            self._told.slots(self._counters, "where")
 
     def numbers(self) -> list[float] | None:
         """Return what the group's settings are for the kernel, if it knows them."""
@@ -175,10 +180,11 @@ class NativeGroup:
         """Let words of memory tell what ``holds`` looks up, but for settings and hooks."""
         # Held here, so that nothing else can come to lie in their place.
         self._kept = [p._grad for p in self._given]
+        self._watched = self.group["params"]
         words.slots(map(getitem, self._owners, self._names), "_a")
         words.slots([*self._absent, *self._given], "_grad")
         words.slots(self._kept, "_a")
-        words.items(self.group["params"])
+        words.items(self._watched)
 
     def has_settings(self) -> bool:
         """Tell whether the group's settings are what they were, or could be taken over."""
@@ -215,8 +221,11 @@ class NativeGroup:
         for one in self._counters:
             one.count += times
             one.stamp = stamp
-            one.what = "step"
-            one.where = ""
+        if not self._told.same():
+            for one in self._counters:
+                one.what, one.where = "step", ""
+            if known:
+                self._told.note()
         self.optimizer._opt_called = True
 
     def arrays(self) -> list[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import TensorBase
+from gradcore.graph import Counter, TensorBase
 from gradcore.native.layout import address_of
 from gradcore.native.machine import word_reader
 
@@ -39,12 +39,13 @@ def _place(thing: Any, word: int) -> int:
 
 
 def _slots() -> dict[str, int]:
-    """Return where the slots of every tensor are."""
-    tensor, places = TensorBase(), {}
-    for name in TensorBase.__slots__:
-        mark = object()
-        setattr(tensor, name, mark)
-        places[name] = _place(tensor, id(mark))
+    """Return where the slots of every tensor are, and those of every counter."""
+    places = {}
+    for thing in (TensorBase(), Counter()):
+        for name in thing.__slots__:
+            mark = object()
+            setattr(thing, name, mark)
+            places[name] = _place(thing, id(mark))
     return places
 
 
@@ -94,7 +95,7 @@ class Words:
         self._look: Any = word_reader()
 
     def slots(self, tensors: Iterable[Any], name: str) -> None:
-        """Watch a slot of tensors."""
+        """Watch a slot of tensors, or of counters."""
         place = _SLOT[name]
         self._addresses += [id(t) + place for t in tensors]
 
