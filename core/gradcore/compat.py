@@ -39,6 +39,7 @@ PARTS = {
     "torch.distributions.categorical": "gradcore.distributions",
     "torch.distributions.cauchy": "gradcore.distributions",
     "torch.distributions.chi2": "gradcore.distributions",
+    "torch.distributions.constraints": "gradcore.distributions.constraints",
     "torch.distributions.dirichlet": "gradcore.distributions",
     "torch.distributions.exponential": "gradcore.distributions",
     "torch.distributions.gamma": "gradcore.distributions",

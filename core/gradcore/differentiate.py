@@ -123,7 +123,12 @@ def backward(
                     run.grads[key], leaves[key] = g, t
         keep = {-id(t) for t in targets}
         leaves = {key: leaf for key, leaf in leaves.items() if key in keep}
-    engine.accumulate(leaves, run.grads, create_graph)
+    # Hooks on leaves run as everything in the pass does: recorded only with create_graph.
+    before, state.grad = state.grad, create_graph
+    try:
+        engine.accumulate(leaves, run.grads, create_graph)
+    finally:
+        state.grad = before
     if graph.journal is not None:
         graph.journal.ended()
 

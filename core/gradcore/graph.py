@@ -398,8 +398,7 @@ _NAMED: dict[str, type[Node]] = {}
 def named(node: Any) -> Any:
     """Return a node for the user to look at: its class has PyTorch's name of it.
 
-    Code that draws graphs asks for ``type(node).__name__``. Only nodes that are looked at get a
-    class of their own, so that making a node stays cheap.
+    Code that draws graphs asks for ``type(node).__name__``; nodes nobody looks at stay cheap.
     """
     if type(node) is Node:
         name = node.name().rpartition("::")[2]

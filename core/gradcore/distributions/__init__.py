@@ -1,5 +1,6 @@
 """Probability distributions: `torch.distributions`."""
 
+from gradcore.distributions import constraints
 from gradcore.distributions.compound import (
     Independent,
     MixtureSameFamily,
@@ -91,6 +92,7 @@ __all__ = [
     "Uniform",
     "Weibull",
     "identity_transform",
+    "constraints",
     "kl_divergence",
     "register_kl",
 ]

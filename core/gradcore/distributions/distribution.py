@@ -14,7 +14,10 @@ from gradcore.tensor import Tensor
 class Constraint:
     """What a parameter or a sample must satisfy: a name and a test of values."""
 
-    def __init__(self, name: str, test: Any, dims: int = 0) -> None:
+    depends = False
+    """Whether it cannot be checked without other parameters."""
+
+    def __init__(self, name: str = "Constraint()", test: Any = None, dims: int = 0) -> None:
         self.name = name
         self.test = test
         self.event_dim = dims
@@ -90,7 +93,7 @@ class Distribution:
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
             value = self.__dict__.get(name)
-            if not isinstance(value, Tensor):
+            if not isinstance(value, Tensor) or constraint.depends:
                 continue
             if not bool(constraint.check(value.detach()).all()):
                 raise ValueError(
@@ -111,12 +114,17 @@ class Distribution:
                 f"{value.shape} vs {self._event_shape}."
             )
         support = self.support
-        if support is not None and not bool(support.check(value.detach()).all()):
+        if support is None or support.depends:
+            return
+        if not bool(support.check(value.detach()).all()):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "
                 f"invalid values:\n{value}"
             )
+
+    # The name that distributions of the user's own call it by.
+    _validate_sample = _check_value
 
     @property
     def batch_shape(self) -> Size:
@@ -132,6 +140,8 @@ class Distribution:
         return Size((*shape_of(sample_shape), *self._batch_shape, *self._event_shape))
 
     # To be defined by the subclasses
+
+    _extended_shape = _extended
 
     @property
     def mean(self) -> Tensor:

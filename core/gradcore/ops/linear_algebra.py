@@ -133,9 +133,16 @@ def logdet(input: Any) -> Any:
     return size + sign.detach().log()
 
 
+def _is_vectors(matrices: Any, right: Any) -> bool:
+    """Tell whether a right side is one vector for each matrix, as torch tells it."""
+    return len(right) == 1 or (
+        len(right) == len(matrices) - 1 and tuple(right) == tuple(matrices[:-1])
+    )
+
+
 def _solve_left(g: Any, A: Any, y: Any) -> Any:
     back = solve_of(swapped(A), g)
-    if len(y.shape) == len(A.shape) - 1:
+    if _is_vectors(A.shape, y.shape):
         return -back[..., None] * conj(y)[..., None, :]
     return -matmul(back, swapped(y))
 
@@ -152,7 +159,7 @@ def _solve_left(g: Any, A: Any, y: Any) -> Any:
 def solve_of(A: Array, B: Array) -> Any:
     """Return X with ``A @ X = B``."""
     square("linalg.solve", A)
-    if B.ndim == A.ndim - 1:
+    if _is_vectors(A.shape, B.shape):
         return _numpy("linalg.solve", np.linalg.solve, A, B[..., None])[..., 0]
     return _numpy("linalg.solve", np.linalg.solve, A, B)
 

@@ -343,6 +343,13 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -
 def _fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Any:
     """Overwrite the main diagonal with one value."""
     ndim = len(self.shape)
+    if ndim == 2 and wrap and self.shape[0] > self.shape[1] + 1:
+        # As torch: behind each full diagonal one row is left out, then it begins anew.
+        rows = np.arange(self.shape[0])
+        column = rows % (self.shape[1] + 1)
+        rows = rows[column < self.shape[1]]
+        self[rows, column[rows]] = fill_value
+        return self
     if ndim == 2:
         METHODS["diagonal"](self).fill_(fill_value)
         return self

@@ -180,7 +180,8 @@ def matrix_rank(
     A: Any, tol: Any = None, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
 ) -> Any:
     """Return how many singular values are not 0."""
-    values = LINALG["svdvals"](A.detach())
+    matrix = A.detach()
+    values = LINALG["eigvalsh"](matrix).abs() if hermitian else LINALG["svdvals"](matrix)
     limit = _limit(A, values, tol if atol is None else atol, rtol)
     return (values > limit).sum(-1)
 
@@ -231,8 +232,12 @@ def solve_triangular(
     if unitriangular:
         diagonal = FUNCTIONS["diagonal"](triangle, 0, -2, -1)
         triangle = triangle - FUNCTIONS["diag_embed"](diagonal - 1.0)
+    # In double precision: where rows are put in another order, small pivots cost digits.
+    kind = dtypes.complex128 if A.is_complex() else dtypes.float64
+    triangle, right = triangle.to(kind), B.to(kind)
     solve = LINALG["solve"]
-    return solve(triangle, B) if left else solve(triangle.mT, B.mT).mT
+    found = solve(triangle, right) if left else solve(triangle.mT, right.mT).mT
+    return found.to(B.dtype)
 
 
 def triangular_solve(
