@@ -17,8 +17,8 @@ from pytestqt.qtbot import QtBot
 from paramscope.census.rows import Gradient, Kind
 from paramscope_gui.app import Application
 from paramscope_gui.panels.problem_card import ProblemCard
+from paramscope_gui.panels.tensor_delegate import badge_area
 from paramscope_gui.panels.tensor_model import Column
-from paramscope_gui.panels.tree import badge_area
 
 SOURCE = '''"""An attention classifier, as somebody wrote it, with what somebody overlooked."""
 

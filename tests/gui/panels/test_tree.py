@@ -11,8 +11,9 @@ from paramscope.engine.protocol import Phase, Snapshot
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
+from paramscope_gui.panels.tensor_delegate import bar_share
 from paramscope_gui.panels.tensor_model import Column, Filter, TensorModel
-from paramscope_gui.panels.tree import TreePanel, bar_share
+from paramscope_gui.panels.tree import TreePanel
 from paramscope_gui.theme import ThemeModel
 
 
