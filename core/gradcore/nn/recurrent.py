@@ -176,12 +176,24 @@ class RNNBase(Module):
             )
         return state
 
+    def _gates(self, x: Tensor, suffix: str) -> Tensor:
+        """Multiply inputs by their weights, for all times at once.
+
+        Only a GRU needs to know the two biases apart; else their sum is added with the states.
+        """
+        has_bias = self.bias and self.mode == "GRU"
+        bias = getattr(self, f"bias_ih_{suffix}") if has_bias else None
+        result: Tensor = F.linear(x, getattr(self, f"weight_ih_{suffix}"), bias)
+        return result
+
     def _step_through(
         self, gates: Tensor, states: tuple[Tensor, ...], suffix: str, reverse: bool
     ) -> tuple[Tensor, ...]:
         """Run one layer in one direction: return its outputs and its last states."""
         weight = getattr(self, f"weight_hh_{suffix}")
         bias = getattr(self, f"bias_hh_{suffix}") if self.bias else None
+        if bias is not None and self.mode != "GRU":
+            bias = bias + getattr(self, f"bias_ih_{suffix}")
         if self.proj_size:
             hidden, cell = states
             projection = getattr(self, f"weight_hr_{suffix}")
@@ -207,8 +219,7 @@ class RNNBase(Module):
             outputs = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 place = len(last[0])
-                bias = getattr(self, f"bias_ih_{suffix}") if self.bias else None
-                gates = F.linear(x, getattr(self, f"weight_ih_{suffix}"), bias)
+                gates = self._gates(x, suffix)
                 begin = tuple(start[place] for start in starts)
                 found = self._step_through(gates, begin, suffix, direction == 1)
                 outputs.append(found[0])
@@ -237,8 +248,7 @@ class RNNBase(Module):
             outputs = []
             for direction, suffix in enumerate(self._suffixes(layer)):
                 place = len(last[0])
-                bias = getattr(self, f"bias_ih_{suffix}") if self.bias else None
-                gates = F.linear(x, getattr(self, f"weight_ih_{suffix}"), bias)
+                gates = self._gates(x, suffix)
                 begin = tuple(start[place] for start in starts)
                 step = partial(self._step_through, suffix=suffix, reverse=direction == 1)
                 found = through_packed(step, gates, begin, sizes, direction == 1)
