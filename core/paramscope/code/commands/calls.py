@@ -9,8 +9,9 @@ from paramscope.code.commands.statements import first_line, inserted_after
 from paramscope.code.commands.values import fresh_name
 from paramscope.code.commands.workspace import Workspace, refuse
 from paramscope.code.members import ClassInfo, self_name
-from paramscope.code.names import is_module_base
+from paramscope.code.names import is_module_base, statements_of
 from paramscope.code.operations import OPERATIONS, OPERATORS, Operation
+from paramscope.code.syntax import walk
 from paramscope.code.text_edit import Edit
 
 # Attribute names that people give to layers of these classes.
@@ -142,7 +143,7 @@ def taken_names(space: Workspace, owner: ClassInfo) -> set[str]:
     names = {*owner.members, *owner.methods}
     for method in owner.methods.values():
         me = self_name(method)
-        for node in ast.walk(method):
+        for node in walk(method):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 if node.value.id == me and isinstance(node.ctx, ast.Store):
                     names.add(node.attr)
@@ -185,7 +186,8 @@ def define(space: Workspace, graph: str, line: str) -> None:
     me = self_name(init) or "self"
     line = line.replace("self.", f"{me}.", 1) if line.startswith("self.") else line
     place = init.body[-1]
-    makers = [item for item in init.body if _makes_member(item, owner) or _is_super(item)]
+    made = {id(member.statement) for member in owner.own_members.values()}
+    makers = [item for item in init.body if _makes_member(item, made) or _is_super(item)]
     place = makers[-1] if makers else place
     if isinstance(place, ast.Pass):
         space.edit([Edit(*space.text.node_range(place), line)])
@@ -233,14 +235,13 @@ def template_of(operation: Operation) -> str:
     return f"{written}({', '.join([inputs, *given])})"
 
 
-def _makes_member(statement: ast.stmt, owner: ClassInfo) -> bool:
-    inside = {id(node) for node in ast.walk(statement)}
-    return any(id(member.statement) in inside for member in owner.own_members.values())
+def _makes_member(statement: ast.stmt, made: set[int]) -> bool:
+    return any(id(item) in made for item in statements_of(statement))
 
 
 def _is_super(statement: ast.stmt) -> bool:
     return any(
-        isinstance(node, ast.Attribute) and node.attr == "__init__" for node in ast.walk(statement)
+        isinstance(node, ast.Attribute) and node.attr == "__init__" for node in walk(statement)
     )
 
 

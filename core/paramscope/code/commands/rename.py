@@ -11,6 +11,8 @@ from paramscope.code.commands.workspace import Key, Workspace, refuse
 from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind
 from paramscope.code.members import ClassInfo, FunctionNode, Member, self_name
+from paramscope.code.names import statements_of
+from paramscope.code.syntax import walk
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Document
 
@@ -166,7 +168,7 @@ def _rename_member(space: Workspace, graph: str, node: Draft, name: str) -> None
     family = _family(space, owner, old)
     edits = []
     for function, types in _functions(space):
-        for part in ast.walk(function):
+        for part in walk(function):
             if isinstance(part, ast.Attribute) and part.attr == old:
                 if _type_of(space, part.value, types) in family:
                     _, end = space.text.node_range(part)
@@ -230,7 +232,7 @@ def _registered_names(space: Workspace, info: ClassInfo, old: str, name: str) ->
     """The strings in ``register_buffer("old", ...)``."""
     edits = []
     for method in info.own_methods.values():
-        for part in ast.walk(method):
+        for part in walk(method):
             if not isinstance(part, ast.Call) or not isinstance(part.func, ast.Attribute):
                 continue
             if not part.func.attr.startswith(("register_", "add_module")):
@@ -263,7 +265,7 @@ def _functions(space: Workspace) -> Iterator[tuple[FunctionNode, dict[str, str]]
 def _made(space: Workspace, function: FunctionNode) -> dict[str, str]:
     types: dict[str, str] = {}
     resolve = space.analysis.context.imports.resolve
-    for part in ast.walk(function):
+    for part in statements_of(function):
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call):
             dotted = resolve(part.value.func)
             if dotted == "build" and space.analysis.program.model is not None:
