@@ -244,7 +244,13 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     return strided_view(input, tuple(size), tuple(stride), begin, own)
 
 
-@composite("as_strided_scatter", methods=True, samples=[(T(4, 4), T(2, 2), (2, 2), (1, 2))])
+# PyTorch 2.13 gives the input the gradient of the places written to, not of the others.
+@composite(
+    "as_strided_scatter",
+    methods=True,
+    samples=[(T(4, 4), T(2, 2), (2, 2), (1, 2))],
+    parity=None,
+)
 def as_strided_scatter(
     input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Any:

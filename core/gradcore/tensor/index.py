@@ -69,6 +69,28 @@ def as_index(t: TensorBase, index: Any) -> tuple[Any, bool]:
     return part, isinstance(part, np.ndarray)
 
 
+def integers_apart(key: Any) -> tuple[Any, Any] | None:
+    """Return two indices, one after the other, where numbers stand apart from arrays, else None.
+
+    Torch takes the numbers first. NumPy would count them among the arrays, and put the arrays'
+    dimensions in front where something stands between them.
+    """
+    if type(key) is not tuple:
+        return None
+    advanced = [i for i, part in enumerate(key) if isinstance(part, (int, np.ndarray))]
+    has_numbers = any(isinstance(part, int) for part in key)
+    if not has_numbers or advanced[-1] - advanced[0] == len(advanced) - 1:
+        return None
+    first: list[Any] = []
+    for part in key:
+        if isinstance(part, int) or part is Ellipsis:
+            first.append(part)
+        elif part is not None:
+            is_mask = isinstance(part, np.ndarray) and part.dtype.kind == "b"
+            first += [slice(None)] * (part.ndim if is_mask else 1)
+    return tuple(first), tuple(part for part in key if not isinstance(part, int))
+
+
 def _index_part(t: TensorBase, part: Any) -> Any:
     if part is None or part is Ellipsis:
         return part

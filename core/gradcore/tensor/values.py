@@ -26,6 +26,7 @@ from gradcore.tensor.index import (
     as_index,
     as_value,
     check_broadcast,
+    integers_apart,
     without_leading_ones,
 )
 
@@ -47,7 +48,7 @@ class Values(History):
             )
         value = self._a.item()
         if graph.journal is not None:
-            graph.journal.looked(self, value)
+            value = graph.journal.looked(self, value)
         if graph.recorder is not None:
             tell("item", (self,), {}, ())
         return value
@@ -143,13 +144,22 @@ class Values(History):
 
     def __getitem__(self, index: Any) -> Any:
         key, arrays = as_index(self, index)
-        return indexing.index_of(self, key) if arrays else indexing.pick(self, key)
+        if not arrays:
+            return indexing.pick(self, key)
+        apart = integers_apart(key)
+        if apart is not None:
+            return indexing.index_of(indexing.pick(self, apart[0]), apart[1])
+        return indexing.index_of(self, key)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         key, arrays = as_index(self, index)
         if not arrays:
             place = indexing.pick(self, key)
             place.copy_(without_leading_ones(as_value(value), place._a.ndim))
+            return
+        apart = integers_apart(key)
+        if apart is not None:
+            indexing.pick(self, apart[0])[apart[1]] = value
             return
         value = as_value(value)
         check_writable(self, "index_put_")
