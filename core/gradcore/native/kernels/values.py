@@ -33,7 +33,7 @@ def at(typing_context: Any, pointer: Any, offset: Any) -> Any:
     return pointer(pointer, types.int64), generate
 
 
-def _extreme(name: str) -> Any:
+def _extreme(name: str, flags: tuple[str, ...] = ("nsz",)) -> Any:
     def of_two(typing_context: Any, x: Any, y: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             kind = args[0].type
@@ -43,7 +43,7 @@ def _extreme(name: str) -> Any:
             if function is None:
                 made = ir.FunctionType(kind, [kind, kind])
                 function = ir.Function(builder.module, made, full)
-            return builder.call(function, args, fastmath=("nsz",))
+            return builder.call(function, args, fastmath=flags)
 
         return x(x, x), generate
 
@@ -54,6 +54,10 @@ maximum = _extreme("maximum")
 """The larger of two numbers, NaN if one is NaN; also the largest of a row vectorises so."""
 minimum = _extreme("minimum")
 """The smaller of two numbers, NaN if one is NaN."""
+larger = _extreme("maxnum", ("nnan", "nsz"))
+"""The larger of two numbers, anything if one is NaN: one instruction."""
+smaller = _extreme("minnum", ("nnan", "nsz"))
+"""The smaller of two numbers, anything if one is NaN."""
 
 
 @intrinsic

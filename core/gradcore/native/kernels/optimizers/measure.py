@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from gradcore.native.kernels.functions import magnitude
-from gradcore.native.kernels.values import at, maximum, minimum, part, real
+from gradcore.native.kernels.values import at, larger, maximum, minimum, part, real, smaller
 
 HEAD = 3
 """Words before those of the first tensor."""
@@ -53,24 +53,52 @@ def clear(row: Any) -> None:
 def measure(x: Any, n: int, row: Any, f: Any) -> None:
     """Add ``n`` values to six statistics; what stands for the norm is its square until the end."""
     zero, one = real(0.0, f), real(1.0, f)
-    total, squares, zeros, fine = zero, zero, zero, zero
+    total, squares, zeros = zero, zero, zero
     low = high = x[0]
     for i in range(n):
         v = x[i]
         total += v
         squares += v * v
+        low = smaller(low, v)
+        high = larger(high, v)
+        zeros += one if v == zero else zero
+    exact = np.float64(squares)
+    if not exact < np.inf:
+        _measure_odd(x, n, row, f)
+        return
+    row[_SUM] += total
+    # Squares of what is tiny or huge in single precision say zero or infinity.
+    if is_single(f) and (exact < 1e-28 or exact > 1e30) and zeros < n:
+        exact = _exact_squares(x, n)
+    row[_SQUARES] += exact
+    row[_LOW] = minimum(row[_LOW], np.float64(low))
+    row[_HIGH] = maximum(row[_HIGH], np.float64(high))
+    row[_ZEROS] += zeros
+
+
+@part
+def _exact_squares(x: Any, n: int) -> float:
+    exact = np.float64(0.0)
+    for i in range(n):
+        exact += np.float64(x[i]) * np.float64(x[i])
+    return exact
+
+
+@part
+def _measure_odd(x: Any, n: int, row: Any, f: Any) -> None:
+    """Measure values that may be NaN or infinite, or whose squares overflow."""
+    zero, one = real(0.0, f), real(1.0, f)
+    total, zeros, fine = zero, zero, zero
+    low = high = x[0]
+    for i in range(n):
+        v = x[i]
+        total += v
         low = minimum(low, v)
         high = maximum(high, v)
         zeros += one if v == zero else zero
         fine += one if magnitude(v) < real(np.inf, f) else zero
     row[_SUM] += total
-    exact = np.float64(squares)
-    # Squares of what is tiny or huge in single precision say zero or infinity.
-    if is_single(f) and (exact < 1e-28 or exact > 1e30) and zeros < n:
-        exact = np.float64(0.0)
-        for i in range(n):
-            exact += np.float64(x[i]) * np.float64(x[i])
-    row[_SQUARES] += exact
+    row[_SQUARES] += _exact_squares(x, n)
     row[_LOW] = minimum(row[_LOW], np.float64(low))
     row[_HIGH] = maximum(row[_HIGH], np.float64(high))
     row[_ZEROS] += zeros
