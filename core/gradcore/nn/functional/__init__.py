@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gradcore.nn.functional.attention import *
     from gradcore.nn.functional.fractional import *
     from gradcore.nn.functional.loss import *
+    from gradcore.nn.functional.multi_head import *
     from gradcore.nn.functional.normalization import *
     from gradcore.nn.functional.sampling import *
     from gradcore.nn.functional.spatial import *
@@ -34,6 +35,7 @@ _PARTS = {
         multilabel_soft_margin_loss nll_loss pairwise_distance poisson_nll_loss
         smooth_l1_loss soft_margin_loss triplet_margin_loss
     """,
+    "multi_head": "multi_head_attention_forward",
     "normalization": """
         batch_norm group_norm instance_norm layer_norm local_response_norm normalize
         rms_norm
@@ -130,6 +132,7 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
