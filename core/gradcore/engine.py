@@ -18,6 +18,7 @@ from gradcore.graph import FREED, Node, TensorBase, wrap
 from gradcore.ops.sums import sum_of_rows
 from gradcore.ops.unpacking import unpack
 
+ndarray = np.ndarray
 Fit = Callable[[Any, tuple[int, ...], Any], Any]
 _fit_tensor: Fit
 
@@ -76,7 +77,7 @@ class Pass:
             if edge.plan.many:
                 parts = self.grads.setdefault(key, [None] * len(edge.shape))
                 shape, dtype = edge.shape[port], edge.dtype[port]
-                g = self._fit(g, shape, dtype)
+                g = self._fit(_as_array(g), shape, dtype)
                 parts[port] = g if parts[port] is None else parts[port] + g
                 return
             g = self._fit(g, edge.shape, edge.dtype)
@@ -130,6 +131,9 @@ class Pass:
                 self._pass_carefully(node, g, capture)
                 continue
             edges, ports = node.edges, node.ports
+            if type(g) is not ndarray and not plan.many:
+                # NumPy makes numbers of arrays without axes; gradient functions tell them apart.
+                g = np.asarray(g)
             results = gradients(node, g)
             if not retain:
                 node.saved = node.saved and FREED
@@ -171,6 +175,7 @@ class Pass:
     def _pass_carefully(self, node: Node, g: Any, capture: dict[int, dict[int, Any]]) -> None:
         """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""
         as_tensors, needed = self.as_tensors, self.needed
+        g = _as_array(g)
         if node.hooks is not None:
             g = _before(node, g, as_tensors)
         wanted = capture.get(node.seq)
@@ -195,6 +200,11 @@ class Pass:
             self.put(edge, ports[i] if ports else 0, gi)
         if node.saved and not self.retain:
             node.saved = FREED
+
+
+def _as_array(g: Any) -> Any:
+    """Return a number of NumPy's as an array without axes, anything else as it is."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def _refuse_nan(node: Node, results: Any) -> None:

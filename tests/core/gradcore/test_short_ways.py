@@ -97,6 +97,19 @@ def test_cross_entropy_of_few_and_many_classes_equals_torch(classes: int) -> Non
     np.testing.assert_allclose(results[1][1], results[0][1], rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("reduce", [lambda x: x.mean(), lambda x: x.sum() * 0.3])
+def test_a_scaled_loss_gives_the_scaled_gradient_to_the_last_bit(reduce) -> None:
+    scores = gradcore.tensor([[1.0, 2.0, 0.5], [0.1, 0.2, 0.3]], requires_grad=True)
+    targets = gradcore.tensor([0, 2])
+    (functional.cross_entropy(scores, targets) * 0.25).backward()
+    quarter, scores.grad = scores.grad, None
+    functional.cross_entropy(scores, targets).backward()
+    assert (quarter == scores.grad * 0.25).all()
+    scores.grad = None
+    reduce(scores * 2).backward()
+    assert scores.grad.dtype == gradcore.float32
+
+
 def test_linear_names_both_dtypes_where_they_differ() -> None:
     x, weight = gradcore.ones(2, 3), gradcore.ones(4, 3, dtype=gradcore.float64)
     with pytest.raises(RuntimeError, match="expected m1 and m2 to have the same dtype"):
