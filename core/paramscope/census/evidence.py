@@ -195,6 +195,7 @@ class StepRecord:
     was_training: bool = True
     dead: list[Dead] = field(default_factory=list)
     bits: Mapping[int, int] = field(default_factory=dict)
+    stepped_at: Span | None = None  # where the document last called an optimizer's step()
     non_finite_from: Cut | None = None  # the operation whose gradient was the first to be so
 
 

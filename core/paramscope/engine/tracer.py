@@ -323,7 +323,8 @@ class StepTracer:
 
     def _after_optimizer_step(self, optimizer: Any, *_: Any) -> None:
         self._adapter.unmute()
-        self.trail.optimizer_stepped(optimizer, self._caller())
+        self.record.stepped_at = self._caller()
+        self.trail.optimizer_stepped(optimizer, self.record.stepped_at)
         self.note_optimizer_step(optimizer)
 
     def _caller(self) -> Span | None:

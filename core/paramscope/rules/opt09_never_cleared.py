@@ -8,6 +8,7 @@ from paramscope.rules.finding import Finding
 from paramscope.rules.opt07_twice_in_an_optimizer import stepped_by_two
 from paramscope.rules.opt11_never_steps import never_stepping
 from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.scope import line_of_step
 
 BAD = document(
     tail="""def train_step(model, optimizer, x, y):
@@ -49,7 +50,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             "uses the sum of all gradients so far."
         ),
         cause="Call `optimizer.zero_grad()` once for each `optimizer.step()`.",
-        line=evidence.source.function_lines.get("train_step"),
+        line=line_of_step(evidence),
     )
 
 

@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.registry import ERROR, Rule
-from paramscope.rules.scope import ENOUGH_STEPS
+from paramscope.rules.scope import ENOUGH_STEPS, line_of_step
 
 BAD = document(
     tail="""def train_step(model, optimizer, x, y):
@@ -38,7 +38,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             "none, and nothing moves."
         ),
         cause="Call `zero_grad()` before `backward()`, or after `step()`.",
-        line=evidence.source.function_lines.get("train_step"),
+        line=line_of_step(evidence),
     )
 
 

@@ -142,6 +142,12 @@ def line_of_module(path: str, evidence: Evidence) -> int | None:
     return evidence.source.function_lines.get("build")
 
 
+def line_of_step(evidence: Evidence) -> int | None:
+    """Return the line that calls an optimizer's ``step()``, or that of ``train_step``."""
+    at = evidence.last_step.stepped_at if evidence.last_step is not None else None
+    return at.line if at is not None else evidence.source.function_lines.get("train_step")
+
+
 def values_in(items: Iterable[FoundTensor]) -> str:
     """Count the values of tensors in words."""
     count = sum(item.tensor.numel() for item in items)
