@@ -135,8 +135,8 @@ class Journal(Protocol):
     ) -> None:
         """``array`` is ``function`` of the inputs' arrays; no operation stands for it."""
 
-    def looked(self, t: "TensorBase", number: Any) -> None:
-        """The one value of a tensor was handed out as this Python number."""
+    def looked(self, t: "TensorBase", number: Any) -> Any:
+        """The one value of a tensor is handed out: as this Python number, or what is returned."""
 
     def gave(self, t: "TensorBase") -> None:
         """``t`` is what the call told of last has returned."""

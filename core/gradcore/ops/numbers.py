@@ -23,6 +23,10 @@ from gradcore.errors import (
 from gradcore.graph import TensorBase
 
 ndarray = np.ndarray
+_EXACT = (float, int, bool, complex)
+_PLAIN: tuple[tuple[type, Any], ...] = (
+    (float, float.__float__), (int, int.__int__), (complex, complex.__complex__)
+)  # fmt: skip
 
 
 def number(value: Any, x: Array) -> tuple[Array, Any]:
@@ -33,6 +37,9 @@ def number(value: Any, x: Array) -> tuple[Array, Any]:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    elif type(value) not in _EXACT:
+        # NumPy takes only Python's own types for numbers without a dtype.
+        value = next((to(value) for of, to in _PLAIN if isinstance(value, of)), value)
     kind = x.dtype.kind
     if isinstance(value, float):
         if kind in "iub":

@@ -10,6 +10,7 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
 from operator import attrgetter, call, is_
 from typing import Any
 
@@ -19,8 +20,10 @@ from gradcore.device import device
 from gradcore.dtypes import dtype
 from gradcore.graph import TensorBase
 from gradcore.nn.module import Module, edits
+from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.program import RefusalError
+from gradcore.replay.slots import END, Place, only_appends, tensors_in
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, np.dtype, dtype, device)
 _SAFE = {
@@ -30,6 +33,10 @@ _SAFE = {
     "reversed", "round", "set", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple",
     "type", "zip", "AssertionError", "AttributeError", "Exception", "IndexError", "KeyError",
     "NotImplementedError", "RuntimeError", "StopIteration", "TypeError", "ValueError",
+}  # fmt: skip
+_SETTINGS = {
+    "param_groups", "defaults", "state_dict", "get_last_lr", "_last_lr", "last_epoch", "get_lr",
+    "base_lrs", "_step_count", "num_bad_epochs", "best",
 }  # fmt: skip
 _WITH_TENSORS = "gradcore.distributions"
 _STILL = {"math", "typing", "collections", "functools", "itertools", "operator", "dataclasses"}
@@ -46,9 +53,12 @@ def _names(code: types.CodeType, is_inside: bool = False) -> tuple[tuple[str, ..
     """
     found: dict[str, None] = {}
     for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+        if (
+            instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+            or instruction.opname == "STORE_GLOBAL"
+        ):
             found[instruction.argval] = None
-        elif instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+        elif instruction.opname == "DELETE_GLOBAL":
             raise RefusalError(f"writes the global `{instruction.argval}`")
         elif instruction.opname == "IMPORT_NAME":
             raise RefusalError(f"imports `{instruction.argval}`")
@@ -71,13 +81,30 @@ def _is_own(thing: Any) -> bool:
 class Captured:
     """The facts about everything a function reaches, and the tensors and optimizers among them."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        moving: dict[tuple[int, Any], Place] | None = None,
+        given: Iterable[Any] = (),
+    ) -> None:
         self.function = function
+        # Modules and optimizers among its arguments.
+        self.given = tuple(given)
+        # What the step is known to change in Python, which need not be as it was.
+        self.moving = moving or {}
+        self.slots: list[Place] = []
+        self.places: list[Any] = []
+        self._growing: dict[int, set[tuple[str, Any, bool]]] = {}
+        self._codes: list[types.CodeType] = []
+        self._name: Any = None
+        self._parent: Any = None
+        self._schedules: list[LRScheduler] = []
         self.facts: list[Any] = []
         self.tensors: list[TensorBase] = []
         self.optimizers: list[Optimizer] = []
         self.hooks: list[Any] = []
         self.settings: list[Any] = []
+        self.groups: list[dict[str, Any]] = []
         self._seen: dict[int, Any] = {}
         # What is read before each step: functions and their argument, and what they returned.
         self._reads: tuple[list[Callable[[Any], Any]], list[Any]] = ([], [])
@@ -88,7 +115,42 @@ class Captured:
         self._mentioned: set[str] = {"forward"}
         self._any = False
         self._waiting: dict[str, list[Any]] = {}
+        for thing in self.given:
+            self._visit(thing)
         self._visit(function)
+        self._check_growing()
+        if self._any or not self._mentioned.isdisjoint(_SETTINGS):
+            self._watch_settings()
+
+    def _watch_settings(self) -> None:
+        """Watch what optimizers and schedules are set to: the step's own code looks at it."""
+        kept: list[dict[str, Any]] = [one for each in self.optimizers for one in each.param_groups]
+        for settings in [*kept, *map(vars, self._schedules)]:
+            for key, value in settings.items():
+                if type(value) in (int, float, bool, str, tuple, type(None)):
+                    self._read(settings.get, key, value)
+                    self.facts.append((key, value))
+                elif type(value) is list and key != "params":
+                    self._lists.append((value, list(value)))
+                    self.facts.append((key, *value))
+
+    def _check_growing(self) -> None:
+        """Refuse lists that grow and that are looked at."""
+        for names in self._growing.values():
+            for kind, name, is_keyed in names:
+                is_known = isinstance(name, str) and all(
+                    only_appends(code, kind, name, is_keyed) for code in self._codes
+                )
+                if not is_known:
+                    raise RefusalError("reads a list that it appends to")
+
+    def mentions(self, names: set[str]) -> bool:
+        """Tell whether the user's code names one of these."""
+        return not names.isdisjoint(self._mentioned)
+
+    def constants(self) -> set[int]:
+        """Return the ids of what stands in the code of the user's functions."""
+        return {id(item) for code in self._codes for item in code.co_consts}
 
     def same(self, other: "Captured") -> bool:
         """Tell whether two walks found the same."""
@@ -121,12 +183,38 @@ class Captured:
 
     # --- the walk
 
+    def _moves(self, container: Any, key: Any, value: Any) -> bool:
+        """Tell whether an entry is one that the step changes, and note it."""
+        place = self.moving.get((id(container), key))
+        if place is None or not _can_move(value):
+            return False
+        self.slots.append(place)
+        self.facts.append("moves")
+        return True
+
+    def _visit_named(self, kind: str, name: Any, value: Any) -> None:
+        """Visit what is reached by the name of a variable or an attribute, or by a key."""
+        self._name = (kind, name)
+        self._visit(value)
+        self._name = None
+
     def _visit(self, thing: Any) -> None:
+        name, self._name = self._name, None
         if isinstance(thing, _PLAIN):
             self.facts.append(thing)
             return
+        if isinstance(thing, list) and (id(thing), END) in self.moving:
+            self._seen[id(thing)] = thing
+            self.places.append(thing)
+            names = self._growing.setdefault(id(thing), set())
+            names.add((*(name or ("", None)), False))
+            if self._parent is not None:
+                names.add((*self._parent, True))
+            self.facts.append("grows")
+            return
         if id(thing) in self._seen:
             return
+        self._name = name if isinstance(thing, dict) else None
         self._seen[id(thing)] = thing
         self.facts.append(thing)
         if len(self._seen) > _LIMIT:
@@ -142,22 +230,26 @@ class Captured:
 
     def _visit_module(self, module: Module) -> None:
         own = module.__dict__
-        self.hooks += [
-            own[name]
-            for name in (
-                "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
-            )
-        ]  # fmt: skip
+        self.hooks += [own["_backward_hooks"], own["_backward_pre_hooks"]]
+        for name in ("_forward_hooks", "_forward_pre_hooks"):
+            if own[name]:
+                self._visit(own[name])
+            else:
+                self.hooks.append(own[name])
         self._visit_methods(type(module))
+        self.places.append(own)
         for name, value in own.items():
             if "_hooks" in name or name in ("_parameters", "_buffers", "_modules"):
                 continue
             self.facts.append(name)
-            self._visit(value)
+            if not self._moves(own, name, value):
+                self._visit_named("attribute", name, value)
         for table in ("_parameters", "_buffers", "_modules"):
+            self.places.append(own[table])
             for name, value in own[table].items():
                 self.facts.append(name)
-                self._visit(value)
+                if not self._moves(own[table], name, value):
+                    self._visit(value)
 
     def _visit_optimizer(self, optimizer: Optimizer) -> None:
         self.optimizers.append(optimizer)
@@ -169,6 +261,7 @@ class Captured:
         for group in optimizer.param_groups:
             for t in group["params"]:
                 self._visit(t)
+            self.groups.append(group)
             self.settings.append({k: v for k, v in group.items() if k != "params"})
 
     def _visit_function(self, function: types.FunctionType) -> None:
@@ -178,13 +271,17 @@ class Captured:
             names, others = _names(function.__code__)
         except RefusalError as refusal:
             raise RefusalError(f"`{function.__name__}` {refusal}") from None
-        for cell in function.__closure__ or ():
+        self._codes.append(function.__code__)
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
+        for name, cell in cells:
             try:
                 value = cell.cell_contents
             except ValueError:
                 continue
-            self._read(_CELL, cell, value)
-            self._visit(value)
+            self.places.append(cell)
+            if not self._moves(cell, None, value):
+                self._read(_CELL, cell, value)
+                self._visit_named("variable", name, value)
         for given in (function.__defaults__, function.__kwdefaults__):
             self._visit(given)
         self._mention(others)
@@ -192,11 +289,14 @@ class Captured:
         for name in names:
             if name in space:
                 value = space[name]
+                self.places.append(Place(space, name))
+                if self._moves(space, name, value):
+                    continue
                 self._read(space.get, name, value)
                 if isinstance(value, types.ModuleType):
                     self._visit_namespace(value, others)
                 else:
-                    self._visit(value)
+                    self._visit_named("variable", name, value)
             elif name not in _SAFE and not name.startswith("__"):
                 raise RefusalError(f"`{function.__name__}` calls `{name}`, which may do anything")
 
@@ -237,6 +337,10 @@ class Captured:
             if kind.__module__ != "__main__":
                 raise RefusalError(f"uses the class `{kind.__qualname__}`")
         self._mention(("__init__", "__new__", "__post_init__"))
+        if is_dataclass(kind):
+            for one in fields(kind):
+                if one.default_factory is not MISSING:
+                    self._visit(one.default_factory)
         self._visit_methods(kind)
 
     def _visit_methods(self, kind: type) -> None:
@@ -245,10 +349,11 @@ class Captured:
                 continue
             for name, value in vars(base).items():
                 for function in _functions(value):
-                    self._await(name, function)
+                    if not _is_generated(function):
+                        self._await(name, function)
                 if not name.startswith("__") and isinstance(value, (*_PLAIN, tuple, list, dict)):
                     self._read(vars(base).get, name, value)
-                    self._visit(value)
+                    self._visit_named("attribute", name, value)
 
     def _await(self, name: str, function: Any) -> None:
         """Visit a method as soon as some code mentions its name, or Python may call it unseen."""
@@ -269,19 +374,32 @@ class Captured:
     def _visit_sequence(self, items: Any) -> None:
         if isinstance(items, list):
             self._lists.append((items, list(items)))
+            self.places.append(items)
         self.facts.append(len(items))
         for item in items:
             self._visit(item)
 
-    def _visit_dict(self, entries: dict[Any, Any]) -> None:
+    def _visit_dict(self, entries: dict[Any, Any], is_object: bool = False) -> None:
         if "__builtins__" in entries:
             self._visit_space(entries)
             return
-        self._dicts.append((entries, list(entries), list(entries.values())))
+        name, self._name = self._name, None
+        self.places.append(entries)
         self.facts.append(len(entries))
+        is_apart = any((id(entries), key) in self.moving for key in entries)
+        if not is_apart:
+            self._dicts.append((entries, list(entries), list(entries.values())))
+        else:
+            self._read(len, entries, len(entries))
         for key, value in entries.items():
             self._visit(key)
-            self._visit(value)
+            if self._moves(entries, key, value):
+                continue
+            if is_apart:
+                self._read(entries.get, key, value)
+            self._parent = name
+            self._visit_named("attribute" if is_object else "key", key, value)
+            self._parent = None
 
     def _visit_space(self, space: dict[str, Any]) -> None:
         """Visit the names of a script that are kept in a dictionary, as ``exec`` leaves them."""
@@ -289,9 +407,11 @@ class Captured:
             if isinstance(value, types.ModuleType):
                 self._await(name, value)
             elif not (name.startswith("__") and name.endswith("__")):
-                self._read(space.get, name, value)
+                self.places.append(Place(space, name))
                 self.facts.append(name)
-                self._visit(value)
+                if not self._moves(space, name, value):
+                    self._read(space.get, name, value)
+                    self._visit_named("key", name, value)
 
     def _visit_set(self, items: Any) -> None:
         self.facts.append(frozenset(items))
@@ -303,8 +423,10 @@ class Captured:
 
     def _visit_object(self, thing: Any) -> None:
         if type(thing).__module__.startswith(_WITH_TENSORS):
-            self._visit_dict(vars(thing))
+            self._visit_dict(vars(thing), True)
             return
+        if isinstance(thing, LRScheduler):
+            self._schedules.append(thing)
         if _is_own(type(thing)) or isinstance(thing, np.ufunc):
             return
         if isinstance(thing, np.ndarray):
@@ -317,7 +439,7 @@ class Captured:
         if not hasattr(thing, "__dict__"):
             raise RefusalError(f"uses a `{kind.__qualname__}`, which cannot be watched")
         self._visit_methods(kind)
-        self._visit_dict(vars(thing))
+        self._visit_dict(vars(thing), True)
 
 
 _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
@@ -334,6 +456,19 @@ _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
     (dict, Captured._visit_dict),
     ((set, frozenset), Captured._visit_set),
 )
+
+
+def _can_move(value: Any) -> bool:
+    """Tell whether a value that changes from step to step can be followed."""
+    return type(value) in (int, float) or tensors_in(value) not in (None, [])
+
+
+def _is_generated(function: Any) -> bool:
+    """Tell whether Python itself has written a method: of a dataclass, or of a named tuple."""
+    code = getattr(function, "__code__", None)
+    is_text = isinstance(code, types.CodeType) and code.co_filename.startswith("<string>")
+    space = getattr(function, "__globals__", {}).get("__name__")
+    return is_text or space in ("collections", "dataclasses", "reprlib")
 
 
 def _functions(value: Any) -> Iterator[Any]:
@@ -353,6 +488,6 @@ def _equal(first: list[Any], second: list[Any]) -> bool:
     for a, b in zip(first, second, strict=True):
         if a is b:
             continue
-        if type(a) is not type(b) or not isinstance(a, (*_PLAIN, frozenset)) or a != b:
+        if type(a) is not type(b) or not isinstance(a, (*_PLAIN, frozenset, tuple)) or a != b:
             return False
     return True

@@ -9,26 +9,37 @@ import functools
 import importlib
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from operator import is_
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradcore import graph
-from gradcore.graph import INFERENCE, TensorBase, state
+from gradcore.graph import TensorBase, state
 from gradcore.nn.module import Module
+from gradcore.replay.arguments import Arguments, objects_in
 from gradcore.replay.captured import Captured
 from gradcore.replay.program import Program, RefusalError
 from gradcore.replay.recording import Recording
-from gradcore.replay.replayed import Replay
+from gradcore.replay.replayed import Replay, Witness
+from gradcore.replay.slots import Place, Snapshot, purge
 
 MODES = ("eager", "replay", "native")
 """How a step may run; also what ``Compiled.mode`` says of the last one."""
 ATTEMPTS = 4
 """So often in a row may the world have changed before a step is left to run as it is."""
+RECORDINGS = 16
+"""So many recordings that were made for arguments and never met again are enough."""
+BRANCHES = 2
+"""So often may a recording be compared with a step that takes other branches."""
+DETOURS = 12
+"""So often in a row may a recording that is compared with a step lead another way."""
 OLDER = 2
 """So many recordings that hold no longer are kept for the case that they will again."""
-_PLAIN = (bool, int, float, str, type(None))
+_TELLS_NAN = {"isnan", "isinf", "isfinite", "isclose", "copysign"}
+_ELSEWHERE = "its values lead another way than when recorded"
+_CHANGES = "changes an attribute, a list or a setting in Python"
 
 
 def compile(model: Any = None, *, mode: str | None = None, **options: Any) -> Any:
@@ -59,7 +70,11 @@ class Compiled:
         self._function = function
         self._steps: dict[Any, Replay | str] = {}
         self._older: dict[Any, list[Replay]] = {}
-        self._failures = 0
+        self._failures = self._detours = 0
+        self._arguments = Arguments(function)
+        # What the step changes in Python, by container and key.
+        self._moving: dict[tuple[int, Any], Place] = {}
+        self._is_strict = False
         self._busy = False
         self._reason = ""
         self._wanted = mode
@@ -87,6 +102,7 @@ class Compiled:
         """Forget every recording: the next call records anew."""
         self._steps.clear()
         self._older.clear()
+        self._moving = {}
         self._failures = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -108,15 +124,16 @@ class Compiled:
         other threads do meanwhile. It ends before the first step that cannot be done so; that one
         is to be called. What the steps return is not made but for the last single number of each.
         """
-        key = _signature(batches[0], {}) if batches else None
+        key = self._arguments.flat(batches[0], {})[1] if batches else None
         found = self._steps.get(key) if key is not None else None
         is_quiet = not self._busy and graph.recorder is None and state.grad and not state.anomaly
         if type(found) is not Replay or not found.is_checked or found.upgrade is None:
             return np.zeros(0)
         if not is_quiet or not found.holds():
             return np.zeros(0)
-        same = takewhile(lambda batch: _signature(batch, {}) == key, batches)
-        losses: NDArray[np.float64] = found.upgrade.run_many(list(same))
+        given = (self._arguments.flat(batch, {}) for batch in batches)
+        same = [leaves for leaves, other in takewhile(lambda pair: pair[1] == key, given)]
+        losses: NDArray[np.float64] = found.upgrade.run_many(same)
         self.native += len(losses)
         self.replayed += len(losses)
         if len(losses):
@@ -135,37 +152,68 @@ class Compiled:
 
         The columns are those of ``gradcore.statistics``. Nothing if there was no such step.
         """
-        found = self._steps.get(_signature(args, {}))
+        found = self._steps.get(self._arguments.flat(args, {})[1])
         upgrades = found.upgrades if type(found) is Replay else []
         rows = [one for one in (upgrade.statistics() for upgrade in upgrades) if one is not None]
         tensors = [t for one, _ in rows for t in one]
         return tensors, np.concatenate([table for _, table in rows]) if rows else np.zeros((0, 0))
 
     def _step(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        inputs: Sequence[Any] = (*args, *kwargs.values()) if kwargs else args
-        key = _signature(inputs, kwargs)
+        inputs, key = self._arguments.flat(args, kwargs)
         found = self._steps.get(key) if key is not None else "an argument is not a plain tensor"
-        if type(found) is Replay:
-            if not found.holds() and (found := self._other(key, found)) is None:
-                self._failures += 1
-                if self._failures > ATTEMPTS:
-                    self._steps[key] = "what it uses changes from step to step"
-                    return self._as_it_is(self._steps[key], args, kwargs)
-                return self._record(key, inputs, args, kwargs)
-            if not found.is_checked:
-                return self._check(found, key, inputs, args, kwargs)
-            if self._replay(found, inputs):
-                self._failures = 0
-                self.replayed += 1
-                self._reason = ""
-                return found.finish()
-            self._failures += 1
-            if self._failures > ATTEMPTS:
-                self._steps[key] = "it takes other branches from step to step"
-            return self._as_it_is("its values lead another way than when recorded", args, kwargs)
         if isinstance(found, str):
             return self._as_it_is(found, args, kwargs)
+        if found is not None and not found.holds():
+            found = self._other(key, found)
+            self._failures += found is None
+            if self._failures > ATTEMPTS:
+                self._steps[key] = "what it uses changes from step to step"
+                return self._as_it_is(self._steps[key], args, kwargs)
+        if found is not None and found.is_checked and self._replay(found, inputs):
+            return self._finish(found)
+        if (other := self._other_branch(key, found, inputs)) is not None:
+            return self._finish(other)
+        if found is not None and not found.is_checked:
+            return self._check(found, key, inputs, args, kwargs)
+        if found is not None:
+            return self._branch(key, found, inputs, args, kwargs)
+        if len(self._steps) >= RECORDINGS and self._is_crowded():
+            return self._as_it_is("its arguments are new ones at nearly every call", args, kwargs)
         return self._record(key, inputs, args, kwargs)
+
+    def _finish(self, found: Replay) -> Any:
+        self._failures = 0
+        self.replayed += 1
+        self._reason = ""
+        return found.finish()
+
+    def _branch(
+        self,
+        key: Any,
+        found: Replay,
+        inputs: Sequence[Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Do a step whose values lead another way than any recording; record that way."""
+        self._failures += 1
+        if self._failures > ATTEMPTS:
+            self._steps[key] = "it takes other branches from step to step"
+        if self._failures > 1:
+            return self._as_it_is(_ELSEWHERE, args, kwargs)
+        older = self._older.setdefault(key, [])
+        older.append(found)
+        del older[:-OLDER]
+        result = self._record(key, inputs, args, kwargs)
+        if type(self._steps.get(key)) is not Replay:
+            self._steps[key] = older.pop()
+            self._reason = _ELSEWHERE
+        return result
+
+    def _is_crowded(self) -> bool:
+        """Tell whether too many recordings were never met again."""
+        single = sum(type(one) is Replay and not one.is_checked for one in self._steps.values())
+        return single >= RECORDINGS or len(self._steps) >= 8 * RECORDINGS
 
     def _other(self, key: Any, found: Replay) -> Replay | None:
         """Return an older recording that holds now, as after `train()` and `eval()` in turns."""
@@ -181,6 +229,18 @@ class Compiled:
             del older[:-OLDER]
         return None
 
+    def _other_branch(self, key: Any, found: Replay | None, inputs: Sequence[Any]) -> Replay | None:
+        """Do the step by an older recording, whose branches it takes; None: there is none."""
+        older = self._older.get(key, ())
+        for one in older:
+            if one.holds() and self._replay(one, inputs):
+                if found is not None and found.is_checked:
+                    self._older[key].remove(one)
+                    self._older[key].append(found)
+                    self._steps[key] = one
+                return one
+        return None
+
     def _replay(self, found: Replay, inputs: Sequence[Any]) -> bool:
         """Do a step in the fastest way that is there; ``found.finish`` hands it out."""
         if not found.run(inputs):
@@ -190,7 +250,7 @@ class Compiled:
         self._native_reason = found.native_reason
         return True
 
-    def _as_it_is(self, reason: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _as_it_is(self, reason: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         self.eager += 1
         self.mode = "eager"
         self._reason = reason
@@ -200,38 +260,81 @@ class Compiled:
         self, key: Any, inputs: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         try:
-            world = Captured(self._function)
+            world = Captured(self._function, self._moving, objects_in(key))
         except RefusalError as refusal:
             self._steps[key] = str(refusal)
             return self._as_it_is(str(refusal), args, kwargs)
         for optimizer in world.optimizers:
             optimizer.gather()
+        snapshot = Snapshot(world.places)
         recording = Recording(list(inputs), world.tensors, self._function)
+        recording.book.is_strict = self._is_strict
+        recording.constants = world.constants()
+        recording.asks_finite = world.mentions(_TELLS_NAN)
         settings = [dict(one) for one in world.settings]
         graph.journal = recording
         try:
+            recording.enter(world.slots)
+            given, named = self._arguments.with_numbers(args, kwargs, inputs, recording.number)
             with graph.set_recorder(recording):
-                result = self._as_it_is("it was recorded", args, kwargs)
+                result = self._as_it_is("it was recorded", given, named)
+            changes = snapshot.changes()
         finally:
             graph.journal = None
             recording.looks.end()
+            recording.book.is_open = False
+            snapshot.purge()
+            purge(world.groups)
         try:
-            pieced = recording.finish(result, list(inputs))
-            after = Captured(self._function)
-            schedules = [one for part in pieced.parts for one in part.schedules]
-            if not world.same(after) or not _same_settings(settings, after, schedules):
-                raise RefusalError("changes an attribute, a list or a setting in Python")
-            for part in pieced.parts:
-                _add_optimizers(part.program, part.stepped, after)
-                part.program.late += part.schedules
-            self._steps[key] = Replay(pieced, after, inputs, self._upgrade)
-        except RefusalError as refusal:
-            self._reason = str(refusal)
+            self._keep(key, recording, (result, changes), (inputs, args, kwargs), (world, settings))
+        except Exception as error:
+            # What a recording does not understand must not stop the training.
+            what = f"was not understood: {type(error).__name__}: {error}"
+            self._reason = str(error) if isinstance(error, RefusalError) else what
             self._failures += 1
             # A first step may make what later ones find.
-            if self._failures > 1:
+            if self._failures > (ATTEMPTS if self._moving else 1):
                 self._steps[key] = self._reason
-        return result
+        return purge(result)
+
+    def _keep(
+        self,
+        key: Any,
+        recording: Recording,
+        outcome: tuple[Any, Any],
+        given: tuple[Sequence[Any], Any, Any],
+        before: tuple[Captured, list[Any]],
+    ) -> None:
+        """Make a replay of a recording; raises ``RefusalError`` where that cannot be."""
+        (result, changes), (inputs, args, kwargs), (world, settings) = outcome, given, before
+        again, same = self._arguments.flat(args, kwargs)
+        if same != key or not all(map(is_, again, inputs)):
+            raise RefusalError("changes its arguments")
+        if changes is None:
+            raise RefusalError(_CHANGES)
+        effects = self._known(changes)
+        witnesses = [Witness(number) for number, _ in recording.book.whole]
+        left = [value for _, value in effects] + [how for _, how in recording.book.whole]
+        pieced = recording.finish(result, list(inputs), left)
+        after = Captured(self._function, self._moving, objects_in(key))
+        schedules = [one for part in pieced.parts for one in part.schedules]
+        if not world.same(after) or not _same_settings(settings, after, schedules):
+            raise RefusalError(_CHANGES)
+        for part in pieced.parts:
+            _add_optimizers(part.program, part.stepped, after)
+            part.program.late += part.schedules
+        places = [place for place, _ in effects]
+        found = Replay(pieced, after, inputs, self._upgrade, [*places, *witnesses])
+        self._steps[key] = found
+
+    def _known(self, changes: Any) -> list[Any]:
+        """Return changes of places that are known to change; note those that are not."""
+        effects = list(changes)
+        new = [place for place, _ in effects if place.name not in self._moving]
+        self._moving.update((place.name, place) for place in new)
+        if new:
+            raise RefusalError(_CHANGES)
+        return effects
 
     def _upgrade(self, program: Program, inputs: Sequence[Any]) -> Any:
         """Return what brings a recorded step to native mode, where that is wanted."""
@@ -258,34 +361,23 @@ class Compiled:
         result = self._as_it_is("its recording was checked", args, kwargs)
         fault = fault or replay.compare(result)
         if fault:
-            self._reason = fault
-            self._failures += 1
-            # A first step may differ from all later ones: then the second is recorded anew.
-            if self._failures > ATTEMPTS:
-                self._steps[key] = fault
-            else:
+            self._reason = _ELSEWHERE if replay.raised else fault
+            self._failures += not replay.raised
+            self._detours += replay.raised > 0
+            if self._failures > ATTEMPTS or self._detours > DETOURS:
+                self._steps[key] = self._reason
+            elif not 0 < replay.raised <= BRANCHES:
+                # A first step may differ from all later ones: then the second is recorded anew.
                 del self._steps[key]
-        replay.is_checked = not fault
-        return result
-
-
-def _signature(inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Return what arguments must have in common for one recording; None: not understood."""
-    parts: list[Any] = []
-    arrays = [id(item._a) for item in inputs if isinstance(item, TensorBase)]
-    if len(set(arrays)) != len(arrays):
-        return None
-    for item in inputs:
-        if isinstance(item, TensorBase):
-            a = item._a
-            if item._rg or item._node is not None or item._vc is INFERENCE:
-                return None
-            parts.append((a.shape, a.dtype, a.strides))
-        elif type(item) in _PLAIN:
-            parts.append((type(item), item))
+        elif replay.doubts():
+            # Whole numbers that were the same both times may have decided what was done.
+            if replay.checks > ATTEMPTS:
+                self._is_strict = True
+                del self._steps[key]
         else:
-            return None
-    return (*parts, *kwargs) if kwargs else tuple(parts)
+            replay.is_checked = True
+            self._failures = self._detours = 0
+        return result
 
 
 def _same_settings(before: list[Any], after: Captured, schedules: list[Any]) -> bool:

@@ -182,7 +182,8 @@ class Inliner:
         self._aliases: dict[Value, Value] = {}
         written = {call.writes for call in program.calls}
         for value, number in program.inputs.items():
-            a = inputs[number]._a
+            given = inputs[number]
+            a = given._a if isinstance(given, TensorBase) else given
             self.arrays[value] = a.copy() if value in written else a
         for value, t in program.captured.items():
             # What is captured and written must not be written twice for one step.

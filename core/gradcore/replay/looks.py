@@ -7,6 +7,7 @@ either. What is computed with the number shows when the recording is checked.
 """
 
 import dis
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 _BRANCHES = ("POP_JUMP", "JUMP_IF", "JUMP_BACKWARD", "FOR_ITER", "SEND", "YIELD", "MATCH")
 _OWN = "gradcore"
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 @cache
@@ -31,16 +33,23 @@ def _branch_points(code: types.CodeType) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _is_own(code: types.CodeType, frame: types.FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
+def is_own(frame: types.FrameType) -> bool:
+    """Tell whether code is the library's: from its files, or written by itself."""
+    name = frame.f_globals.get("__name__")
+    if name is None:
+        return frame.f_code.co_filename.startswith((_FOLDER, "<gradients>", "<replay>"))
     return isinstance(name, str) and name.partition(".")[0] == _OWN
+
+
+def _is_numpys(frame: types.FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "numpy"
 
 
 def _frames(outermost: types.CodeType) -> Iterator[types.FrameType]:
     """Yield the frames of the user's code, from the innermost to that of the step."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not _is_own(frame.f_code, frame):
+        if not is_own(frame):
             yield frame
         if frame.f_code is outermost:
             return
@@ -57,7 +66,7 @@ class Looks:
         self.refused = ""
 
     def add(self, number: Any, value: Any) -> None:
-        """Note a number and the value of the program that it is."""
+        """Note a number and how it comes about."""
         self.numbers.append((number, value))
         if self._code is None or (len(self.numbers) == 1 and sys.getprofile() is not None):
             self._refuse("looks at the values of a tensor (item), on which it may depend")
@@ -78,17 +87,21 @@ class Looks:
 
     def _watch(self, frame: types.FrameType, event: str, argument: Any) -> None:
         """Note calls that may act on a number: of the user's functions, and of Python's own."""
-        if event == "call" and not _is_own(frame.f_code, frame) and self._comes_from_user(frame):
+        if event == "call" and not is_own(frame) and self._comes_from_user(frame):
             self._refuse(f"calls `{frame.f_code.co_name}` after it has taken a number (item)")
-        elif event == "c_call" and not _is_own(frame.f_code, frame):
+        elif event == "c_call" and not is_own(frame):
             name = getattr(argument, "__name__", "?")
             if getattr(argument, "__module__", None) is not None and self._is_step_code(frame):
                 self._refuse(f"calls `{name}` after it has taken a number (item)")
 
     def _comes_from_user(self, frame: types.FrameType) -> bool:
         """Tell whether a function was called by the user's code, not from inside the library."""
+        if str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
+            return False
         back = frame.f_back
-        return back is None or not _is_own(back.f_code, back)
+        while back is not None and _is_numpys(back):
+            back = back.f_back
+        return back is None or not is_own(back)
 
     def _is_step_code(self, frame: types.FrameType) -> bool:
         name = frame.f_globals.get("__name__", "")
@@ -101,7 +114,7 @@ class Looks:
             sys.setprofile(None)
 
     def value_of(self, number: Any) -> Any:
-        """Return the value of the program that a number is; None if it was not taken out."""
+        """Return how a number comes about; None if it was not taken out."""
         for known, value in self.numbers:
             if number is known:
                 return value

@@ -254,8 +254,11 @@ class Pieces(WayBack):
 
     def _is_overwritten(self, target: TensorBase) -> bool:
         """Tell whether a write gives a new value: to a gradient, or what a program before made."""
-        key = id(target._a)
-        return key in self._grads or self._is_older(self._values[key])
+        key, value = id(target._a), self._values[id(target._a)]
+        if key in self._grads or self._is_older(value):
+            return True
+        # NumPy's results without axes are numbers, in which nothing can be written.
+        return not target._a.ndim and value not in self.program.captured
 
     def _overwrite(self, target: TensorBase, made: Value, name: str) -> None:
         """Give a gradient, or what an earlier program made, new values."""
@@ -289,7 +292,8 @@ class Pieced:
     ``sources`` says for each part what is to stand behind its arguments: a leaf (its gradient), a
     `Kept` (its result), or part and number of what an earlier one handed out. ``stored`` are the
     numbers, among what a part hands out, of its ``stores``. ``returned`` is what the step returns,
-    and ``order`` part and number of each value in it.
+    and ``order`` part and number of each value in it. ``is_single``: one program is all, as of most
+    steps, and returns just that.
     """
 
     parts: list[Part]
@@ -297,22 +301,19 @@ class Pieced:
     stored: list[list[int]]
     returned: Any
     order: list[tuple[int, int]]
-
-    @property
-    def is_single(self) -> bool:
-        """Tell whether one program is all, as of most steps."""
-        return len(self.parts) == 1 and not self.sources[0] and not self.stored[0]
+    is_single: bool = False
 
 
-def split(parts: list[Part], returned: Any, count: int) -> Pieced:
+def split(parts: list[Part], returned: Any, count: int, slots: dict[Value, Any]) -> Pieced:
     """Let each part get from those before it what it uses of theirs.
 
-    ``count``: how many arguments the step has.
+    ``count``: how many arguments the step has; ``slots``: what stands in places of Python.
     """
     pieced = Pieced(parts, [[] for _ in parts], [[] for _ in parts], returned, [])
     wanted = returned_values(returned)
-    if len(parts) == 1 and not parts[0].gradients and not parts[0].late:
+    if len(parts) == 1 and not (parts[0].gradients or parts[0].late or parts[0].stores or slots):
         parts[0].program.returned = returned
+        pieced.is_single = True
         pieced.order = [(0, number) for number in range(len(wanted))]
         return pieced
     made = [_made(part) for part in parts]
@@ -333,7 +334,7 @@ def split(parts: list[Part], returned: Any, count: int) -> Pieced:
             if value in given or value in program.constants or value in program.captured:
                 continue
             program.inputs[value] = count + len(sources)
-            sources.append(_source(value, part, made, handed))
+            sources.append(slots.get(value) or _source(value, part, made, handed))
             if value in part.arrays:
                 part.examples.append(part.arrays[value])
     for part, values, numbers in zip(parts, handed, pieced.stored, strict=True):

@@ -64,6 +64,12 @@ class Number:
     value: Value
 
 
+class Worked(tuple[Any, ...]):
+    """A Python number that is worked out: a function, and what it is given."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Program:
     """A step, ready to be run on other values of the same shapes.
@@ -113,7 +119,7 @@ def _renamed(item: Any, names: dict[Value, Value]) -> Any:
         return Returned(names.get(item.value, item.value), item.node, item.port)
     if isinstance(item, Number):
         return Number(names.get(item.value, item.value))
-    if type(item) in (tuple, list):
+    if isinstance(item, (tuple, list)):
         return type(item)([_renamed(part, names) for part in item])
     if type(item) is dict:
         return {key: _renamed(part, names) for key, part in item.items()}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import FREED, Node, TensorBase
+from gradcore.graph import Node, TensorBase
 from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import promoted
 from gradcore.ops.registry import OPERATIONS, WRITES
@@ -19,17 +19,16 @@ from gradcore.ops.shape import copy as copying
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import Generator, default_generator
 from gradcore.replay.finite import finite
-from gradcore.replay.looks import Looks
-from gradcore.replay.pieces import Pieced, Pieces, split
+from gradcore.replay.numbers import TakenFloat, TakenInt
+from gradcore.replay.pieces import Pieced, split
 from gradcore.replay.program import (
     Call,
-    Number,
     RefusalError,
-    Returned,
     Value,
     members,
 )
-from gradcore.replay.questions import Asked, Drawn
+from gradcore.replay.python_side import PythonSide
+from gradcore.replay.questions import Drawn
 from gradcore.replay.way_back import Step
 
 _LOOKS = {"item", "tolist", "numpy"}
@@ -43,19 +42,13 @@ COPY = copying.operation
 _PARTS = {"split": "split_parts", "unbind": "unbind_parts"}
 
 
-class Recording(Pieces):
+class Recording(PythonSide):
     """A recorder and journal that turns what it is told into a program."""
 
     def __init__(
         self, inputs: list[Any], captured: list[TensorBase], function: Callable[..., Any]
     ) -> None:
-        super().__init__(inputs, captured)
-        self.refused: str | None = None
-        self.looks = Looks(function)
-        self._looked: TensorBase | None = None
-        # How many writes to each value there were, and how many when it was looked at.
-        self._written_to: dict[Value, int] = {}
-        self._seen: dict[Value, int] = {}
+        super().__init__(inputs, captured, function)
         self._writes: dict[int, int] = {}
         self._counts = {id(t): t._vc.count if t._vc is not None else 0 for t in captured}
         self._drawn: TensorBase | None = None
@@ -136,20 +129,6 @@ class Recording(Pieces):
         """Add an array that no operation has made."""
         self._listen(self._works_out, function, inputs, array)
 
-    def looked(self, t: TensorBase, number: Any) -> None:
-        """Note that a number was taken out of a tensor."""
-        self._listen(self._takes, t, number)
-
-    def _listen(self, part: Callable[..., None], *args: Any) -> None:
-        if self.refused is not None:
-            return
-        try:
-            part(*args)
-        except RefusalError as refusal:
-            self.refused = str(refusal)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            self.refused = f"was not understood: {type(error).__name__}: {error}"
-
     def _schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if args or not self.moved:
             raise RefusalError("steps a schedule by a value, or before its optimizer")
@@ -171,6 +150,8 @@ class Recording(Pieces):
         if name == "__bool__":
             self._asked(bool, inputs, bool(inputs[0]._a.item()))
             return
+        if name == "set_data":
+            raise RefusalError("assigns `.data`: copy into it instead (`.data.copy_(...)`)")
         if name in _LOOKS:
             raise RefusalError(f"looks at the values of a tensor ({name}), on which it may depend")
         if name.endswith("_step") and len(inputs) == 2 and outputs and outputs[0] is inputs[0]:
@@ -224,7 +205,9 @@ class Recording(Pieces):
     def _adapted(self, adapted: Any, held: list[Any], given: list[Any]) -> list[Any]:
         result = []
         for now, before, value in zip(adapted, held, given, strict=True):
-            if now is before or not isinstance(value, Value):
+            if isinstance(before, (TakenFloat, TakenInt)):
+                result.append(value)
+            elif now is before or not isinstance(value, Value):
                 result.append(value if now is before else now)
             elif isinstance(now, np.ndarray) and now.shape == before.shape:
                 cast = self._name(now)
@@ -308,7 +291,7 @@ class Recording(Pieces):
         elif name == "copy_" and not recorded:
             made = self._attribute(inputs[1])
         else:
-            op = COPY if name == "copy_" else WRITES.get(name)
+            op = COPY if name == "copy_" else WRITES.get(name) or OPERATIONS.get(name[:-1])
             if op is None or op.many or op.view or op.is_list:
                 raise RefusalError(f"writes in place by `{name}`, which is not recorded")
             attrs = tuple(self._attribute(item) for item in attributes.values())
@@ -350,13 +333,6 @@ class Recording(Pieces):
         self.program.draws = True
         self.program.calls.append(Call(Drawn(function), given, self._name(values)))
 
-    def _asked(
-        self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], answer: Any
-    ) -> None:
-        self._check_still(tensors)
-        given = tuple(self._of(t) for t in tensors)
-        self.program.calls.append(Call(Asked(function, answer), given, self._new()))
-
     def _works_out(self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Any) -> None:
         self._check_still(inputs)
         given = tuple(self._attribute(item) for item in inputs)
@@ -366,15 +342,6 @@ class Recording(Pieces):
             self.program.calls.append(Call(function, given, self._name(array)))
         else:
             self._constant(array)
-
-    def _takes(self, t: TensorBase, number: Any) -> None:
-        self._check_still(t)
-        value = self._of(t)
-        self.looks.add(number, value)
-        if self.looks.refused:
-            raise RefusalError(self.looks.refused)
-        self._looked = t
-        self._seen[value] = self._written_to.get(value, 0)
 
     def _write_to(self, target: TensorBase, name: str) -> Value:
         where = self._of(target)
@@ -417,8 +384,12 @@ class Recording(Pieces):
 
     # --- the end
 
-    def finish(self, result: Any, inputs: list[Any]) -> Pieced:
-        """Return the programs; raises ``RefusalError`` with the reason where there are none."""
+    def finish(self, result: Any, inputs: list[Any], effects: list[Any]) -> Pieced:
+        """Return the programs; raises ``RefusalError`` with the reason where there are none.
+
+        ``effects``: what the step has left in places of Python. The programs return a pair of
+        these and the result, if there are any.
+        """
         if self.refused is not None:
             raise RefusalError(self.refused)
         if not self.moved and not any(one.program.gradients for one in self.parts):
@@ -429,11 +400,14 @@ class Recording(Pieces):
         if any(self._written_to.get(value, 0) != count for value, count in self._seen.items()):
             raise RefusalError("writes to a tensor that it has taken a number from")
         for item in inputs:
-            if isinstance(item, TensorBase) and (item._rg or item._grad is not None or item._node):
+            if isinstance(item, TensorBase) and (item._rg or item._grad is not None):
                 raise RefusalError("asks for the gradient of its argument: give it a copy of that")
         self._close()
         self._check_writes()
-        return split(self.parts, self._output(result, inputs), len(inputs))
+        tree = self._output(result, inputs)
+        if effects:
+            tree = ([self._output(item, inputs) for item in effects], tree)
+        return split(self.parts, tree, len(inputs), self.slots)
 
     def _check_writes(self) -> None:
         """Refuse writes that nobody has told of."""
@@ -443,43 +417,6 @@ class Recording(Pieces):
             told = self._writes.get(key, 0) + moves[key]
             if count - self._counts[key] != told:
                 raise RefusalError(f"writes a tensor of shape {t._a.shape} in a way not recorded")
-
-    def _output(self, result: Any, inputs: list[Any]) -> Any:
-        if type(result) in (tuple, list):
-            return type(result)([self._output(item, inputs) for item in result])
-        if type(result) is dict:
-            return {key: self._output(item, inputs) for key, item in result.items()}
-        if not isinstance(result, TensorBase):
-            value = self.looks.value_of(result)
-            if value is not None:
-                return Number(value)
-            if self.looks.numbers and result is not None:
-                raise RefusalError("returns a number that it works out from one it has taken")
-            if result is None or type(result) in (bool, int, str):
-                return result
-            raise RefusalError(f"returns a {type(result).__name__}")
-        if any(result is item for item in inputs) or id(result) in self._leaves:
-            raise RefusalError("returns one of its arguments or captured tensors")
-        if result._rg or result._grad is not None:
-            raise RefusalError("returns a leaf that it has made")
-        node = result._node
-        if node is not None and not self._is_spent(node):
-            raise RefusalError(
-                "returns a tensor whose graph is still needed for a backward pass: hand it out "
-                "detached, if nobody sends it backward"
-            )
-        return Returned(self._of(result), node, result._port)
-
-    def _is_spent(self, node: Node) -> bool:
-        """Tell whether no backward pass can go through a node any more, or none needs anything."""
-        nodes = [node]
-        while nodes:
-            one = nodes.pop()
-            if one.saved is not FREED and one.saved != ():
-                return False
-            if one.seq not in self._passed:
-                nodes += [edge for edge in one.edges if isinstance(edge, Node)]
-        return True
 
 
 def _fitted(a: Any, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -4,7 +4,8 @@ Most steps are one program. One that computes on after its optimizer has stepped
 run one after the other; ``pieces`` cuts them. ``compiled`` calls this.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from itertools import repeat
 from operator import attrgetter, is_
 from typing import Any
@@ -12,179 +13,67 @@ from typing import Any
 import numpy as np
 
 from gradcore import dtypes
-from gradcore.graph import TensorBase, wrap, written
+from gradcore.graph import TensorBase, wrap
 from gradcore.nn.hooks import GLOBAL_HOOKS
-from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
-from gradcore.replay.handing import HandOut
-from gradcore.replay.inline import Inliner, UntraceableError
-from gradcore.replay.pieces import Kept, Part, Pieced
-from gradcore.replay.program import Program, RefusalError, returned_values
-from gradcore.replay.returned import gather, rebuilt
+from gradcore.replay.inline import UntraceableError
+from gradcore.replay.piece import Piece, Upgrader, owner, standing
+from gradcore.replay.pieces import Pieced
+from gradcore.replay.program import RefusalError
+from gradcore.replay.returned import is_same, rebuilt
+from gradcore.replay.slots import END, Place
 from gradcore.replay.trial import Undo
 
 _ARRAY, _TRAINED = attrgetter("_a"), attrgetter("_rg")
 _MORE, _GRAD = attrgetter("_more"), attrgetter("_grad")
-Upgrader = Callable[[Program, Sequence[Any]], Any]
 
 
-class Piece:
-    """One program of a step: run, and then handed out."""
+class Witness(Place):
+    """A whole number that a step took out of a tensor when it was recorded.
 
-    def __init__(self, part: Part, sources: list[Any], stored: list[int]) -> None:
-        self.program = part.program
-        self.sources = sources
-        self.stores = [
-            (leaf, number, name)
-            for (leaf, _, name), number in zip(part.stores, stored, strict=True)
-        ]
-        self.cleared = part.cleared
-        self.upgrade: Any = None
-        self.was_native = False
-        self._strides: list[tuple[int, ...]] = []
-        self._results: tuple[list[Any], list[Any]] = ([], [])
-        self._writes = [t for t, _ in part.program.written]
-        self._hand_out: Any = None
+    Python may look things up by such a number unseen. Only a step that went well with another
+    number as well is trusted.
+    """
 
-    def settle(self, inputs: Sequence[Any], upgrade: Upgrader) -> list[Any]:
-        """Get ready to run on such arguments; returns what it hands out on these."""
-        self._strides = [x._a.strides for x in inputs[len(inputs) - len(self.sources) :]]
-        self.upgrade = upgrade(self.program.copy(), inputs)
-        inliner = Inliner(self.program, inputs)
-        inliner.run()
-        self._hand_out = HandOut(self.program)
-        return [inliner.arrays[value] for value in returned_values(self.program.returned)]
+    __slots__ = ("differed", "number")
 
-    def fill(self, inputs: Sequence[Any], handed: list[list[Any]]) -> list[Any]:
-        """Return the arguments of the step with what this piece gets from earlier ones."""
-        given = list(inputs)
-        for source, strides in zip(self.sources, self._strides, strict=True):
-            if isinstance(source, TensorBase):
-                t = source._grad
-            elif isinstance(source, Kept):
-                t = source.result
-            else:
-                t = wrap(handed[source[0]][source[1]])
-            if t is None or t._a.strides != strides:
-                t = wrap(_laid_out(t, strides))
-            given.append(t)
-        return given
+    def __init__(self, number: int) -> None:
+        super().__init__(self, None)
+        self.number, self.differed = number, False
 
-    def run(self, inputs: Sequence[Any]) -> bool:
-        """Compute, in the fastest way that is there; False: nothing has changed."""
-        upgrade = self.upgrade
-        self.was_native = upgrade is not None and upgrade.run(inputs, self.try_out)
-        return self.was_native or self.replay(inputs)
-
-    def replay(self, inputs: Sequence[Any]) -> bool:
-        """Compute results and gradients; False, with nothing changed, if that raised an error."""
-        kept = [t._a.copy() for t in self._writes]
-        stream = stream_place() if self.program.draws else None
-        try:
-            run = self._hand_out.ready()
-            self._results = run([x._a if isinstance(x, TensorBase) else x for x in inputs])
-        except Exception:
-            # Which error it is, and where, the step itself is to say.
-            self._restore(kept, stream)
-            return False
-        return True
-
-    def try_out(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]] | None:
-        """Compute and take it back; None: that raised an error.
-
-        Returns gradients, what is handed out, and the running values that it wrote.
-        """
-        kept = [t._a.copy() for t in self._writes]
-        stream = stream_place() if self.program.draws else None
-        if not self.replay(inputs):
-            return None
-        gradients, handed = self._results
-        self._results = ([], [])
-        values = [t._a.copy() for t in self._writes]
-        self._restore(kept, stream)
-        return [g.copy() for g in gradients], [np.array(item) for item in handed], values
-
-    def _restore(self, kept: list[Any], stream: Any) -> None:
-        for t, values in zip(reversed(self._writes), reversed(kept), strict=True):
-            np.copyto(t._a, values)
-        if stream is not None:
-            default_generator.return_to(stream)
-
-    def finish(self, is_rehearsal: bool = False) -> list[Any]:
-        """Store the gradients and let the optimizers step; returns what it hands out."""
-        if self.was_native:
-            handed: list[Any] = self.upgrade.finish()
-        else:
-            handed = self._finish(is_rehearsal)
-        for leaf, number, name in self.stores:
-            np.copyto(leaf._grad._a, handed[number])
-            written(leaf._grad, name, False)
-        for t in self.cleared:
-            t._grad = None
-        return handed
-
-    def _finish(self, is_rehearsal: bool) -> list[Any]:
-        program = self.program
-        gradients, handed = self._results
-        self._results = ([], [])
-        for t, name in program.written:
-            written(t, name, False)
-        program.clear()
-        self._hand_out.give(gradients)
-        self._hand_out.know(True)
-        try:
-            for function, args in program.late:
-                if not (is_rehearsal and isinstance(_owner(function), LRScheduler)):
-                    function(*args)
-        finally:
-            self._hand_out.know(False)
-        for one in program.gradients:
-            if not one.kept:
-                one.leaf._grad = None
-        return handed
-
-    def results(self) -> tuple[list[Any], list[Any]]:
-        """Return the gradients and what is handed out of the last ``replay``, and forget them."""
-        found = self._results
-        self._results = ([], [])
-        return found
-
-
-def _owner(function: Any) -> Any:
-    return getattr(function, "__self__", None)
-
-
-def _laid_out(t: Any, strides: tuple[int, ...]) -> Any:
-    """Return an array laid out as when the step was recorded."""
-    if t is None:
-        raise UntraceableError
-    order = sorted(range(len(strides)), key=lambda axis: -strides[axis])
-    a = np.ascontiguousarray(t._a.transpose(order)).transpose(np.argsort(order))
-    if a.strides != strides:
-        raise UntraceableError
-    return a
+    def put(self, value: Any) -> None:
+        """Do nothing: it stands nowhere."""
 
 
 class Replay:
     """The programs of a step with their guards."""
 
     def __init__(
-        self, pieced: Pieced, world: Captured, inputs: Sequence[Any], upgrade: Upgrader
+        self,
+        pieced: Pieced,
+        world: Captured,
+        inputs: Sequence[Any],
+        upgrade: Upgrader,
+        effects: list[Place],
     ) -> None:
         self.world = world
+        self.effects = effects
         self.is_checked = False
         self.pieces = [
             Piece(*each) for each in zip(pieced.parts, pieced.sources, pieced.stored, strict=True)
         ]
         self._returned, self._order = pieced.returned, pieced.order
-        self.is_single = pieced.is_single
+        self._is_whole = pieced.is_single
+        self.is_single = pieced.is_single and not effects
         self._handed: list[list[Any]] = []
         self._expected: Any = None
+        self._rehearsed: Undo | None = None
+        self.checks = self.raised = 0
         self._float = dtypes.default_float()
         self._settle(pieced, inputs, upgrade)
         self._guard()
-        self._undo = None if self.is_single else Undo(world, self._writes())
+        self._undo = None if len(self.pieces) == 1 else Undo(world, self._writes())
 
     def _settle(self, pieced: Pieced, inputs: Sequence[Any], upgrade: Upgrader) -> None:
         stream = stream_place()
@@ -192,16 +81,18 @@ class Replay:
         for piece, part in zip(self.pieces, pieced.parts, strict=True):
             examples = part.examples
             extra = [
-                wrap(handed[source[0]][source[1]]) if isinstance(source, tuple) else wrap(example)
+                _example(source, handed, example)
                 for source, example in zip(piece.sources, _examples(piece, examples), strict=True)
             ]
             try:
                 handed.append(piece.settle([*inputs, *extra], upgrade))
             except (UntraceableError, LookupError, TypeError, ValueError, RuntimeError) as error:
-                why = f"cannot be done again after itself: {type(error).__name__} {error}"
-                raise RefusalError(why.strip()) from None
+                # Such as a selection of as many values as there are above a limit.
+                raise RefusalError(
+                    f"has results whose shapes depend on values ({type(error).__name__}: {error})"
+                ) from None
         default_generator.return_to(stream)
-        if self.is_single:
+        if self._is_whole:
             self._returned = self.pieces[0].program.returned
 
     def _writes(self) -> list[TensorBase]:
@@ -281,7 +172,7 @@ class Replay:
 
     def _walk_again(self) -> bool:
         try:
-            world = Captured(self.world.function)
+            world = Captured(self.world.function, self.world.moving, self.world.given)
         except RefusalError:
             return False
         if not self.world.same(world):
@@ -303,6 +194,10 @@ class Replay:
             return rebuilt(self._returned, iter(self.pieces[0].finish()))
         found = rebuilt(self._returned, iter(self._in_order()))
         self._handed = []
+        if self.effects:
+            left, found = found
+            for place, value in zip(self.effects, left, strict=True):
+                place.put(value)
         return found
 
     def _in_order(self) -> list[Any]:
@@ -310,10 +205,9 @@ class Replay:
 
     def _run(self, inputs: Sequence[Any], is_rehearsal: bool) -> bool:
         """Run one program after the other; take all back where one of them cannot go on."""
-        undo = self._undo
-        if undo is None:
-            return False
-        undo.keep()
+        undo = self._undo or self._taking_back(is_rehearsal)
+        if undo is not None:
+            undo.keep()
         self._handed = []
         for piece in self.pieces:
             try:
@@ -323,17 +217,26 @@ class Replay:
             goes = given is not None and (piece.replay(given) if is_rehearsal else piece.run(given))
             del given
             if not goes:
-                undo.restore()
+                if undo is not None:
+                    undo.restore()
                 self._handed = []
                 return False
             if is_rehearsal:
                 piece.was_native = False
             self._handed.append(piece.finish(is_rehearsal))
-        if not is_rehearsal:
+        if undo is not None and not is_rehearsal:
             undo.forget()
+        self._rehearsed = undo
         return True
 
+    def _taking_back(self, is_wanted: bool) -> Undo | None:
+        return Undo(self.world, self._writes()) if is_wanted else None
+
     # --- before it is trusted
+
+    def doubts(self) -> bool:
+        """Tell whether a whole number was the same whenever the step was compared."""
+        return any(isinstance(one, Witness) and not one.differed for one in self.effects)
 
     def rehearse(self, inputs: Sequence[Any]) -> str:
         """Run the recording and take back what it wrote; return what went wrong, if anything."""
@@ -344,6 +247,7 @@ class Replay:
         kept = [t._a.copy() for t in writes]
         stream = stream_place() if program.draws else None
         if not piece.replay(inputs):
+            self.raised += 1
             return "its recording raises an error"
         gradients, handed = piece.results()
         end = stream_place() if program.draws else None
@@ -353,22 +257,25 @@ class Replay:
             g.copy() if one.fresh else g + 0 if id(one.leaf) in zeroed else one.leaf._grad._a + g
             for one, g in zip(program.gradients, gradients, strict=True)
         ]
-        clipped = any(_owner(call) is None for call, _ in program.late)
+        clipped = any(owner(call) is None for call, _ in program.late)
         grads = [
             (one.leaf, g)
             for one, g in zip(program.gradients, sums, strict=True)
             if one.kept and not clipped
         ]
-        handed = [np.array(item) for item in handed]
+        handed = [_copied(item) for item in handed]
         self._expected = (grads, handed, list(zip(writes, values, strict=True)), end)
-        piece._restore(kept, stream)
+        piece.restore(kept, stream)
         return ""
 
     def _rehearse(self, inputs: Sequence[Any]) -> str:
-        undo = self._undo
-        if undo is None or not self._run(inputs, True):
+        undo = None
+        if self._run(inputs, True):
+            undo, self._rehearsed = self._rehearsed, None
+        if undo is None:
+            self.raised += 1
             return "its recording raises an error"
-        handed = [np.array(item) for item in self._in_order()]
+        handed = [_copied(item) for item in self._in_order()]
         self._handed = []
         grads = [(t, None if t._grad is None else t._grad._a.copy()) for t in self.world.tensors]
         values = [(t, t._a.copy()) for t in undo.tensors]
@@ -380,9 +287,17 @@ class Replay:
         """Return how the recording differs from the step that was just done, if it does."""
         grads, handed, values, end = self._expected
         self._expected = None
-        tensors: list[Any] = []
-        gather(result, self._returned, tensors)
-        if any(not _same(t, a) for t, a in zip(tensors, handed, strict=True)):
+        expected = rebuilt(self._returned, iter(handed))
+        if self.effects:
+            left, expected = expected
+            self.checks += 1
+            for place, value in zip(self.effects, left, strict=True):
+                if isinstance(place, Witness) and value != place.number:
+                    place.differed = True
+            places = [one for one in self.effects if not isinstance(one, Witness)]
+            if not is_same(_ends(places), left[: len(places)]):
+                return "its recording leaves other values in Python than the step itself"
+        if not is_same(result, expected):
             return "its recording returns other values than the step itself"
         for leaf, g in grads:
             held = leaf._grad
@@ -395,10 +310,36 @@ class Replay:
         return ""
 
 
+def _ends(effects: list[Place]) -> list[Any]:
+    """Return what stands in places; for each that is appended to a list, one of its last items."""
+    appended = Counter(id(place.container) for place in effects if place.key is END)
+    found = []
+    for place in effects:
+        if place.key is END:
+            found.append(place.container[-appended[id(place.container)]])
+            appended[id(place.container)] -= 1
+        else:
+            found.append(place.get())
+    return found
+
+
+def _example(source: Any, handed: list[list[Any]], example: Any) -> Any:
+    """Return an argument to get ready on."""
+    if example is not None:
+        return wrap(example)
+    if isinstance(source[0], Place):
+        return standing(*source)
+    return wrap(handed[source[0]][source[1]])
+
+
 def _examples(piece: Piece, examples: list[Any]) -> list[Any]:
-    """Return an array for each source; None where an earlier program hands it out."""
+    """Return an array for each source; None where an earlier program or a place has it."""
     left = iter(examples)
     return [None if isinstance(source, tuple) else next(left) for source in piece.sources]
+
+
+def _copied(item: Any) -> Any:
+    return item if type(item) in (int, float) else np.array(item)
 
 
 def _has_global_hooks() -> bool:
@@ -416,7 +357,5 @@ def stream_place() -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Tell whether two arrays, or a number and an array, hold the same bits."""
-    if type(a) is not np.ndarray:
-        a = np.array(a, b.dtype).reshape(b.shape)
+    """Tell whether two arrays hold the same bits."""
     return bool(a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes())

@@ -1,17 +1,21 @@
 """What a replayed step returns, made of the arrays that it left."""
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 
-from gradcore.graph import FREED, Node, new, tick, wrap
-from gradcore.replay.program import Number, Returned
+from gradcore.graph import FREED, Node, TensorBase, new, tick, wrap
+from gradcore.replay.program import Number, Returned, Worked
 
 
 def rebuilt(item: Any, arrays: Any) -> Any:
     """Return what the step returns, with new tensors on copies of ``arrays``."""
     if isinstance(item, Number):
-        return next(arrays).item()
+        number = next(arrays)
+        return number.item() if hasattr(number, "item") else number
+    if isinstance(item, Worked):
+        return item[0](*[rebuilt(part, arrays) for part in item[1:]])
     if isinstance(item, Returned):
         t = wrap(np.array(next(arrays)))
         if item.node is not None:
@@ -36,15 +40,19 @@ def _passed(node: Node) -> Node:
     return made
 
 
-def gather(result: Any, item: Any, tensors: list[Any]) -> None:
-    """Add to ``tensors`` what ``result`` holds in the places that ``item`` names."""
-    if isinstance(item, Returned):
-        tensors.append(result._a)
-    elif isinstance(item, Number):
-        tensors.append(result)
-    elif isinstance(item, (tuple, list)):
-        for part, like in zip(result, item, strict=True):
-            gather(part, like, tensors)
-    elif isinstance(item, dict):
-        for key, like in item.items():
-            gather(result[key], like, tensors)
+def is_same(a: Any, b: Any) -> bool:
+    """Tell whether two results are alike to the last bit."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, TensorBase):
+        x, y = a._a, b._a
+        same = x.shape == y.shape and x.dtype == y.dtype and x.tobytes() == y.tobytes()
+        return bool(same and (a._node is None) == (b._node is None))
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(is_same, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(map(is_same, a.values(), b.values()))
+    if is_dataclass(a):
+        names = [one.name for one in fields(a)]
+        return all(is_same(getattr(a, name), getattr(b, name)) for name in names)
+    return bool(a == b or (a != a and b != b))

@@ -15,6 +15,7 @@ import numpy as np
 from gradcore.graph import TensorBase, wrap
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
+from gradcore.replay.slots import Snapshot
 
 
 @contextmanager
@@ -24,6 +25,7 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     Raises: `RefusalError`, before the block runs, if what the function reaches cannot be watched.
     """
     world = Captured(function)
+    places = Snapshot(world.places)
     moved = {id(t) for one in world.optimizers for group in one.param_groups for t in _of(group)}
     values = [_Value(t) for t in world.tensors if id(t) in moved or was_written(t)]
     gradients = [(t, t._grad) for t in world.tensors]
@@ -33,6 +35,7 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
     finally:
+        places.restore()
         for value in values:
             value.restore()
         for t, grad in gradients:

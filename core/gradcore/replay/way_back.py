@@ -9,7 +9,8 @@ import numpy as np
 
 from gradcore.engine import fit_array
 from gradcore.graph import Node, TensorBase
-from gradcore.replay.program import Call, Gradient, Program, RefusalError, Value
+from gradcore.replay.numbers import Evaluate, TakenFloat, TakenInt
+from gradcore.replay.program import Call, Gradient, Number, Program, RefusalError, Value
 
 
 class Step:
@@ -40,13 +41,17 @@ class WayBack:
         self._gradient_at: dict[tuple[int, int], Value] = {}
         # The arrays that the step has made itself.
         self._own: set[int] = set()
+        self._named: set[Value] = set()
         self._own_grads: dict[int, Any] = {}
+        # Arrays that must not be computed with, and why.
+        self._unknown: dict[int, str] = {}
 
     # --- values
 
     def _name(self, array: Any) -> Value:
         value = self._new()
         self._values[id(array)] = value
+        self._named.add(value)
         self._own.add(id(array))
         self._alive.append(array)
         return value
@@ -62,6 +67,8 @@ class WayBack:
 
     def _of(self, t: TensorBase) -> Value:
         found = self._values.get(id(t._a))
+        if id(t._a) in self._unknown:
+            raise RefusalError(self._unknown[id(t._a)])
         if found is None:
             raise RefusalError(
                 f"uses a tensor of shape {t._a.shape} that comes neither from its arguments nor "
@@ -77,13 +84,24 @@ class WayBack:
             if id(item) in self._values:
                 return self._values[id(item)]
             raise RefusalError("indexes by values that are worked out outside of operations")
+        if isinstance(item, (TakenFloat, TakenInt)):
+            return self._number(item.how)
         if type(item) in (tuple, list):
             return type(item)([self._attribute(part) for part in item])
         if isinstance(item, slice) and any(
-            isinstance(part, (TensorBase, np.ndarray)) for part in (item.start, item.stop)
+            isinstance(part, (TensorBase, np.ndarray, TakenInt)) for part in (item.start, item.stop)
         ):
             raise RefusalError("slices by values of a tensor")
         return item
+
+    def _number(self, how: Any) -> Value:
+        """Return the value that a Python number is."""
+        if isinstance(how, Number) and how.value not in self._named:
+            return how.value
+        evaluate = Evaluate(how)
+        number = self._new()
+        self.program.calls.append(Call(evaluate, tuple(evaluate.values), number))
+        return number
 
     # --- backward
 

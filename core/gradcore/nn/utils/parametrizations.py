@@ -50,14 +50,14 @@ class _SpectralNorm(Module):
                 v = F.normalize(matrix.new_empty(width).normal_(0, 1), dim=0, eps=eps)
                 self.register_buffer("_u", u)
                 self.register_buffer("_v", v)
-                turn_towards_largest(matrix._a, u, v, 15, eps)
+                turn_towards_largest(matrix.detach(), u, v, 15, eps)
 
     def forward(self, weight: Tensor) -> Any:
         if weight.dim() == 1:
             return F.normalize(weight, dim=0, eps=self.eps)
         matrix = as_matrix(weight, self.dim)
         if self.training:
-            values = matrix.detach()._a
+            values = matrix.detach()
             turn_towards_largest(values, self._u, self._v, self.n_power_iterations, self.eps)
         return weight / self._u.clone().dot(matrix.mv(self._v.clone()))
 

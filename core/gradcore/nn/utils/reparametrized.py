@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import wrap
+from gradcore import graph
+from gradcore.graph import wrap, written
 from gradcore.modes import no_grad
 from gradcore.nn import functional as F
 from gradcore.nn.module import Module
@@ -94,13 +95,23 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
     return result
 
 
-def turn_towards_largest(matrix: Any, u: Tensor, v: Tensor, steps: int, eps: float) -> None:
+def turn_towards_largest(matrix: Tensor, u: Tensor, v: Tensor, steps: int, eps: float) -> None:
     """Turn u and v, in place, towards the largest singular value's vectors."""
     for _ in range(steps):
-        found = matrix.T @ u._a
-        v._a[...] = found / max(float(np.linalg.norm(found)), eps)
-        found = matrix @ v._a
-        u._a[...] = found / max(float(np.linalg.norm(found)), eps)
+        _turn(v, matrix, u, True, eps)
+        _turn(u, matrix, v, False, eps)
+
+
+def _turn(target: Tensor, matrix: Tensor, other: Tensor, is_turned: bool, eps: float) -> None:
+    _turn_array(target._a, matrix._a, other._a, is_turned, eps)
+    written(target, "normalize", False)
+    if graph.journal is not None:
+        graph.journal.work(_turn_array, (target, matrix, other), (is_turned, eps))
+
+
+def _turn_array(target: Any, matrix: Any, other: Any, is_turned: bool, eps: float) -> None:
+    found = (matrix.T if is_turned else matrix) @ other
+    target[...] = found / max(float(np.linalg.norm(found)), eps)
 
 
 class SpectralNorm:
@@ -123,7 +134,7 @@ class SpectralNorm:
         u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
         matrix = as_matrix(weight, self.dim)
         if do_power_iteration:
-            turn_towards_largest(matrix.detach()._a, u, v, self.n_power_iterations, self.eps)
+            turn_towards_largest(matrix.detach(), u, v, self.n_power_iterations, self.eps)
             u, v = u.clone(), v.clone()
         return weight / u.dot(matrix.mv(v))
 
