@@ -20,6 +20,7 @@ from paramscope.check.target import (
     is_made_up,
     parse_target,
     read_target,
+    with_guessed_input,
 )
 from paramscope.check.text import Paint, text_report, wants_colour
 from paramscope.document.document import Document
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("targets", nargs="+", metavar="FILE.py[:Name]", help="what to check")
-    add("--input", default="", metavar="CODE", help='a sample input: "randn(4, 8)"')
+    add("--input", default="", metavar="CODE", help='a sample input, else guessed: "randn(4, 8)"')
     add("--engine", choices=ENGINES, default=ENGINES[0], help=f"default: {ENGINES[0]}")
     add("--format", choices=("text", "json", "sarif"), default="text", help="default: text")
     add("--fix", action="store_true", help="write the proved edits into the files")
@@ -103,8 +104,13 @@ def _check(target: Target, checker: Checker, options: argparse.Namespace) -> Rep
     """Run one target, prove its edits and, if asked to, write them."""
     report = Report(target, steps_asked=options.steps)
     try:
-        source = report.source = read_target(target)
+        given = read_target(target)
+        source = report.source = with_guessed_input(given)
         report.verdict = checker.run(_job(source, source.text, checker, options))
+        if source is not given and report.verdict.failure and not report.verdict.steps:
+            # Whether the input or the model is wrong is not for a guess to say.
+            source = report.source = given
+            report.verdict = checker.run(_job(source, source.text, checker, options))
         report.findings = shown_findings(report.verdict, options.hints)
         text = prove(report, lambda edited: checker.run(_job(source, edited, checker, options)))
     except (FileError, TargetError, ServerError) as error:

@@ -55,6 +55,12 @@ class Report:
         return str(self.target.path)
 
     @property
+    def guessed_input(self) -> str:
+        """The sample input it ran with, if nobody gave one."""
+        sample = self.source.target.sample if self.source is not None else ""
+        return sample if sample != self.target.sample else ""
+
+    @property
     def tensors(self) -> tuple[TensorRow, ...]:
         """The census after the last step."""
         return self.verdict.tensors

@@ -2,9 +2,10 @@
 
 import ast
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from paramscope.code.sample_input import guess_inputs
 from paramscope.document.files import FileError, OpenedFile, open_file
 
 _GIVEN = ("build", "optimizer", "batch", "loss", "train_step")
@@ -78,6 +79,19 @@ def read_target(target: Target) -> Source:
     if target.sample:
         _check_sample(target.sample)
     return Source(target, opened, text)
+
+
+def with_guessed_input(source: Source) -> Source:
+    """Add a sample input as its code asks for it to a class that was named without one."""
+    target = source.target
+    if not target.expression or target.sample or "batch" in _functions_of(source.text):
+        return source
+    makes = target.expression if target.expression.endswith(")") else f"{target.expression}()"
+    guesses = guess_inputs(source.text, makes)
+    if not guesses or not all(guess.text for guess in guesses):
+        return source
+    sample = ", ".join(guess.text for guess in guesses)
+    return replace(source, target=replace(target, sample=sample))
 
 
 def harness_of(target: Target, text: str) -> str:

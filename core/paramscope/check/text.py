@@ -66,6 +66,9 @@ def _one(report: Report, paint: Paint, with_tensors: bool) -> str:
         lines.append(f"{paint(report.name, 'bold')}: {paint('clean', 'good')}, {_seen(report)}")
     if report.verdict.note and not report.problem:
         lines += _note(report, paint)
+    elif report.guessed_input:
+        note = f"--input {shlex.quote(report.guessed_input)} was guessed from the code."
+        lines += [f"  {paint('note:', 'bold')} {note}", ""]
     if with_tensors and report.tensors:
         lines += [census_table(report.tensors), ""]
     return "\n".join(lines)

@@ -69,6 +69,25 @@ def test_file_without_build_is_offered_its_models_as_commands(
     assert capsys.readouterr().out.startswith("my net.py:10:9: error REG01")
 
 
+def test_class_without_sample_input_takes_steps_with_a_guessed_one(
+    write: Write, capsys: Any, net: str
+) -> None:
+    write("net.py", net.replace("torch.ones(width, requires_grad=True)", "1"))
+    assert main(["net.py:Net"]) == 0
+    printed = capsys.readouterr().out
+    assert "5 steps" in printed
+    assert "--input 'randn(4, 3)' was guessed" in printed
+
+
+def test_guess_that_does_not_fit_accuses_nobody(write: Write, capsys: Any, net: str) -> None:
+    source = net.replace("torch.ones(width, requires_grad=True)", "1")
+    write("net.py", source.replace("(self, x):\n", "(self, x):\n        assert len(x) == 16\n"))
+    assert main(["net.py:Net"]) == 0
+    printed = capsys.readouterr().out
+    assert "AssertionError" not in printed
+    assert "a sample input shows more" in printed
+
+
 def test_several_files_are_one_json_list_with_their_names(
     write: Write, capsys: Any, net: str, training: str, good: str
 ) -> None:
