@@ -1,5 +1,7 @@
 """Probability distributions: `torch.distributions`."""
 
+from typing import TYPE_CHECKING
+
 from gradcore.distributions import constraints
 from gradcore.distributions.compound import (
     Independent,
@@ -48,10 +50,30 @@ from gradcore.distributions.transforms import (
     TransformedDistribution,
     Weibull,
 )
+from gradcore.later import later
+
+if TYPE_CHECKING:
+    from gradcore.distributions.rarer import *
 
 identity_transform = ComposeTransform([])
 
+__getattr__, __dir__ = later(
+    __name__,
+    "torch.distributions",
+    {
+        "rarer": """
+            FisherSnedecor HalfCauchy InverseGamma Kumaraswamy NegativeBinomial Pareto
+        """
+    },
+)
+
 __all__ = [
+    "Pareto",
+    "NegativeBinomial",
+    "Kumaraswamy",
+    "InverseGamma",
+    "HalfCauchy",
+    "FisherSnedecor",
     "AbsTransform",
     "AffineTransform",
     "Bernoulli",

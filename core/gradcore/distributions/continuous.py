@@ -271,6 +271,15 @@ class Cauchy(Distribution):
         )
         return result
 
+    def cdf(self, value: Tensor) -> Tensor:
+        self._check_value(value)
+        result: Tensor = ((value - self.loc) / self.scale).atan() / math.pi + 0.5
+        return result
+
+    def icdf(self, value: Tensor) -> Tensor:
+        result: Tensor = (math.pi * (value - 0.5)).tan() * self.scale + self.loc
+        return result
+
     def entropy(self) -> Tensor:
         result: Tensor = math.log(4 * math.pi) + self.scale.log()
         return result
