@@ -27,6 +27,8 @@ from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
 from gradcore.replay.program import Program, RefusalError, Returned
 
+_NO_LOSS = np.full((), np.nan)
+
 
 def lower(program: Program, inputs: Sequence[Any]) -> "NativeStep":
     """Return the native form of a program, not yet compiled."""
@@ -225,10 +227,10 @@ class NativeStep:
         """Do steps on batches without Python between them; returns the losses of those done.
 
         It ends before a step that leads another way than recorded, and does none where Python has
-        a part in each step.
+        a part in each step. The loss of a step that returns no number is NaN.
         """
         place = self._place_of_loss()
-        if place is None or self._calls or self._backups is None or self._copied:
+        if self._calls or self._backups is None or self._copied:
             return np.zeros(0)
         if self._late and not self._schedules.can_run_ahead:
             return np.zeros(0)
@@ -291,12 +293,12 @@ class NativeStep:
                 block[i, : storage.size] = storage.array[: storage.size]
         return blocks, streams
 
-    def _place_of_loss(self) -> tuple[int, int] | None:
+    def _place_of_loss(self) -> tuple[int, int]:
         """Return address and bytes of the last single number that the step returns."""
         for a in reversed(self._handed):
             if a.ndim == 0 and a.dtype.kind == "f" and a.itemsize in (4, 8):
                 return address_of(a), a.itemsize
-        return None
+        return address_of(_NO_LOSS), _NO_LOSS.itemsize
 
     def _moving_words(self) -> list[int]:
         """Return how many words arguments move, and for each: where, which argument, how far."""

@@ -82,3 +82,14 @@ def test_a_gradient_taken_away_leaves_its_parameter_where_it_is(both) -> None:
         one.params[0].grad = gradcore.ones(3, 4)
     train(both)
     assert_alike(both)
+
+
+def test_steps_of_an_optimizer_alone_run_many_at_a_time() -> None:
+    p = gradcore.nn.Parameter(gradcore.ones(3))
+    p.grad = gradcore.ones(3)
+    optimizer = gradcore.optim.SGD([p], lr=0.25)
+    step = gradcore.compile(lambda: optimizer.step(), mode="native")
+    for _ in range(6):
+        step()
+    assert np.isnan(step.run([()] * 10)).tolist() == [True] * 10
+    assert p.tolist() == [1 - 16 * 0.25] * 3
