@@ -93,7 +93,7 @@ def test_snippet_ends_as_on_torch(head, text):
     found_kind, found, found_more = outcome(gradcore, head, text)
     assert found_kind == kind, (found, found_more)
     if kind == "error":
-        assert issubclass(found, wanted)
+        assert wanted.__name__ in [kind.__name__ for kind in found.__mro__]
         assert found_more == more
     else:
         assert is_close(wanted, found), f"{wanted}\n{found}"
