@@ -21,7 +21,7 @@ from gradcore.ops.indexing import (
     scatter_of,
 )
 from gradcore.ops.inplace import make_inplace
-from gradcore.ops.numbers import broadcast_failed, promoted
+from gradcore.ops.numbers import broadcast_failed, long_name, promoted
 from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape
 
@@ -424,7 +424,21 @@ def isclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Any:
     """Tell where two values differ by at most ``atol + rtol * abs(other)``."""
-    return wrap(np.isclose(input._a, other._a, rtol, atol, equal_nan))
+    return wrap(_near("isclose", input._a, other._a, rtol, atol, equal_nan))
+
+
+def _near(name: str, a: Array, b: Array, rtol: float, atol: float, equal_nan: bool) -> Any:
+    if a.dtype != b.dtype:
+        raise DtypeError(
+            f"{long_name(a)} did not match {long_name(b)}",
+            f"In `{name}` of shapes {a.shape} and {b.shape}.",
+            "Convert one of them.",
+            dtypes=(dtypes.of(a), dtypes.of(b)),
+        )
+    try:
+        return np.isclose(a, b, rtol, atol, equal_nan)
+    except ValueError as error:
+        raise broadcast_failed(name, (a, b), error) from None
 
 
 @composite("allclose", told=True, methods=True, samples=[(T(2, 3), T(2, 3)), (T(3), T(3), 10.0)])
@@ -432,7 +446,7 @@ def allclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> bool:
     """Tell whether all values differ by at most ``atol + rtol * abs(other)``."""
-    return bool(np.allclose(input._a, other._a, rtol, atol, equal_nan))
+    return bool(_near("allclose", input._a, other._a, rtol, atol, equal_nan).all())
 
 
 @composite("equal", told=True, methods=True, samples=[(T(2, 3), T(2, 3)), (T(2, 3), T(3))])
