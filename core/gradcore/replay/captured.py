@@ -189,7 +189,7 @@ class Captured:
         if place is None or not _can_move(value):
             return False
         self.slots.append(place)
-        self.facts.append("moves")
+        self.facts += ["moves", container]
         return True
 
     def _visit_named(self, kind: str, name: Any, value: Any) -> None:
@@ -210,7 +210,7 @@ class Captured:
             names.add((*(name or ("", None)), False))
             if self._parent is not None:
                 names.add((*self._parent, True))
-            self.facts.append("grows")
+            self.facts.append(thing)
             return
         if id(thing) in self._seen:
             return

@@ -260,7 +260,7 @@ class Compiled:
         self, key: Any, inputs: Sequence[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         try:
-            world = Captured(self._function, self._moving, objects_in(key))
+            world = Captured(self._function, dict(self._moving), objects_in(key))
         except RefusalError as refusal:
             self._steps[key] = str(refusal)
             return self._as_it_is(str(refusal), args, kwargs)
@@ -316,7 +316,7 @@ class Compiled:
         witnesses = [Witness(number) for number, _ in recording.book.whole]
         left = [value for _, value in effects] + [how for _, how in recording.book.whole]
         pieced = recording.finish(result, list(inputs), left)
-        after = Captured(self._function, self._moving, objects_in(key))
+        after = Captured(self._function, dict(self._moving), objects_in(key))
         schedules = [one for part in pieced.parts for one in part.schedules]
         if not world.same(after) or not _same_settings(settings, after, schedules):
             raise RefusalError(_CHANGES)

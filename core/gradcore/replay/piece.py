@@ -39,7 +39,9 @@ class Piece:
         """Get ready to run on such arguments; returns what it hands out on these."""
         extra = inputs[len(inputs) - len(self.sources) :]
         self._layouts = [
-            (x._a.strides, x._a.shape, x._a.dtype) if isinstance(x, TensorBase) else None
+            (x._a.strides, x._a.shape, x._a.dtype, x._node is None)
+            if isinstance(x, TensorBase)
+            else type(x)
             for x in extra
         ]
         numbers = [inputs[number] for number in self.program.inputs.values()]
@@ -58,16 +60,16 @@ class Piece:
                 t = source._grad
             elif isinstance(source[0] if type(source) is tuple else None, Place):
                 t = standing(*source)
-                if not isinstance(t, TensorBase):
+                if not isinstance(t, TensorBase) and type(t) is layout:
                     given.append(t)
                     continue
-                if t._rg:
+                if not _is_like(t, layout):
                     raise UntraceableError
             elif isinstance(source, Kept):
                 t = source.result
             else:
                 t = wrap(handed[source[0]][source[1]])
-            if t is None or (t._a.strides, t._a.shape, t._a.dtype) != layout:
+            if t is None or (t._a.strides, t._a.shape, t._a.dtype) != layout[:3]:
                 t = wrap(_laid_out(t, layout))
             given.append(t)
         return given
@@ -169,9 +171,16 @@ def standing(place: Place, path: tuple[int, ...]) -> Any:
     return found
 
 
+def _is_like(t: Any, layout: Any) -> bool:
+    """Tell whether a tensor in a place is one of the kind that was recorded."""
+    if not isinstance(t, TensorBase) or type(layout) is not tuple or t._rg:
+        return False
+    return (t._a.shape, t._a.dtype, t._node is None) == layout[1:]
+
+
 def _laid_out(t: Any, layout: Any) -> Any:
     """Return an array laid out as when the step was recorded."""
-    if t is None or layout is None or (t._a.shape, t._a.dtype) != layout[1:]:
+    if t is None or (t._a.shape, t._a.dtype) != layout[1:3]:
         raise UntraceableError
     strides = layout[0]
     order = sorted(range(len(strides)), key=lambda axis: -strides[axis])

@@ -59,6 +59,8 @@ class Recording(PythonSide):
         for t in captured:
             if id(t._a) in given:
                 self.refused = "is given a tensor that it also reaches by itself"
+            elif t._more is not None and (t._more.hooks or t._more.after):
+                self.refused = self.refused or "has a hook on a parameter"
             elif id(t._a) not in self._values:
                 self.program.captured[self._name(t._a)] = t
         self._own.clear()

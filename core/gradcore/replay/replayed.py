@@ -78,20 +78,22 @@ class Replay:
     def _settle(self, pieced: Pieced, inputs: Sequence[Any], upgrade: Upgrader) -> None:
         stream = stream_place()
         handed: list[list[Any]] = []
-        for piece, part in zip(self.pieces, pieced.parts, strict=True):
-            examples = part.examples
-            extra = [
-                _example(source, handed, example)
-                for source, example in zip(piece.sources, _examples(piece, examples), strict=True)
-            ]
-            try:
+        try:
+            for piece, part in zip(self.pieces, pieced.parts, strict=True):
+                examples = _examples(piece, part.examples)
+                extra = [
+                    _example(source, handed, example)
+                    for source, example in zip(piece.sources, examples, strict=True)
+                ]
                 handed.append(piece.settle([*inputs, *extra], upgrade))
-            except (UntraceableError, LookupError, TypeError, ValueError, RuntimeError) as error:
-                # Such as a selection of as many values as there are above a limit.
-                raise RefusalError(
-                    f"has results whose shapes depend on values ({type(error).__name__}: {error})"
-                ) from None
-        default_generator.return_to(stream)
+        except (UntraceableError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            # Such as a selection of as many values as there are above a limit.
+            raise RefusalError(
+                f"has results whose shapes depend on values ({type(error).__name__}: {error})"
+            ) from None
+        finally:
+            # What is run once more to look at it draws nothing.
+            default_generator.return_to(stream)
         if self._is_whole:
             self._returned = self.pieces[0].program.returned
 

@@ -51,7 +51,9 @@ class Snapshot:
     """What containers held at one time."""
 
     def __init__(self, containers: Iterable[Any]) -> None:
-        self._held = [(one, _content(one)) for one in containers]
+        # Each once, though several names may lead to it.
+        apart = {one.name if isinstance(one, Place) else id(one): one for one in containers}
+        self._held = [(one, _content(one)) for one in apart.values()]
 
     def changes(self) -> Iterator[tuple[Place, Any]] | None:
         """Return the places that have changed, and what is new there; None: not understood."""
@@ -161,16 +163,18 @@ def only_appends(code: types.CodeType, kind: str, name: str, is_keyed: bool = Fa
     """Tell whether code does nothing with a list of this name but call its ``append``.
 
     ``kind``: whether it is the name of a variable or an attribute, or a key. ``is_keyed``: it is
-    that of a dictionary of lists, which are looked up by their keys.
+    that of a dictionary of lists, which are looked up by their keys. That the name comes to stand
+    for another list is seen elsewhere.
     """
     steps = [one for one in dis.get_instructions(code) if one.opname not in _NOTHING]
     for number, one in enumerate(steps):
         names = one.argval if isinstance(one.argval, tuple) else (one.argval,)
         if name not in [item for item in names if type(item) is str]:
             continue
-        if one.opname.startswith(("STORE", "DELETE")) and kind != "key":
-            return False
         if not one.opname.startswith(_LOADS[kind]) or one.opname == "LOAD_CLOSURE":
+            continue
+        if steps[number + 1].opname == "BUILD_CONST_KEY_MAP":
+            # The keys of a new dictionary.
             continue
         if len(names) > 1 or not _is_appended(steps[number + 1 :], kind, is_keyed):
             return False

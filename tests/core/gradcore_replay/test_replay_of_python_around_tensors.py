@@ -1,6 +1,7 @@
 """What a step does in Python beside its tensors happens in a replayed one as well, or it is not
 replayed: lists that grow, running sums, counters, states, branches, results of any form."""
 
+import copy
 import functools
 import math
 from collections import namedtuple
@@ -215,6 +216,53 @@ def test_an_attribute_that_others_set_meanwhile_is_read_anew() -> None:
         ends.append(plain(training.state()) + plain([*training.model.parameters()]))
     assert ends[0] == ends[1]
     assert call.replayed >= 10, call.report
+
+
+CHANGES: dict[str, Callable[[Training], Any]] = {
+    "another list": lambda one: one.history.update(loss=[]),
+    "a list by two names": lambda one: one.history.update(more=one.history["loss"]),
+    "an emptied list": lambda one: one.history["loss"].clear(),
+    "another count": lambda one: setattr(one, "steps", 100),
+    "a count that is a float": lambda one: setattr(one, "steps", 0.5),
+    "a state that requires grad": lambda one: setattr(
+        one, "hidden", torch.ones(8, 3, requires_grad=True)
+    ),
+    "a state that is a number": lambda one: setattr(one, "hidden", torch.tensor(0.5)),
+    "a state of another dtype": lambda one: setattr(one, "hidden", torch.ones(8, 3).double()),
+    "a hook on a layer": lambda one: one.model[0].register_forward_hook(lambda m, i, o: o * 1.5),
+    "a hook on a parameter": lambda one: one.model[0].weight.register_hook(lambda g: g * 0),
+    "gradients of the user's": lambda one: [p.grad.fill_(3.0) for p in one.model.parameters()],
+    "another optimizer": lambda one: setattr(
+        one, "optimizer", torch.optim.Adam(one.model.parameters())
+    ),
+    "a copied model": lambda one: setattr(one, "model", copy.deepcopy(one.model)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_others_change_meanwhile_is_followed(name: str) -> None:
+    ends = []
+    for mode in ("eager", "replay"):
+        torch.manual_seed(4)
+        training = Training()
+        training.model.append(nn.Dropout(0.1))
+
+        def step(x: Any, y: Any, one: Training = training) -> Any:
+            one.noted(x, y)
+            return one.carried(x, y)
+
+        call = torch.compile(step, mode=mode)
+        seen: list[Any] = []
+        for number in range(24):
+            if number == 14:
+                CHANGES[name](training)
+            try:
+                seen += plain(call(*batch(number)))
+            except RuntimeError as error:
+                seen.append(str(error))
+        ends.append([*seen, *plain([training.state(), *training.model.parameters()])])
+    assert ends[0] == ends[1]
+    assert call.replayed >= 6, call.report
 
 
 def test_a_step_that_reads_the_learning_rate_is_recorded_anew_for_another_one() -> None:
