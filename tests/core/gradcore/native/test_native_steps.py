@@ -151,3 +151,29 @@ def test_a_batch_of_another_size_has_a_native_step_of_its_own(pair, assert_close
             one.step(*one.batch(i, rows=7 if i % 4 else 3))
     assert pair[0].step.mode == "native"
     assert_close(pair[0].values(), pair[1].values())
+
+
+def test_gradient_that_is_mere_rounding_keeps_no_step_from_native_mode() -> None:
+    # What a batch norm takes away is the bias in front of it: its true gradient is 0.
+    gradcore.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(1152, 3),
+    )
+    optimizer = gradcore.optim.SGD(model.parameters(), lr=0.01)
+    images, kinds = gradcore.randn(16, 1, 12, 12), gradcore.randint(0, 3, (16,))
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), kinds)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = gradcore.compile(step, mode="native")
+    for _ in range(6):
+        compiled()
+    assert compiled.mode == "native", compiled.report
