@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.graph import TensorBase
 from gradcore.native.early import Early
 from gradcore.native.loading import is_loaded, load, start, step_module
 from gradcore.replay.program import Program, RefusalError
@@ -30,7 +31,11 @@ class Upgrade:
         self.reason = ""
         self.has_run = False
         self._program = program
-        self._early: Early | None = Early(program, inputs)
+        self._early: Early | None = None
+        if all(isinstance(inputs[number], TensorBase) for number in program.inputs.values()):
+            self._early = Early(program, inputs)
+        else:
+            self.reason = "native mode takes no number that changes, such as a count of steps"
         self._waits = waits
         self._calls = 0
         self._step: Any = None

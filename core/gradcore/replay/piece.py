@@ -44,9 +44,7 @@ class Piece:
             else type(x)
             for x in extra
         ]
-        numbers = [inputs[number] for number in self.program.inputs.values()]
-        if all(isinstance(x, TensorBase) for x in numbers):
-            self.upgrade = upgrade(self.program.copy(), inputs)
+        self.upgrade = upgrade(self.program.copy(), inputs)
         inliner = Inliner(self.program, inputs)
         inliner.run()
         self._hand_out = HandOut(self.program)
