@@ -22,9 +22,8 @@ class GarbageCollector(QObject):
         self._timer.timeout.connect(self._on_timer_timeout)
 
     def start(self) -> None:
-        """Collect from the event loop from now on."""
+        """Take over from Python; what is made until `settle` is there to stay."""
         gc.disable()
-        self._timer.start(int(INTERVAL * 1000))
 
     def stop(self) -> None:
         """Leave collecting to Python again."""
@@ -32,8 +31,9 @@ class GarbageCollector(QObject):
         gc.enable()
 
     def settle(self) -> None:
-        """Never look through what is there now: it lives as long as the window."""
+        """Collect from the event loop from now on, and never look through what is there already."""
         gc.freeze()
+        self._timer.start(int(INTERVAL * 1000))
 
     def _on_timer_timeout(self) -> None:
         """Collect the oldest generation whose count is over Python's own threshold."""

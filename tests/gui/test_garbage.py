@@ -39,6 +39,7 @@ def test_a_thread_that_allocates_frees_nothing(collector: GarbageCollector) -> N
 
 
 def test_the_event_loop_frees_it(collector: GarbageCollector, qtbot: QtBot) -> None:
+    collector.settle()
     knot = weakref.ref(Knot())
     kept = allocate()
     qtbot.waitUntil(lambda: knot() is None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from paramscope.code.catalog import modules
 from paramscope.code.templates import empty_model, new_model
 from paramscope.document.document import Command, Document
 from paramscope.engine.protocol import RunState
@@ -26,7 +27,6 @@ from paramscope_gui.window.recovery import Rescue
 
 LOG_PAGE = 1
 LOADED_LATER = (
-    "gradcore.nn",
     "paramscope_gui.panels.loss",  # brings pyqtgraph
     "paramscope_gui.bridge.cures",
 )
@@ -60,7 +60,7 @@ class Desktop(QObject):
         window.welcome.open_requested.connect(self.documents.open_dialog)
         window.welcome.new_requested.connect(self.new)
         self._is_loaded = False
-        self._loading = Loading(LOADED_LATER, self)
+        self._loading = Loading(LOADED_LATER, self, modules)
         self._loading.finished.connect(self._on_loading_finished)
 
     def show_welcome_cards(self) -> None:

@@ -3,7 +3,7 @@
 import importlib
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt, Signal
 
@@ -11,7 +11,7 @@ SWITCH_SECONDS = 0.0005  # after which the window's thread gets its turn while t
 
 
 class Loading(QObject):
-    """A thread that imports modules one after the other; ``finished`` tells when they are there.
+    """A thread that imports modules one after the other, then calls ``last``; see ``finished``.
 
     A module that cannot be imported is not reported here: whoever needs it imports it again, and
     that raises where it can be told.
@@ -20,9 +20,15 @@ class Loading(QObject):
     finished = Signal()
     _ended = Signal()
 
-    def __init__(self, names: Sequence[str], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        parent: QObject | None = None,
+        last: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(parent)
         self._names = tuple(names)
+        self._last = last
         self._is_wanted = True
         self._ended.connect(self.finished, Qt.ConnectionType.QueuedConnection)
         # Not a daemon: an interpreter that ends in the middle of an import may crash.
@@ -45,6 +51,8 @@ class Loading(QObject):
             for name in self._names:
                 if self._is_wanted:
                     importlib.import_module(name)
+            if self._is_wanted:
+                self._last()
         except Exception:
             pass  # whoever needs the module imports it again, and raises this
         finally:
