@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from paramscope.check.client import Checker, ServerError
+from paramscope.check.guess import with_guessed_input
 from paramscope.check.job import Job
 from paramscope.check.json_text import json_report
 from paramscope.check.prove import prove
@@ -20,7 +21,6 @@ from paramscope.check.target import (
     is_made_up,
     parse_target,
     read_target,
-    with_guessed_input,
 )
 from paramscope.check.text import Paint, text_report, wants_colour
 from paramscope.document.document import Document

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from paramscope.census.rows import Kind, TensorRow
+from paramscope.census.rows import TensorRow
+from paramscope.check.comparison import is_proof, is_same, rows_at
 from paramscope.check.job import Verdict
 from paramscope.check.mend import Mend, mends_of
-from paramscope.check.report import HINT, Proof, Report
+from paramscope.check.report import Proof, Report
 from paramscope.rules.finding import Finding
 
 MAX_RUNS = 40  # of copies of one file
@@ -62,27 +63,6 @@ def _mend(finding: Finding, copy: _Copy, report: Report) -> bool:
     return False
 
 
-def is_proof(finding: Finding, before: Verdict, after: Verdict) -> bool:
-    """Tell whether a run without ``finding`` shows that its edit was right.
-
-    It must run as far as before or farther, and find nothing that was not found before.
-    """
-    if after.failure is not None or (after.note and not before.note):
-        return False
-    if not after.has_model or after.steps < before.steps:
-        return False
-    known = [f for f in before.findings if not is_same(f, finding)]
-    return all(
-        found.severity == HINT or any(is_same(found, one) for one in known)
-        for found in after.findings
-    )
-
-
-def is_same(one: Finding, other: Finding) -> bool:
-    """Tell whether two runs speak of the same mistake at the same place."""
-    return one.rule == other.rule and one.where == other.where
-
-
 def _proof(finding: Finding, text: str, mend: Mend, before: Verdict, after: Verdict) -> Proof:
     words = [f"{finding.rule} gone"]
     was, now = rows_at(finding.where, before.tensors), rows_at(finding.where, after.tensors)
@@ -91,16 +71,6 @@ def _proof(finding: Finding, text: str, mend: Mend, before: Verdict, after: Verd
     elif before.failure is not None:
         words.append(f"{after.steps} steps run" if after.steps else "it runs")
     return Proof(mend.label, text, mend.source, ", ".join(words))
-
-
-def rows_at(where: str, rows: Sequence[TensorRow]) -> list[TensorRow]:
-    """Return the tensors at a path and below it."""
-    return [
-        row
-        for row in rows
-        if (row.path == where or row.path.startswith(f"{where}."))
-        and row.kind is not Kind.FORGOTTEN_MODULE
-    ]
 
 
 def _change(was: Sequence[TensorRow], now: Sequence[TensorRow]) -> str:

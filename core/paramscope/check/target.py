@@ -2,10 +2,9 @@
 
 import ast
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from paramscope.code.sample_input import guess_inputs
 from paramscope.document.files import FileError, OpenedFile, open_file
 
 _GIVEN = ("build", "optimizer", "batch", "loss", "train_step")
@@ -81,19 +80,6 @@ def read_target(target: Target) -> Source:
     return Source(target, opened, text)
 
 
-def with_guessed_input(source: Source) -> Source:
-    """Add a sample input as its code asks for it to a class that was named without one."""
-    target = source.target
-    if not target.expression or target.sample or "batch" in _functions_of(source.text):
-        return source
-    makes = target.expression if target.expression.endswith(")") else f"{target.expression}()"
-    guesses = guess_inputs(source.text, makes)
-    if not guesses or not all(guess.text for guess in guesses):
-        return source
-    sample = ", ".join(guess.text for guess in guesses)
-    return replace(source, target=replace(target, sample=sample))
-
-
 def harness_of(target: Target, text: str) -> str:
     """Return the lines that make a document of a file which has a bare class; see `harness`.
 
@@ -102,7 +88,7 @@ def harness_of(target: Target, text: str) -> str:
     """
     if not target.expression and not target.sample:
         return ""
-    defined = _functions_of(text)
+    defined = functions_of(text)
     lines = []
     if target.expression:
         lines.append(f"build = {_HARNESS}.building(globals(), {target.expression!r})")
@@ -124,7 +110,8 @@ def is_made_up(harness: str) -> bool:
     return any(f"{_HARNESS}.{name}" in harness for name in MADE_UP)
 
 
-def _functions_of(text: str) -> set[str]:
+def functions_of(text: str) -> set[str]:
+    """Return which of a document's functions a file defines itself."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

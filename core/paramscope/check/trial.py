@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from paramscope.census.rows import TensorRow
+from paramscope.check.comparison import is_proof, is_same, rows_at
 from paramscope.check.job import Verdict
-from paramscope.check.prove import is_proof, is_same, rows_at
 from paramscope.check.report import HINT
 from paramscope.rules.finding import Finding
 
