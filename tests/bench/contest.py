@@ -6,6 +6,7 @@ not those of PyTorch is reported as disagreeing, and never as fast.
 
 import gc
 import importlib
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -75,13 +76,24 @@ class NativeSlices(GradcoreMode):
         return lambda: self.compiled.run(slice_of_steps)
 
     def losses(self, step: Callable[[], Any], count: int) -> list[float]:
-        alone = [self.number(self.compiled()) for _ in range(count // 2)]
+        alone, numbers = [], []
+        for _ in range(count // 2):
+            alone.append(self.compiled())
+            numbers.append(self.number(alone[-1]))
         if self.fault():
             raise UnfitError(self.fault())
-        together = list(self.compiled.run([()] * (count - count // 2)))
-        if len(alone) + len(together) < count or len(step()) < self.steps_a_call:
+        rest = count - len(alone)
+        if alone[-1] is None:
+            # Steps without a loss are told by what each of them leaves.
+            together = [self._left_by(self.compiled.run([()])) for _ in range(rest)]
+        else:
+            together = [float(loss) for loss in self.compiled.run([()] * rest)]
+        if len(together) < rest or len(step()) < self.steps_a_call:
             raise UnfitError("a slice stops before its end")
-        return alone + [float(one) for one in together]
+        return numbers + together
+
+    def _left_by(self, losses: Sequence[float]) -> float:
+        return self.number(None) if len(losses) else math.nan
 
 
 PEERS: tuple[type[Peer], ...] = (
