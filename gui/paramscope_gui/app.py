@@ -86,9 +86,12 @@ class Application(QObject):
         QTimer.singleShot(0, self._open)
 
     def _open(self) -> None:
-        if self._path is not None:
-            self.desktop.documents.open(self._path)
-        self.desktop.load_the_rest()
+        try:
+            if self._path is not None:
+                self.desktop.documents.open(self._path)
+        finally:
+            # Whatever the file is: garbage is collected only once the rest is loaded.
+            self.desktop.load_the_rest()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
