@@ -109,10 +109,6 @@ def mean_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
 mean = _with_dtype("mean", mean_of, mean_of.__doc__, REDUCED)
 
 
-def _nan_filled(x: Array) -> Array:
-    return np.where(np.isnan(x), x.dtype.type(0), x)
-
-
 @composite("nansum", methods=True, samples=[(T(2, 3),), (T(2, 3), 0)])
 def nansum(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the sum, nan counted as 0."""

@@ -113,12 +113,6 @@ def metrics(face: Face) -> QFontMetricsF:
     return QFontMetricsF(font(face))
 
 
-def forget_fonts() -> None:
-    """Measure anew, after the shipped typefaces have been loaded."""
-    for kept in (font, metrics, static_text, ascent_of, _width):
-        kept.cache_clear()
-
-
 def width_of(text: str, face: Face) -> float:
     """Return how wide ``text`` is at 100 %."""
     return _width(text, face)

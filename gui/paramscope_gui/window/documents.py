@@ -20,7 +20,6 @@ from paramscope_gui.window.main import MainWindow
 
 SETTLE_MILLISECONDS = 150  # an editor that saves writes more than once
 PYTHON_FILES = "Python files (*.py);;All files (*)"
-NOTICES = ("trust", "outside", "elsewhere", "file", "failure", "refused", "lesson", "made_up")
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 
 
