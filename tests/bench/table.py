@@ -8,10 +8,11 @@ from pathlib import Path
 
 from contest import MODES, SLICES, Row
 from figure import Figure
+from peers.limit import Limit
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 PEERS = ("torch.compile", "jax.jit", "tinygrad", "MyGrad", "autograd")
-SHOWN = (*MODES, SLICES, *PEERS)
+SHOWN = (*MODES, SLICES, Limit.name, *PEERS)
 
 
 def as_table(rows: Sequence[Row], costs: Sequence[Figure] = ()) -> str:
@@ -49,8 +50,7 @@ def _cell(row: Row, name: str) -> str:
     text = f"{ratio:.3f}" if ratio < 0.1 else f"{ratio:.2f}"
     if entry.note:
         return f"({text})"
-    goal = row.goal(name) if name in MODES else None
-    if goal is None:
+    if (goal := row.goal(name)) is None:
         return text
     return f"{text} of {goal:g}".replace("0.", ".") + ("" if ratio <= goal else " MISSED")
 

@@ -57,12 +57,12 @@ def row_figures(row: Row) -> Iterator[Figure]:
         if entry.reason:
             print(f"  {row.key}: {name}: {entry.reason}")
             continue
-        note = entry.note or f"last loss {entry.losses[-1]:.6g}"
+        note = entry.note or (f"last loss {entry.losses[-1]:.6g}" if entry.losses else "")
         microseconds = [one * 1e6 for one in entry.seconds]
         yield Figure(f"{row.key}: {name}", microseconds, "us", note=note)
     for name in row.entries:
         if name != YARDSTICK:
-            yield from _ratio(row, name, YARDSTICK, row.goal(name) if name in MODES else None)
+            yield from _ratio(row, name, YARDSTICK, row.goal(name))
     for peer in ("jax.jit", "torch fused Adam"):
         for mode in MODES:
             # Ahead of JAX on every row is a goal of native mode.

@@ -23,6 +23,45 @@ class Goals(NamedTuple):
     stretch: float | None = None
 
 
+class Product(NamedTuple):
+    """Matrix products of a forward step: ``stack`` times (rows, inner) by (inner, columns).
+
+    ``is_first``: the left factor is data and needs no gradient. ``in_time``: one has to wait for
+    the other.
+    """
+
+    stack: int
+    rows: int
+    inner: int
+    columns: int
+    is_first: bool = False
+    in_time: bool = False
+
+
+def dense(rows: int) -> tuple[Product, ...]:
+    """Return the products of the classifier of digits."""
+    return (
+        Product(1, rows, 784, 256, is_first=True),
+        Product(1, rows, 256, 128),
+        Product(1, rows, 128, 10),
+    )
+
+
+def encoder_layer(
+    batch: int, time: int, d: int, heads: int, wide: int, is_first: bool
+) -> tuple[Product, ...]:
+    """Return the products of a layer of a transformer."""
+    rows, pairs, part = batch * time, batch * heads, d // heads
+    return (
+        Product(1, rows, d, 3 * d, is_first),
+        Product(pairs, time, part, time),
+        Product(pairs, time, time, part),
+        Product(1, rows, d, d),
+        Product(1, rows, d, wide),
+        Product(1, rows, wide, d),
+    )
+
+
 @dataclass
 class Problem:
     """The numbers of a workload, without a library: weights by PyTorch's names, one batch."""
@@ -39,6 +78,7 @@ class Workload:
 
     title = ""
     goals = Goals()
+    products: tuple[Product, ...] = ()
 
     def __init__(self, torch: Any) -> None:
         self.torch = torch
@@ -152,6 +192,7 @@ class MLP(Trained):
     title = "MLP 784-256-128-10, batch 64"
     goals = Goals(0.6, 0.5, 0.36, 0.32)
     size = 64
+    products = dense(64)
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -170,6 +211,7 @@ class MLP512(MLP):
     title = "MLP 784-256-128-10, batch 512"
     goals = Goals(0.5, 0.45, 0.37, 0.35)
     size = 512
+    products = dense(512)
 
 
 class CNN(Trained):
@@ -177,6 +219,11 @@ class CNN(Trained):
 
     title = "CNN 1x28x28, batch 64"
     goals = Goals(0.9, 0.75, 0.50, 0.40)
+    products = (
+        Product(1, 16, 9, 64 * 784, is_first=True),
+        Product(1, 32, 144, 64 * 196),
+        Product(1, 64, 1568, 10),
+    )
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
@@ -212,6 +259,10 @@ class LSTM(Trained):
 
     title = "LSTM 128, T 64, batch 32"
     goals = Goals(1.5, 1.0, 0.85, 0.75)
+    products = (
+        Product(1, 64 * 32, 64, 512, is_first=True),
+        Product(64, 32, 128, 512, in_time=True),
+    )
 
     def build(self, torch: Any) -> Any:
         return torch.nn.LSTM(64, 128, batch_first=True)
@@ -229,6 +280,10 @@ class GRU(LSTM):
 
     title = "GRU 128, T 64, batch 32"
     goals = Goals()
+    products = (
+        Product(1, 64 * 32, 64, 384, is_first=True),
+        Product(64, 32, 128, 384, in_time=True),
+    )
 
     def build(self, torch: Any) -> Any:
         return torch.nn.GRU(64, 128, batch_first=True)
@@ -239,6 +294,7 @@ class TransformerBlock(Trained):
 
     title = "transformer block d 128, 4 heads, T 128, batch 16"
     goals = Goals(0.75, 0.58, 0.48, 0.42)
+    products = encoder_layer(16, 128, 128, 4, 512, is_first=True)
 
     def build(self, torch: Any) -> Any:
         return torch.nn.TransformerEncoderLayer(128, 4, 512, dropout=0.0, batch_first=True)
@@ -267,6 +323,11 @@ class CharTransformer(Trained):
     """A small language model: two causal layers over 64 characters."""
 
     title = "char transformer, 2 layers, d 64, T 64, batch 16"
+    products = (
+        *encoder_layer(16, 64, 64, 4, 256, is_first=False),
+        *encoder_layer(16, 64, 64, 4, 256, is_first=False),
+        Product(1, 16 * 64, 64, 65),
+    )
 
     def build(self, torch: Any) -> Any:
         nn = torch.nn
