@@ -22,7 +22,7 @@ _LEVELS = {"E": "error", "W": "warning", "H": "note"}
 
 def sarif_report(reports: Sequence[Report]) -> str:
     """Return one run that holds the findings of all targets."""
-    from paramscope.rules.registry import all_rules  # loads NumPy; other formats do without
+    from paramscope.rules.catalog import all_rules  # loads NumPy; other formats do without
 
     known = {rule.id: rule for rule in all_rules()}
     used = sorted({finding.rule for report in reports for finding in report.findings})

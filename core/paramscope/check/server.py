@@ -22,7 +22,7 @@ from paramscope.check.traces import failure_of_exit, failure_of_ours, failure_of
 from paramscope.check.wire import body_in, decode, frame_of, read_body
 from paramscope.engine.adapters.base import Adapter, SharedAdapter
 from paramscope.engine.adapters.open import EngineMissingError, open_adapter
-from paramscope.rules.registry import all_rules
+from paramscope.rules.catalog import all_rules
 
 CAN_FORK = sys.platform.startswith("linux") and hasattr(os, "pidfd_open")
 GRACE = 1.0  # seconds beyond the job's own timeout, in which it may still answer

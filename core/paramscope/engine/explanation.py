@@ -13,9 +13,9 @@ from paramscope.engine.autopsy import failure_of
 from paramscope.engine.failures import CannotTrainError
 from paramscope.engine.observation import Observer
 from paramscope.engine.tracer import StepTracer
+from paramscope.rules.catalog import check_failure
 from paramscope.rules.failing import NO_LOSS
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import check_failure
 
 _EXPLAINED = (CannotTrainError, SyntaxError)  # they say it all themselves
 

@@ -28,8 +28,8 @@ from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.evaluation import changed_between, evaluate, noting_call, states_of
 from paramscope.engine.program import Program
+from paramscope.rules.catalog import check_all
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import check_all
 
 FIRST_TRACES = 4  # steps in a row after each load, which the rules judge
 MANY_TENSORS = 5_000  # of one model: there, no more steps are traced than the rules need

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from paramscope.census.evidence import Cut, Evidence, UseSummary
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import Rule
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import rolled_up, values_in, without_gradient
 
 LEADING_OUT = frozenset(

@@ -20,7 +20,7 @@ from paramscope.rules.failing import (
     where_of,
 )
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.scale = nn.Parameter(torch.tensor([1, 2, 3, 4]))",

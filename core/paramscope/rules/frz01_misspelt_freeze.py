@@ -8,7 +8,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor, Place, attributes_of
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 from paramscope.rules.scope import rolled_up
 
 RIGHT = "requires_grad"

@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 from paramscope.rules.scope import lines_of, rolled_up, stepped_ids, values_in
 
 BAD = document(

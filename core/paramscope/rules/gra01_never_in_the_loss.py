@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.rules.cuts import cut_of
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 from paramscope.rules.scope import lines_of, rolled_up, values_in, without_gradient
 
 BAD = document("self.shortcut = nn.Linear(4, 4)")

@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.rules.cuts import LEADING_OUT, findings_by_cut
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(forward="h = torch.tanh(self.inner(x)).detach()")
 GOOD = BAD.replace(".detach()", "")

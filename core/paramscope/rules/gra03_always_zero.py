@@ -6,7 +6,7 @@ from paramscope.census.evidence import Dead, Evidence
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 from paramscope.rules.scope import (
     ENOUGH_STEPS,
     lines_of,

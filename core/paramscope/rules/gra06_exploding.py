@@ -7,7 +7,7 @@ from paramscope.census.states import EXPLODING_ABOVE
 from paramscope.rules.examples import document
 from paramscope.rules.failing import NO_LOSS, failure_like
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up
 
 BAD = document(

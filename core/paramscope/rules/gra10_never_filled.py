@@ -7,7 +7,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.register_buffer('scale', torch.empty(4))",

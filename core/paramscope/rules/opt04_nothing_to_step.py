@@ -19,7 +19,7 @@ from paramscope.rules.failing import (
     tree_of,
 )
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     optimizer="weights = model.parameters()\n"

@@ -7,7 +7,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_forgotten_leaf
 from paramscope.census.walk import FoundTensor, Place
 from paramscope.rules.finding import Edit, Finding
-from paramscope.rules.registry import ERROR, HINT, Rule
+from paramscope.rules.rule import ERROR, HINT, Rule
 
 BAD = """\
 import torch

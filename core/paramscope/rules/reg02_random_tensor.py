@@ -7,7 +7,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_untrained_weight
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.finding import Edit, Finding
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 
 BAD = """\
 import torch

@@ -6,7 +6,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import HiddenModule, Place, join_path
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 from paramscope.rules.scope import values_in
 
 BAD = document(

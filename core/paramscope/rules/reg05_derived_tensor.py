@@ -8,7 +8,7 @@ from paramscope.census.states import is_as_built
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.shift = nn.Parameter(torch.zeros(4)) + 1.0",

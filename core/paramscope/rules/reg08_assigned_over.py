@@ -8,7 +8,7 @@ from paramscope.census.failure import Failure
 from paramscope.rules.examples import document
 from paramscope.rules.failing import assigned_attribute, last_frame, last_line, module_path
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.mix = nn.Parameter(torch.zeros(4))",

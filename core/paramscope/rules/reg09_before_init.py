@@ -9,7 +9,7 @@ from paramscope.census.failure import FailedFrame, Failure
 from paramscope.rules.examples import document
 from paramscope.rules.failing import assigned_attribute, last_frame, module_path, tree_of, where_of
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 GOOD = document()
 BAD = GOOD.replace(

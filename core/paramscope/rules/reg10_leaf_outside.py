@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence, Stranger
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 from paramscope.rules.scope import ENOUGH_STEPS, stepped_ids
 from paramscope.rules.strangers import stable_strangers
 

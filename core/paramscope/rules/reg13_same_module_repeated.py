@@ -7,7 +7,7 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 from paramscope.rules.scope import line_of_module, parameters
 
 CONTAINERS = ("ModuleList", "Sequential", "ModuleDict")

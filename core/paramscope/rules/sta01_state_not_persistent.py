@@ -7,7 +7,7 @@ from paramscope.census.walk import Place
 from paramscope.rules.examples import document
 from paramscope.rules.finding import Finding
 from paramscope.rules.reg11_state_not_saved import changing_states
-from paramscope.rules.registry import WARNING, Rule
+from paramscope.rules.rule import WARNING, Rule
 from paramscope.rules.scope import lines_of
 
 BAD = document(

@@ -17,7 +17,7 @@ from paramscope.rules.failing import (
     tree_of,
 )
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.state = torch.zeros(16, 4)",

@@ -18,7 +18,7 @@ from paramscope.rules.failing import (
     where_of,
 )
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import ERROR, Rule
+from paramscope.rules.rule import ERROR, Rule
 
 BAD = document(
     "self.features = None",

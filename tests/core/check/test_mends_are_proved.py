@@ -14,8 +14,9 @@ from paramscope.check.prove import prove
 from paramscope.check.report import Report, shown_findings
 from paramscope.check.target import parse_target, read_target
 from paramscope.check.text import changed_lines
+from paramscope.rules.catalog import all_rules
 from paramscope.rules.finding import Finding
-from paramscope.rules.registry import Rule, all_rules
+from paramscope.rules.rule import Rule
 
 ENGINES = ["gradcore", pytest.param("torch", marks=pytest.mark.torch)]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from paramscope.rules.registry import Rule, all_rules
+from paramscope.rules.catalog import all_rules
+from paramscope.rules.rule import Rule
 
 RULES = all_rules()
 
