@@ -3,6 +3,7 @@
 import queue
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -21,7 +22,7 @@ from paramscope.engine.protocol import (
 )
 from paramscope.lessons.catalog import lessons
 from paramscope.lessons.lesson import LessonRun
-from paramscope.lessons.progress import Progress
+from paramscope.lessons.progress import KEPT_LOSSES, Progress
 
 PATIENCE = 30.0  # seconds, on a machine with much else to do
 
@@ -46,8 +47,23 @@ class Worker:
             if isinstance(event, StateChanged):
                 self.state = event.state
             elif isinstance(event, Snapshot):
-                self.progress = self.progress.after(event)
-                self.run = self.run.after(self.progress)
+                self.look(event)
+
+    def look(self, snapshot: Snapshot) -> None:
+        """Take in what a snapshot tells; it leaves out what has not changed."""
+        before = self.progress
+        if snapshot.revision != before.revision or snapshot.step < before.step:
+            before = Progress()
+        losses = before.losses + tuple(loss for _, loss in snapshot.losses)
+        self.progress = replace(
+            before,
+            revision=snapshot.revision,
+            step=snapshot.step,
+            losses=losses[-KEPT_LOSSES:],
+            tensors=snapshot.tensors or before.tensors,
+            findings=before.findings if snapshot.findings is None else snapshot.findings,
+        )
+        self.run = self.run.after(self.progress)
 
     def load(self, document: Document, keep_weights: bool) -> None:
         self.revision += 1

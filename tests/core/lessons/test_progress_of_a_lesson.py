@@ -1,67 +1,40 @@
-"""How a lesson follows a run: snapshots folded into one value, steps done in their order."""
+"""What a lesson asks of a run, and how its steps are done in their order."""
 
 import math
 
 import msgspec
 
 from paramscope.census.rows import Kind, Stepping, TensorRow
-from paramscope.engine.protocol import Phase, Snapshot
 from paramscope.lessons.lesson import Lesson, LessonRun, Step
 from paramscope.lessons.progress import KEPT_LOSSES, Progress
-from paramscope.rules.finding import Finding
 
 ROW = TensorRow("scale", Kind.PARAMETER, (1,), "float32", True)
-FINDING = Finding("REG01", "scale", "E", "it never learns")
 
 
-def snapshot(step: int, losses: int = 0, loss: float = 1.0, revision: int = 1, **more) -> Snapshot:
-    pairs = tuple((step - count, loss) for count in reversed(range(losses)))
-    return Snapshot(revision, step, Phase.IDLE, losses=pairs, **more)
-
-
-def test_what_a_snapshot_leaves_out_is_as_before() -> None:
-    first = snapshot(1, tensors=(ROW,), findings=(FINDING,))
-    progress = Progress("x = 1").after(first).after(snapshot(2))
-    assert (progress.step, progress.tensors, progress.findings) == (2, (ROW,), (FINDING,))
-    assert progress.source == "x = 1"
-
-
-def test_no_findings_replace_those_before() -> None:
-    progress = Progress().after(snapshot(1, findings=(FINDING,))).after(snapshot(2, findings=()))
-    assert progress.findings == ()
-
-
-def test_another_revision_begins_anew() -> None:
-    before = Progress().after(snapshot(9, losses=3, tensors=(ROW,), findings=(FINDING,)))
-    after = before.after(snapshot(10, revision=2))
-    assert (after.step, after.losses, after.tensors, after.findings) == (10, (), (), ())
-
-
-def test_a_step_count_that_went_back_begins_anew() -> None:
-    after = Progress().after(snapshot(9, losses=3, tensors=(ROW,))).after(snapshot(0))
-    assert (after.losses, after.tensors) == ((), ())
+def losses(loss: float, count: int = KEPT_LOSSES) -> Progress:
+    """Return the progress of a run whose last losses were all the same."""
+    return Progress(step=100, losses=(loss,) * count)
 
 
 def test_a_row_is_found_by_its_path() -> None:
-    progress = Progress().after(snapshot(1, tensors=(ROW,)))
+    progress = Progress(tensors=(ROW,))
     assert progress.row("scale") is ROW
     assert progress.row("absent") is None
 
 
 def test_the_loss_is_the_mean_of_the_last_ones() -> None:
     assert Progress().loss is None
-    progress = Progress().after(snapshot(100, losses=100, loss=4.0)).after(snapshot(101, losses=1))
-    assert progress.loss == (4.0 * (KEPT_LOSSES - 1) + 1.0) / KEPT_LOSSES
+    assert Progress(losses=(4.0, 4.0, 1.0)).loss == 3.0
 
 
 def test_a_goal_for_the_loss_needs_more_than_one_lucky_batch() -> None:
     assert not Progress().is_below(1)
-    assert not Progress().after(snapshot(1, losses=1, loss=0.1)).is_below(1)
-    assert Progress().after(snapshot(KEPT_LOSSES, losses=KEPT_LOSSES, loss=0.1)).is_below(1)
+    assert not losses(0.1, count=1).is_below(1)
+    assert losses(0.1).is_below(1)
 
 
 def test_a_loss_that_is_no_number_reaches_no_goal() -> None:
-    assert not Progress().after(snapshot(50, losses=50, loss=math.nan)).is_below(1)
+    assert not losses(math.nan).is_below(1)
 
 
 def lesson_of_two_steps() -> Lesson:
