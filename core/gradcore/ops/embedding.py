@@ -8,6 +8,7 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError
 from gradcore.ops.registry import T, operation
+from gradcore.ops.segments import add_rows
 
 _INDICES = T(2, 3, kind="int", values=[[0, 2, 1], [4, 0, 0]])
 
@@ -52,7 +53,7 @@ def embedding(
             f"Index {bad} was asked of an embedding of {rows} rows.",
             f"Set num_embeddings={high + 1}, or keep the indices between 0 and {rows - 1}.",
         )
-    return weight[indices]
+    return weight.take(indices, 0)
 
 
 def _unsigned(dtype: Any) -> Any:
@@ -79,11 +80,7 @@ def embedding_rows(
     # Said in full: of no rows, -1 could be anything.
     values = g.reshape(flat.size, math.prod(g.shape[indices.ndim :]))
     out = np.zeros((rows, values.shape[1]), g.dtype)
-    if flat.size:
-        order = np.argsort(flat, kind="stable")
-        ordered = flat[order]
-        starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        out[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0)
+    add_rows(out, flat, values, is_zero=True)
     if scale_grad_by_freq:
         out *= _frequency_factor(flat, rows, g.dtype)[:, None]
     if padding_idx >= 0:

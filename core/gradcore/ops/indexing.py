@@ -11,6 +11,7 @@ from gradcore.errors import DtypeError, ShapeError
 from gradcore.graph import TensorBase
 from gradcore.ops.numbers import as_tuple, index_error, long_name, promoted
 from gradcore.ops.registry import CALLS, T, composite, operation
+from gradcore.ops.segments import add_rows
 from gradcore.ops.shape import axis
 
 # --- x[...] without tensors in the index: a view
@@ -104,23 +105,10 @@ def add_at(out: Array, index: Any, values: Array) -> None:
             out[parts[0]] += values
             return
         rows = parts[0].reshape(-1)
-        _add_rows(out, rows, values.reshape((rows.size, *out.shape[1:])))
+        rows = np.where(rows < 0, rows + len(out), rows)
+        add_rows(out, rows, values.reshape((rows.size, *out.shape[1:])))
         return
     np.add.at(out, index, values)
-
-
-def _add_rows(out: Array, rows: Array, values: Array) -> None:
-    """Add whole rows: sorted and summed run by run, several times faster than ``np.add.at``."""
-    if rows.size == 0:
-        return
-    rows = np.where(rows < 0, rows + out.shape[0], rows)
-    order = np.argsort(rows, kind="stable")
-    rows = rows[order]
-    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1])))
-    if starts.size == rows.size:
-        out[rows] += values[order]
-    else:
-        out[rows[starts]] += np.add.reduceat(values[order], starts, axis=0)
 
 
 @operation(
