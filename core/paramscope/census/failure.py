@@ -30,7 +30,7 @@ class FailedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OperationCall:
     """A call of an operation: its name, where it stands, and the path of its Module."""
 
     operation: str
@@ -72,10 +72,10 @@ class Failure:
     is_traced: bool = False
     read: frozenset[int] = frozenset()
     outside: Mapping[str, Any] = field(default_factory=dict)
-    gradient_of: Place | None = None
+    gradient_of: OperationCall | None = None
     is_older: bool = False
-    written_by: Place | None = None
-    earlier_backward: Place | None = None
+    written_by: OperationCall | None = None
+    earlier_backward: OperationCall | None = None
 
     @property
     def user_frames(self) -> list[FailedFrame]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from paramscope.check.mends.catalog import MENDS
 from paramscope.code.commands import Register, RegisterBuffer, Unregister
 from paramscope.document.document import Command, CommandRefused, Document
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 
 ACTIONS: Mapping[str, Callable[[str, str], Command]] = {
     "register": Register,
@@ -47,7 +47,7 @@ def _offered(finding: Finding, source: str) -> Iterator[Mend]:
             continue  # the place is one that only its author can edit
 
 
-def _command_of(edit: Edit) -> Command | None:
+def _command_of(edit: OfferedEdit) -> Command | None:
     make = ACTIONS.get(edit.action)
     return None if make is None else make(edit.class_name, edit.attribute)
 

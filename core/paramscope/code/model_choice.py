@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from paramscope.code.names import statements_of
+from paramscope.code.names import is_defined_by, statements_of
 from paramscope.code.parse import Analysis, SourceError, analyze
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -88,7 +88,7 @@ def defines(source: str, name: str) -> bool:
         body = analyze(source).tree.body
     except SourceError:
         return False
-    return any(_gives(node, name) for node in body)
+    return any(is_defined_by(node, name) for node in body)
 
 
 def choices(source: str) -> tuple[Choice, ...]:
@@ -119,16 +119,6 @@ def class_made_by(source: str, expression: str) -> str:
                 return made if made in analysis.context.classes else ""
     function = analysis.context.functions.get(name)
     return _class_returned(function, analysis) if function is not None else ""
-
-
-def _gives(node: ast.stmt, name: str) -> bool:
-    if isinstance(node, ast.FunctionDef):
-        return node.name == name
-    if isinstance(node, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return any((alias.asname or alias.name) == name for alias in node.names)
-    return False
 
 
 def _classes(analysis: Analysis) -> Iterator[Choice]:

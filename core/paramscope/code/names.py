@@ -79,6 +79,17 @@ def statements_of(tree: ast.AST) -> Iterator[ast.stmt]:
         stack.extend(reversed(blocks))
 
 
+def is_defined_by(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement makes, assigns or imports something of this name."""
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name == name
+    if isinstance(statement, ast.Assign):
+        return any(isinstance(t, ast.Name) and t.id == name for t in statement.targets)
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return any((alias.asname or alias.name) == name for alias in statement.names)
+    return False
+
+
 def is_module_base(dotted: str) -> bool:
     """Whether a base class of this full name is a Module of PyTorch's."""
     head, _, last = dotted.rpartition(".")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paramscope.census.evidence import Evidence
-from paramscope.census.failure import Failure, Place
+from paramscope.census.failure import Failure, OperationCall
 from paramscope.census.source import map_source
 from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter
@@ -25,7 +25,7 @@ class Explanation:
     """What the rules say, and the operation whose gradient failed, if it was one."""
 
     findings: tuple[Finding, ...] = ()
-    place: Place | None = None
+    place: OperationCall | None = None
 
 
 def explain_loading(
@@ -82,7 +82,9 @@ def _is_to_explain(error: BaseException) -> bool:
     return isinstance(error, Exception) and not isinstance(error, _EXPLAINED)
 
 
-def _explanation(evidence: Evidence, failure: Failure, last: Place | None = None) -> Explanation:
+def _explanation(
+    evidence: Evidence, failure: Failure, last: OperationCall | None = None
+) -> Explanation:
     # An error without a line of the user's came from the backward pass of the default step.
     place = None
     if not failure.user_frames and NO_LOSS not in failure.message:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.machinery import PathFinder
 from types import TracebackType
 
-from paramscope.census.failure import Place
+from paramscope.census.failure import OperationCall
 from paramscope.code.graph import Span
 from paramscope.engine.frames import span_at
 from paramscope.engine.protocol import Failed, TracebackLine
@@ -54,7 +54,7 @@ def describe_failure(
     during: str,
     revision: int,
     step: int = 0,
-    place: Place | None = None,
+    place: OperationCall | None = None,
     findings: tuple[Finding, ...] = (),
 ) -> Failed:
     """Turn an exception into the event that the window shows.

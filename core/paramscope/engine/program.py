@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from paramscope.census.engine_view import EngineView
+from paramscope.code.names import is_defined_by
 from paramscope.engine.failures import CannotTrainError, remember_source
 
 METRICS = ("evaluate", "accuracy")
@@ -177,17 +178,7 @@ def _module_name(filename: str) -> str:
 
 
 def _defines_build(source: str) -> bool:
-    return any(_names_defined(node, "build") for node in ast.parse(source).body)
-
-
-def _names_defined(node: ast.stmt, name: str) -> bool:
-    if isinstance(node, ast.FunctionDef):
-        return node.name == name
-    if isinstance(node, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == name for t in node.targets)
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return any((alias.asname or alias.name) == name for alias in node.names)
-    return False
+    return any(is_defined_by(node, "build") for node in ast.parse(source).body)
 
 
 def _what_is_missing(program: Program, view: EngineView) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from paramscope.census.failure import Place
+from paramscope.census.failure import OperationCall
 from paramscope.code.graph import Span
 from paramscope.engine.leaves import is_leaf, requires_grad
 
@@ -30,7 +30,7 @@ class _Write:
 
     number: int
     storage: int
-    place: Place
+    place: OperationCall
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Arrivals:
 
     step: int = 0
     number: int = 0
-    place: Place | None = None
+    place: OperationCall | None = None
 
 
 class Trail:
@@ -50,8 +50,8 @@ class Trail:
 
     def __init__(self, storage: Callable[[Any], int], step: int, last: "Trail | None") -> None:
         self.read: set[int] = set()
-        self.backward: Place | None = None
-        self.last: Place | None = None
+        self.backward: OperationCall | None = None
+        self.last: OperationCall | None = None
         self._arrivals: Arrivals = last._arrivals if last is not None else Arrivals()
         self._arrivals.place = None
         self._storage = storage
@@ -59,7 +59,7 @@ class Trail:
         self._count = 0
         self._calls: dict[int, _Call] = {}
         self._writes: list[_Write] = []
-        self._backward_running: Place | None = None
+        self._backward_running: OperationCall | None = None
 
     def operation(
         self,
@@ -78,16 +78,16 @@ class Trail:
             return None
         self.read.update(map(id, inputs))
         if span is not None:
-            self.last = Place(name, span, module)
+            self.last = OperationCall(name, span, module)
         if name.endswith("_") and inputs and name not in ("requires_grad_", "detach_"):
-            place = Place(name, span, module, inputs[0])
+            place = OperationCall(name, span, module, inputs[0])
             self._writes.append(_Write(self._count, self._storage(inputs[0]), place))
         if not outputs or not requires_grad(outputs[0]) or is_leaf(outputs[0]):
             return None
         tensors = (*inputs, *outputs)
         self._calls[self._count] = _Call(tensors, tuple(map(_version, tensors)))
         arrivals, step, number = self._arrivals, self._step, self._count
-        place = Place(name, span, module)
+        place = OperationCall(name, span, module)
 
         def arrive() -> None:
             arrivals.step, arrivals.number, arrivals.place = step, number, place
@@ -97,7 +97,7 @@ class Trail:
     def optimizer_stepped(self, optimizer: Any, span: Span | None) -> None:
         """Note that an optimizer has written to all that it holds."""
         self._count += 1
-        place = Place(f"{type(optimizer).__name__}.step", span)
+        place = OperationCall(f"{type(optimizer).__name__}.step", span)
         for group in getattr(optimizer, "param_groups", ()):
             for tensor in group.get("params", ()):
                 self._writes.append(_Write(self._count, self._storage(tensor), place))
@@ -105,19 +105,19 @@ class Trail:
     def backward_begins(self, span: Span | None) -> None:
         """Note where a backward pass was asked for."""
         self._arrivals.place = None
-        self._backward_running = Place("backward", span)
+        self._backward_running = OperationCall("backward", span)
 
     def backward_ends(self) -> None:
         """Note that it went well."""
         self.backward = self.backward or self._backward_running
         self._arrivals.place = None
 
-    def gradient_of(self) -> tuple[Place | None, bool]:
+    def gradient_of(self) -> tuple[OperationCall | None, bool]:
         """Return the operation whose gradient failed, and whether an earlier step made it."""
         arrived = self._arrivals
         return arrived.place, arrived.place is not None and arrived.step != self._step
 
-    def written_by(self) -> Place | None:
+    def written_by(self) -> OperationCall | None:
         """Return the first write to something that the failed operation still needed."""
         arrived = self._arrivals
         call = self._calls.get(arrived.number) if arrived.step == self._step else None

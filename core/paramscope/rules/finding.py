@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Edit(msgspec.Struct, frozen=True):
+class OfferedEdit(msgspec.Struct, frozen=True):
     """An edit that a finding offers, by name, so that the window can make it a command.
 
     ``action`` is the slug of the edit (``register``, ``register_buffer``); ``class_name``,
@@ -26,4 +26,4 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     cause: str = ""
     line: int | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[OfferedEdit, ...] = ()

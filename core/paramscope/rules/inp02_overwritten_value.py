@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
-from paramscope.census.failure import Failure, Place
+from paramscope.census.failure import Failure, OperationCall
 from paramscope.rules.examples import document
 from paramscope.rules.failing import (
     failure_like,
@@ -57,18 +57,18 @@ def _where(failure: Failure, evidence: Evidence) -> str:
     return where_of_line(failure, evidence, write.module, write.span.line)
 
 
-def _named(place: Place | None, otherwise: str) -> str:
+def _named(place: OperationCall | None, otherwise: str) -> str:
     if place is None:
         return otherwise
     at = f" in line {place.span.line}" if place.span is not None else ""
     return f"`{place.operation}`{at}"
 
 
-def _line_of(place: Place | None) -> int | None:
+def _line_of(place: OperationCall | None) -> int | None:
     return place.span.line if place is not None and place.span is not None else None
 
 
-def _cause(is_step: bool, needed: Place | None) -> str:
+def _cause(is_step: bool, needed: OperationCall | None) -> str:
     if is_step:
         return "Call every backward() that uses these values before step(), or run forward again."
     made = f"`{needed.operation}`" if needed is not None else "An operation"

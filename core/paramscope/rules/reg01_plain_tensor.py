@@ -6,7 +6,7 @@ from paramscope.census.census import line_of, optimizer_groups
 from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_forgotten_leaf
 from paramscope.census.walk import FoundTensor, Place
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 from paramscope.rules.rule import ERROR, HINT, Rule
 
 BAD = """\
@@ -89,11 +89,15 @@ def _finding(found: FoundTensor, evidence: Evidence, is_stepped: bool) -> Findin
     )
 
 
-def _edits(found: FoundTensor, evidence: Evidence) -> tuple[Edit, ...]:
+def _edits(found: FoundTensor, evidence: Evidence) -> tuple[OfferedEdit, ...]:
     made = evidence.source.assignment(type(found.owner).__mro__, found.attribute)
     if made is None:
         return ()
-    return (Edit("Register as Parameter", "register", made.class_name, made.attribute, made.line),)
+    return (
+        OfferedEdit(
+            "Register as Parameter", "register", made.class_name, made.attribute, made.line
+        ),
+    )
 
 
 RULE = Rule(

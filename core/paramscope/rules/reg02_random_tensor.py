@@ -6,7 +6,7 @@ from paramscope.census.census import line_of
 from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_untrained_weight
 from paramscope.census.walk import FoundTensor
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 from paramscope.rules.rule import WARNING, Rule
 
 BAD = """\
@@ -70,14 +70,14 @@ def _finding(found: FoundTensor, evidence: Evidence) -> Finding:
     )
 
 
-def _edits(found: FoundTensor, evidence: Evidence) -> tuple[Edit, ...]:
+def _edits(found: FoundTensor, evidence: Evidence) -> tuple[OfferedEdit, ...]:
     made = evidence.source.assignment(type(found.owner).__mro__, found.attribute)
     if made is None:
         return ()
     place = (made.class_name, made.attribute, made.line)
     return (
-        Edit("Register as Parameter", "register", *place),
-        Edit("Register as buffer", "register_buffer", *place),
+        OfferedEdit("Register as Parameter", "register", *place),
+        OfferedEdit("Register as buffer", "register_buffer", *place),
     )
 
 

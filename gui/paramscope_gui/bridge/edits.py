@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from paramscope.code.commands import Register, RegisterBuffer, Unregister
 from paramscope.document.document import Command
-from paramscope.rules.finding import Edit
+from paramscope.rules.finding import OfferedEdit
 
 ACTIONS: Mapping[str, Callable[[str, str], Command]] = {
     "register": Register,
@@ -13,7 +13,7 @@ ACTIONS: Mapping[str, Callable[[str, str], Command]] = {
 }
 
 
-def command_of(edit: Edit) -> Command | None:
+def command_of(edit: OfferedEdit) -> Command | None:
     """Return the command for an edit; None for one that this window does not know."""
     make = ACTIONS.get(edit.action)
     return None if make is None else make(edit.class_name, edit.attribute)

@@ -24,7 +24,7 @@ from paramscope.engine.wire import (
     frame_of,
     read_frame,
 )
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 
 SNAPSHOT = Snapshot(
     revision=3,
@@ -46,7 +46,7 @@ SNAPSHOT = Snapshot(
         ),
     ),
     operations=(OperationRecord(Span(1, 2, 3, 4), "", "add", (2,), "float32", True),),
-    findings=(Finding("REG01", "a", "E", "m", edits=(Edit("l", "register", "Net", "a"),)),),
+    findings=(Finding("REG01", "a", "E", "m", edits=(OfferedEdit("l", "register", "Net", "a"),)),),
     watched=(TensorValues("a.weight", (2,), b"\0" * 8),),
 )
 

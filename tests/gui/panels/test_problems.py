@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from paramscope.document.document import Document
 from paramscope.engine.protocol import Failed, Phase, Snapshot
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 from paramscope_gui.bridge.cures import help_of, keep_command
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
@@ -17,7 +17,7 @@ from paramscope_gui.panels.problems import MOST_CARDS, ProblemsPanel
 from paramscope_gui.theme import ThemeModel
 from paramscope_gui.widgets import WrappedLabel
 
-REGISTER = Edit("Register as Parameter", "register", "Net", "scale", 9)
+REGISTER = OfferedEdit("Register as Parameter", "register", "Net", "scale", 9)
 FORGOTTEN = Finding(
     "REG01", "scale", "E", "`scale` never learns.", "A plain tensor.", 9, (REGISTER,)
 )

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from paramscope.document.document import Document
 from paramscope.engine.protocol import Phase, Snapshot
-from paramscope.rules.finding import Edit, Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.selection import Selection
 from paramscope_gui.bridge.workspace import Workspace
@@ -18,7 +18,7 @@ from paramscope_gui.panels.problems import ProblemsPanel
 from paramscope_gui.panels.proof import edit_text
 from paramscope_gui.theme import ThemeModel
 
-REGISTER = Edit("Register as Parameter", "register", "Net", "scale", 9)
+REGISTER = OfferedEdit("Register as Parameter", "register", "Net", "scale", 9)
 FORGOTTEN = Finding(
     "REG01", "scale", "E", "`scale` never learns.", "A plain tensor.", 9, (REGISTER,)
 )
