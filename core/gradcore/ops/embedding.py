@@ -1,6 +1,5 @@
 """Rows of a table by number, and the sum of what comes back for each row."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -77,15 +76,14 @@ def embedding_rows(
 ) -> Any:
     """Add up what belongs to each row."""
     flat = indices.reshape(-1)
-    # Said in full: of no rows, -1 could be anything.
-    values = g.reshape(flat.size, math.prod(g.shape[indices.ndim :]))
-    out = np.zeros((rows, values.shape[1]), g.dtype)
-    add_rows(out, flat, values, is_zero=True)
+    shape = g.shape[indices.ndim :]
+    out = np.zeros((rows, *shape), g.dtype)
+    add_rows(out, flat, g.reshape((flat.size, *shape)), is_zero=True)
     if scale_grad_by_freq:
-        out *= _frequency_factor(flat, rows, g.dtype)[:, None]
+        out *= _frequency_factor(flat, rows, g.dtype).reshape((rows, *(1,) * len(shape)))
     if padding_idx >= 0:
         out[padding_idx] = 0
-    return out.reshape((rows, *g.shape[indices.ndim :]))
+    return out
 
 
 def _frequency_factor(flat: Array, rows: int, dtype: Any) -> Array:
