@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from paramscope.census.rows import Kind, TensorRow
 from paramscope.check.job import Verdict
-from paramscope.check.report import HINT
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import HINT, Finding
 
 
 def is_proof(finding: Finding, before: Verdict, after: Verdict) -> bool:

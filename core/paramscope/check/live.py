@@ -10,7 +10,6 @@ from paramscope.census.census import rows_of
 from paramscope.census.evidence import Evidence
 from paramscope.census.rows import TensorRow
 from paramscope.census.walk import walk_model
-from paramscope.check.report import HINT
 from paramscope.check.table import census_table
 from paramscope.engine.adapters.base import Adapter, SharedAdapter
 from paramscope.engine.adapters.open import ENGINES, open_adapter
@@ -18,7 +17,7 @@ from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.observation import Observer
 from paramscope.engine.program import Program
 from paramscope.engine.training import Trainer
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import HINT, Finding
 
 STEPS = 5
 

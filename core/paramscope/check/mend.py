@@ -27,6 +27,12 @@ class Mend:
     source: str
 
 
+def command_of(edit: OfferedEdit) -> Command | None:
+    """Return the command for an edit; None for one that is not known here."""
+    make = ACTIONS.get(edit.action)
+    return None if make is None else make(edit.class_name, edit.attribute)
+
+
 def mends_of(finding: Finding, source: str) -> Iterator[Mend]:
     """Give the source with each edit that may mend ``finding``, the likeliest first."""
     seen = {source}
@@ -38,18 +44,13 @@ def mends_of(finding: Finding, source: str) -> Iterator[Mend]:
 
 def _offered(finding: Finding, source: str) -> Iterator[Mend]:
     for edit in finding.edits:
-        command = _command_of(edit)
+        command = command_of(edit)
         if command is None:
             continue
         try:
             yield Mend(edit.label, command.apply(Document(source)).source)
         except CommandRefused:
             continue  # the place is one that only its author can edit
-
-
-def _command_of(edit: OfferedEdit) -> Command | None:
-    make = ACTIONS.get(edit.action)
-    return None if make is None else make(edit.class_name, edit.attribute)
 
 
 def _usual(finding: Finding, source: str) -> Iterator[Mend]:

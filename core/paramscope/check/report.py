@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from paramscope.census.rows import TensorRow
 from paramscope.check.job import Verdict
 from paramscope.check.target import Source, Target
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import ERROR, HINT, WARNING, Finding
 
-HINT = "H"
-SEVERITIES = {"E": "error", "W": "warning", HINT: "hint"}
+SEVERITIES = {ERROR: "error", WARNING: "warning", HINT: "hint"}
 CLEAN, FOUND, COULD_NOT_RUN = 0, 1, 2
 # Silent mistakes at which the engine stops a step later, with an error that is not theirs.
 _STOPPING_LATER = frozenset(["GRA12", "OPT07", "REG05"])

@@ -14,10 +14,10 @@ from urllib.parse import quote
 from paramscope.check.report import Proof, Report
 from paramscope.check.text import excerpt, user_traceback
 from paramscope.code.text_edit import Edit, SourceText, difference, moved_offset
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import ERROR, HINT, WARNING, Finding
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_LEVELS = {"E": "error", "W": "warning", "H": "note"}
+_LEVELS = {ERROR: "error", WARNING: "warning", HINT: "note"}
 
 
 def sarif_report(reports: Sequence[Report]) -> str:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from paramscope.census.rows import TensorRow
 from paramscope.check.comparison import is_proof, is_same, rows_at
 from paramscope.check.job import Verdict
-from paramscope.check.report import HINT
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import HINT, Finding
 
 STEPS = 30  # enough for a curve to show a difference
 

@@ -2,6 +2,8 @@
 
 import msgspec
 
+ERROR, WARNING, HINT = "E", "W", "H"
+
 
 class OfferedEdit(msgspec.Struct, frozen=True):
     """An edit that a finding offers, by name, so that the window can make it a command.
@@ -18,7 +20,10 @@ class OfferedEdit(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One verdict: the rule, the place, what and why in one sentence, and the edits offered."""
+    """One verdict: the rule, the place, what and why in one sentence, and the edits offered.
+
+    ``severity`` is `ERROR`, `WARNING` or `HINT`.
+    """
 
     rule: str
     where: str

@@ -7,8 +7,8 @@ from functools import cache
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor, Place, attributes_of
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import rolled_up
 
 RIGHT = "requires_grad"

@@ -8,8 +8,8 @@ from paramscope.census.failure import Failure
 from paramscope.census.walk import FoundTensor, Place
 from paramscope.rules.examples import document
 from paramscope.rules.failing import has_no_graph, last_line, step_where, tree_of
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import parameters, rolled_up, values_in
 
 BAD = document(

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence
 from paramscope.rules.cuts import cut_of
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import lines_of, rolled_up, values_in, without_gradient
 
 BAD = document("self.shortcut = nn.Linear(4, 4)")

@@ -6,8 +6,8 @@ from paramscope.census.evidence import Evidence, StepRecord
 from paramscope.census.states import VANISHING_BELOW, mean_size
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up, stepped_ids
 
 MUCH_MORE = 100.0

@@ -6,8 +6,8 @@ from paramscope.census.evidence import Evidence, TensorUse
 from paramscope.census.states import EXPLODING_ABOVE
 from paramscope.rules.examples import document
 from paramscope.rules.failing import NO_LOSS, failure_like
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up
 
 BAD = document(

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence
 from paramscope.rules.cuts import CHOICES, LEADING_OUT, findings_by_cut
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(forward="with torch.no_grad():\n    h = torch.tanh(self.inner(x))")
 GOOD = document(

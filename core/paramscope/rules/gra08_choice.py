@@ -6,8 +6,8 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.cuts import CHOICES, findings_by_cut
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lines_of, parameters, rolled_up, values_in
 
 BAD = document(forward="h = (self.inner(x) > 0).float()")

@@ -7,8 +7,8 @@ import numpy as np
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import (
     ENOUGH_STEPS,
     lines_of,

@@ -6,8 +6,8 @@ from paramscope.census.census import line_of
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.register_buffer('scale', torch.empty(4))",

@@ -16,8 +16,8 @@ from paramscope.rules.failing import (
     text_of,
     where_of,
 )
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.scale = nn.Parameter(torch.ones(4))",

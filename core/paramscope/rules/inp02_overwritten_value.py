@@ -13,8 +13,8 @@ from paramscope.rules.failing import (
     where_of,
     where_of_line,
 )
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(forward="h = torch.tanh(self.inner(x))\nh += 1.0")
 GOOD = BAD.replace("h += 1.0", "h = h + 1.0")

@@ -7,8 +7,8 @@ from paramscope.census.failure import FailedFrame, Failure
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
 from paramscope.rules.failing import failure_like, last_frame
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.wide = nn.LazyLinear(4)",

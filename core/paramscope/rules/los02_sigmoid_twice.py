@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     loss="F.binary_cross_entropy_with_logits(torch.sigmoid(model(x)), y)",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence, LossCall
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(loss="((model(x) - y) ** 2).mean()", target="x.sum(dim=1)")
 GOOD = BAD.replace("model(x) - y", "model(x).squeeze(-1) - y")

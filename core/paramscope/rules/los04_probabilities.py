@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     loss="F.nll_loss(torch.softmax(model(x), dim=1), y)",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from paramscope.census.evidence import Cut, Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(forward="h = F.dropout(torch.tanh(self.inner(x)), 0.2)")
 GOOD = BAD.replace("0.2)", "0.2, training=self.training)")

@@ -6,8 +6,8 @@ from typing import Any
 
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS, lost_tensors, parameters, stepped_ids
 from paramscope.rules.strangers import remade_in_steps
 

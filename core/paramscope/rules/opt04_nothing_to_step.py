@@ -18,8 +18,8 @@ from paramscope.rules.failing import (
     statement_at,
     tree_of,
 )
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     optimizer="weights = model.parameters()\n"

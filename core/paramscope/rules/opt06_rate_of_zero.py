@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS
 
 BAD = document(

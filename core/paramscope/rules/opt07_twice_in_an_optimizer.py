@@ -7,8 +7,8 @@ from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
 from paramscope.rules.failing import failure_like, last_line
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, WARNING, Rule
+from paramscope.rules.finding import ERROR, WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS, parameters
 
 # Added behind the optimizer's back, as by code that extends a group: no warning is given.

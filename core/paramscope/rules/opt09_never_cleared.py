@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import ERROR, Finding
 from paramscope.rules.opt07_twice_in_an_optimizer import stepped_by_two
 from paramscope.rules.opt11_never_steps import never_stepping
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import line_of_step
 
 BAD = document(

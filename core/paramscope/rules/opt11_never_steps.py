@@ -6,8 +6,8 @@ from typing import Any
 from paramscope.census.census import optimizer_groups
 from paramscope.census.evidence import Evidence
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import ENOUGH_STEPS
 
 MANY_STEPS = 32  # gradients may be added up over this many batches before a step

@@ -6,8 +6,8 @@ from paramscope.census.census import line_of, optimizer_groups
 from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_forgotten_leaf
 from paramscope.census.walk import FoundTensor, Place
-from paramscope.rules.finding import Finding, OfferedEdit
-from paramscope.rules.rule import ERROR, HINT, Rule
+from paramscope.rules.finding import ERROR, HINT, Finding, OfferedEdit
+from paramscope.rules.rule import Rule
 
 BAD = """\
 import torch

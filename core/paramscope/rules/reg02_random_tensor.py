@@ -6,8 +6,8 @@ from paramscope.census.census import line_of
 from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_untrained_weight
 from paramscope.census.walk import FoundTensor
-from paramscope.rules.finding import Finding, OfferedEdit
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding, OfferedEdit
+from paramscope.rules.rule import Rule
 
 BAD = """\
 import torch

@@ -6,8 +6,8 @@ from paramscope.census.census import line_of
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor, Place, join_path
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import stepped_ids, values_in
 
 BAD = document(

@@ -7,8 +7,8 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.states import is_as_built
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.shift = nn.Parameter(torch.zeros(4)) + 1.0",

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence, Stranger
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import lines_of, rolled_up
 from paramscope.rules.strangers import remade_in_steps
 

@@ -7,8 +7,8 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.failure import Failure
 from paramscope.rules.examples import document
 from paramscope.rules.failing import assigned_attribute, last_frame, last_line, module_path
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.mix = nn.Parameter(torch.zeros(4))",

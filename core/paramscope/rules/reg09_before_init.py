@@ -8,8 +8,8 @@ from paramscope.census.evidence import Evidence
 from paramscope.census.failure import FailedFrame, Failure
 from paramscope.rules.examples import document
 from paramscope.rules.failing import assigned_attribute, last_frame, module_path, tree_of, where_of
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 GOOD = document()
 BAD = GOOD.replace(

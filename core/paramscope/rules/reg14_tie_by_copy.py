@@ -6,8 +6,8 @@ from typing import Any
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import FoundTensor
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.finding import WARNING, Finding
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import lines_of, parameters, stepped_ids
 
 BAD = document(

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from paramscope.census.evidence import Evidence
 from paramscope.rules.finding import Finding
 
-ERROR = "E"
-WARNING = "W"
-HINT = "H"
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from paramscope.census.evidence import Evidence
 from paramscope.census.walk import Place
 from paramscope.rules.examples import document
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import WARNING, Finding
 from paramscope.rules.reg11_state_not_saved import changing_states
-from paramscope.rules.rule import WARNING, Rule
+from paramscope.rules.rule import Rule
 from paramscope.rules.scope import lines_of
 
 BAD = document(

@@ -17,8 +17,8 @@ from paramscope.rules.failing import (
     path_of,
     where_of,
 )
-from paramscope.rules.finding import Finding
-from paramscope.rules.rule import ERROR, Rule
+from paramscope.rules.finding import ERROR, Finding
+from paramscope.rules.rule import Rule
 
 BAD = document(
     "self.features = None",

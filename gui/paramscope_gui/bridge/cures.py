@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from paramscope import rules
 from paramscope.census.source import map_source
-from paramscope.check.mend import mends_of
+from paramscope.check.mend import command_of, mends_of
 from paramscope.code.commands import ReplaceText
 from paramscope.document.document import Command
 from paramscope.rules.finding import Finding
-from paramscope_gui.bridge.edits import command_of
 
 MOST_CURES = 3
 _RULE = re.compile(r"[A-Z]{3}\d\d")
