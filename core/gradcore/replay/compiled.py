@@ -98,6 +98,11 @@ class Compiled:
         """Why the last call ran as it is; nothing if it was replayed."""
         return self._reason
 
+    @property
+    def native_reason(self) -> str:
+        """Why the last replayed call was no machine code, if that is known for good."""
+        return self._native_reason
+
     def reset(self) -> None:
         """Forget every recording: the next call records anew."""
         self._steps.clear()

@@ -145,7 +145,7 @@ class Session:
 
     @property
     def mode_reason(self) -> str:
-        """Why the last unwatched step was not replayed; nothing if it was."""
+        """Why the last unwatched step ran in no faster mode; nothing if there is none."""
         return self._trainer.reason if self._trainer else ""
 
     # What it does

@@ -75,7 +75,7 @@ class Trainer:
 
     @property
     def reason(self) -> str:
-        """Why that was no recording; nothing if it was one."""
+        """Why not in a faster mode; nothing if it was the fastest, or nobody knows yet."""
         return self._fast.reason if self._fast is not None else ""
 
     @property

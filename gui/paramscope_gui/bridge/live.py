@@ -152,6 +152,11 @@ class Live(QObject):
         return self._loaded_source is not None and self._has_made_up_training
 
     @property
+    def filename(self) -> str:
+        """The name under which the worker knows the document."""
+        return self._workspace.filename
+
+    @property
     def is_trusted(self) -> bool:
         """Whether the document's code may run."""
         return self._is_trusted

@@ -106,7 +106,8 @@ class RunBar(QWidget):
         self._step.setText(f"{live.step_count:,}")
         running = live.state is RunState.RUNNING
         speed = f"{live.steps_per_second:,.0f}" if running else "–"
-        self.pace.show_pace(speed, live.mode, live.mode_reason)
+        mode = live.mode if live.step_count else ""  # before the first step nobody knows it
+        self.pace.show_pace(speed, mode, live.mode_reason, live.filename)
         self._loss.setText("–" if live.loss is None else number(live.loss))
         self._loss_caption.setText("made-up loss" if live.is_loss_made_up else "loss")
         bad = live.loss is not None and not math.isfinite(live.loss)
@@ -175,7 +176,7 @@ class RunBar(QWidget):
 
     def _fit(self) -> None:
         """Leave out what matters least where the window is too narrow for everything."""
-        spare = (self._engine.parentWidget() or self._engine, self.pace, self.slider)
+        spare = (self._engine.parentWidget() or self._engine, self.slider, self.pace)
         for one in spare:
             one.show()
         for one in spare:

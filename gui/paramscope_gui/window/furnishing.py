@@ -110,4 +110,6 @@ def _connect(window: MainWindow) -> None:
     window.selection.changed.connect(window.make_room_for_tensor)
     for panel in (window.tree, window.problems, window.log):
         panel.line_requested.connect(window.code.go_to_line)
+    window.run_bar.pace.line_requested.connect(window.code.go_to_line)
+    window.menus.add_mode(window.run_bar.pace.explain)
     window.lesson.lessons_requested.connect(window.show_welcome)

@@ -123,6 +123,14 @@ class Menus:
             ["Ctrl+Shift+-"],
         )
 
+    def add_mode(self, explain: Callable[[], None]) -> None:
+        """Add the entry that tells of the mode in which steps run."""
+        action = self.add(self.run, "run_mode", "Why this mode...", explain)
+        action.setToolTip("In which mode steps run, why, and what would change that")
+        self._show_mode()
+        self._window.live.snapshot_arrived.connect(self._show_mode)
+        self._window.live.state_changed.connect(self._show_mode)
+
     def add_canvas(self, actions: Callable[[str], Sequence[QAction]]) -> None:
         """Add what the canvas can do: its actions by menu name."""
         for name, menu in (("add", self.edit), ("edit", self.edit), ("view", self.view)):
@@ -217,6 +225,10 @@ class Menus:
         for name in ("run_step", "run_phase"):
             self.actions[name].setEnabled(not running)
         self.actions["run_stop"].setEnabled(live.is_busy or live.state is RunState.PAUSED)
+
+    def _show_mode(self) -> None:
+        live = self._window.live
+        self.actions["run_mode"].setEnabled(bool(live.mode and live.step_count))
 
     def _dress(self) -> None:
         theme = self._window.themes.theme

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from paramscope.engine.protocol import (
@@ -62,13 +63,22 @@ def test_speed_and_mode_stand_together(
     assert bar.pace.text() == text
 
 
+def test_before_the_first_step_there_is_no_mode(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    with qtbot.waitSignal(live.snapshot_arrived):
+        live.receive(Snapshot(1, 0, Phase.IDLE, mode="eager"))
+    assert bar.pace.text() == "– steps/s"
+
+
 def test_a_slow_mode_says_why_and_what_would_change_it(
     qtbot: QtBot, themes: ThemeModel, live: Live
 ) -> None:
     bar = make_bar(qtbot, themes, live)
     tell(qtbot, live, "eager", PRINTS)
     assert bar.pace.explanation == (
-        "Each step runs line by line, as it is written.\n"
+        "Each step runs line by line, as it is written. Nothing is wrong: it is only slower.\n"
         "`loss` calls `print`, which may do anything.\n"
         "Take `print` out of the step: what it shows stands in the window."
     )
@@ -92,6 +102,74 @@ def test_a_press_or_enter_opens_the_card_and_escape_closes_it(
         with qtbot.waitSignal(card.destroyed):
             qtbot.keyClick(card, Qt.Key.Key_Escape)
         assert bar.findChild(ModeCard) is None
+
+
+def test_the_card_leads_to_the_line_of_the_document(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", f"{PRINTS}, at {live.filename}:12")
+    assert "which may do anything (line 12)." in bar.pace.explanation
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    go = card.findChild(QPushButton, "mode_line")
+    assert go is not None
+    assert go.text() == "Go to line 12"
+    with qtbot.waitSignal(bar.pace.line_requested) as asked:
+        qtbot.keyClick(go, Qt.Key.Key_Space)
+    assert asked.args == [12]
+
+
+def test_a_line_of_another_file_is_named_and_not_offered(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", f"{PRINTS}, at /elsewhere/helpers.py:7")
+    assert "(line 7 of `helpers.py`)." in bar.pace.explanation
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    go = card.findChild(QPushButton, "mode_line")
+    assert go is not None
+    assert not go.isVisible()
+
+
+def test_what_the_card_says_can_be_copied(qtbot: QtBot, themes: ThemeModel, live: Live) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", PRINTS)
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    qtbot.keyClick(card, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == bar.pace.explanation
+    QGuiApplication.clipboard().clear()
+    copy = card.findChild(QPushButton, "mode_copy")
+    assert copy is not None
+    qtbot.mouseClick(copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == bar.pace.explanation
+
+
+def test_an_open_card_tells_of_the_mode_that_comes_next(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "eager", PRINTS)
+    bar.pace.explain()
+    card = bar.findChild(ModeCard)
+    assert card is not None
+    tell(qtbot, live, "replay")
+    assert card.accessibleName() == "Mode of the training: replay"
+    assert "print" not in card.accessibleDescription()
+
+
+def test_a_replayed_step_says_why_it_has_no_machine_code(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    bar = make_bar(qtbot, themes, live)
+    tell(qtbot, live, "replay", "native mode refuses it: it runs backward twice")
+    said = bar.pace.explanation
+    assert "It is not made machine code: the step runs backward twice." in said
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -109,8 +109,9 @@ class FastSteps:
 
     @property
     def reason(self) -> str:
-        """Why it ran as it is; nothing if it did not, or if it is only just being recorded."""
-        reason = self._form.compiled.reason
+        """Why it was not faster; nothing if it is native, or only just being recorded."""
+        compiled = self._form.compiled
+        reason = compiled.native_reason if self.mode == "replay" else compiled.reason
         return "" if reason in _PASSING else reason
 
     @property
