@@ -1,7 +1,10 @@
-"""Breast cancer (Wisconsin, diagnostic): 30 measures of 569 tumours, malignant or benign."""
+"""Breast cancer (Wisconsin, diagnostic): 30 measures of 569 tumours, malignant or benign.
 
-from paramscope.data.bundled import one_of_each, split, standardized, table
-from paramscope.data.description import DataInfo, Rows
+Shape: 456 training and 113 held-out rows of 30 measures.
+"""
+
+from paramscope.data.bundled import Table
+from paramscope.data.description import DataInfo
 
 INFO = DataInfo(
     title="Breast cancer (Wisconsin)",
@@ -46,28 +49,5 @@ INFO = DataInfo(
     url="https://doi.org/10.24432/C5DW2B",
 )
 
-
-def train(*, standardize: bool = False) -> Rows:
-    """Return the 456 training rows and their classes.
-
-    ``standardize`` shifts and scales every measure to mean 0 and deviation 1.
-
-    Shape: measures (456, 30), classes (456,).
-    """
-    rows = _rows(held_out=False)
-    return standardized(rows, rows) if standardize else rows
-
-
-def test(*, standardize: bool = False) -> Rows:
-    """Return the 113 held-out rows; ``standardize`` uses the numbers of the training rows."""
-    rows = _rows(held_out=True)
-    return standardized(rows, _rows(held_out=False)) if standardize else rows
-
-
-def preview(count: int = 10) -> Rows:
-    """Return ``count`` training rows, the classes in turn."""
-    return one_of_each(train(), count)
-
-
-def _rows(*, held_out: bool) -> Rows:
-    return split(table("breast_cancer.csv", header_lines=1), held_out=held_out)
+_TABLE = Table("breast_cancer.csv")
+train, test, preview = _TABLE.train, _TABLE.test, _TABLE.preview

@@ -1,5 +1,6 @@
 """Reads the data sets that ship with the application, and splits them once and for all."""
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -11,6 +12,38 @@ from paramscope.data.readers import parse_numbers, unpacked
 
 HELD_OUT_EVERY = 5
 """Of each class every fifth row is held out: 80 % to train on, the same rows at every call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A shipped table of measures, its last column the class, below one line of titles.
+
+    Its methods are the functions of a data set.
+    """
+
+    name: str
+
+    def train(self, *, standardize: bool = False) -> Rows:
+        """Return the training rows and their classes.
+
+        ``standardize`` shifts and scales every measure to mean 0 and deviation 1.
+
+        Shape: measures (rows, columns), classes (rows,).
+        """
+        rows = self._rows(held_out=False)
+        return standardized(rows, rows) if standardize else rows
+
+    def test(self, *, standardize: bool = False) -> Rows:
+        """Return the held-out rows; ``standardize`` uses the numbers of the training rows."""
+        rows = self._rows(held_out=True)
+        return standardized(rows, self._rows(held_out=False)) if standardize else rows
+
+    def preview(self, count: int = 10) -> Rows:
+        """Return ``count`` training rows, the classes in turn."""
+        return one_of_each(self.train(), count)
+
+    def _rows(self, *, held_out: bool) -> Rows:
+        return split(table(self.name, header_lines=1), held_out=held_out)
 
 
 @cache
