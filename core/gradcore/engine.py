@@ -176,8 +176,15 @@ class Pass:
         """Pass one node with everything that is rare: hooks, captures, joint gradients, tensors."""
         as_tensors, needed = self.as_tensors, self.needed
         g = _as_array(g)
+        # What users' functions do with gradients is told as operations on these arrays.
+        is_users = node.hooks is not None or node.plan.calls is node.plan.joint
+        journal = graph.journal if is_users and not as_tensors else None
+        if journal is not None:
+            journal.reached(node, g)
         if node.hooks is not None:
             g = _before(node, g, as_tensors)
+            if journal is not None:
+                journal.led_on(node, g)
         wanted = capture.get(node.seq)
         if wanted is not None:
             for port in wanted:
@@ -190,6 +197,8 @@ class Pass:
         if graph.state.anomaly:
             _refuse_nan(node, results)
         if node.hooks is not None:
+            if journal is not None and node.hooks.after:
+                journal.passed(node, results)
             results = _after(node, results, g, as_tensors)
         if graph.recorder is not None:
             _tell_gradients(node, results)
@@ -310,8 +319,13 @@ def accumulate(leaves: dict[int, TensorBase], grads: dict[int, Any], as_tensors:
         mine = getrefcount(g) <= _ALONE
         more = leaf._more
         if more is not None and more.hooks:
+            journal = None if as_tensors else graph.journal
+            if journal is not None:
+                journal.arrived(leaf, g)
             g = call_hooks(more.hooks, g, as_tensors)
             mine = False
+            if journal is not None:
+                journal.arrived_as(leaf, g)
         held = leaf._grad
         if held is None:
             if as_tensors:

@@ -18,6 +18,7 @@ from gradcore.dtypes import Array
 from gradcore.errors import InferenceTensorError, ModifiedError
 from gradcore.hooks import Hooks
 from gradcore.hooks import RemovableHandle as RemovableHandle
+from gradcore.journal import Journal
 
 new = object.__new__
 tick = itertools.count(1).__next__
@@ -101,56 +102,6 @@ def tell(
         listener.operation(name, inputs, attributes, outputs, recorded)
     finally:
         recorder = listener
-
-
-class Journal(Protocol):
-    """What a recording is told beside the recorder's events: work that no operation stands for.
-
-    It is set together with the recorder, and must not change what it is given.
-    """
-
-    def work(
-        self, function: Callable[..., Any], tensors: tuple["TensorBase", ...], values: Any
-    ) -> None:
-        """``function(*arrays, *values)`` writes the first array, or draws random numbers into it.
-
-        It is about to, or just has: either way it is done once.
-        """
-
-    def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """``function(*args)``, which changes gradients by their values, was called."""
-
-    def drawn(
-        self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
-    ) -> None:
-        """``values`` is ``function(*args, generator)``, which draws random numbers."""
-
-    def asked(
-        self, function: Callable[..., Any], tensors: tuple["TensorBase", ...], answer: Any
-    ) -> None:
-        """``function(*arrays)`` gave this answer, on which it depends what is done next."""
-
-    def worked_out(
-        self, function: Callable[..., Any], inputs: tuple[Any, ...], array: Array
-    ) -> None:
-        """``array`` is ``function`` of the inputs' arrays; no operation stands for it."""
-
-    def looked(self, t: "TensorBase", number: Any) -> Any:
-        """The one value of a tensor is handed out: as this Python number, or what is returned."""
-
-    def gave(self, t: "TensorBase") -> None:
-        """``t`` is what the call told of last has returned."""
-
-    def begun(
-        self, t: "TensorBase", edge: Any, start: "TensorBase", is_given: bool, as_tensors: bool
-    ) -> None:
-        """A backward pass begins at ``t``, which leads to ``edge``, with the gradient ``start``."""
-
-    def taken(self, targets: list["TensorBase"], nodes: list[Any], results: list[Any]) -> None:
-        """A pass hands out the gradients of ``targets``, each the output of a node or a leaf."""
-
-    def ended(self) -> None:
-        """A backward pass is over."""
 
 
 journal: Journal | None = None

@@ -92,7 +92,7 @@ class _FunctionOperation:
             if part is None and context._materialize:
                 shape = node.shape[i] if node.plan.many else node.shape
                 kind = node.dtype[i] if node.plan.many else node.dtype
-                ends.append(wrap(np.zeros(shape, kind)))
+                ends.append(graph.work_out(np.zeros, shape, kind))
             else:
                 ends.append(part if as_tensors or part is None else wrap(part))
         before, state.grad = state.grad, as_tensors
@@ -181,8 +181,11 @@ class Function:
             written(item, cls.__name__, any(edges))
         if any(edge is not None for edge in edges):
             cls._record(context, args, edges, tensors, dirty)
+        told = tuple(tensors)
+        if graph.journal is not None:
+            graph.journal.applied(told)
         if graph.recorder is not None:
-            graph.tell(cls.__name__, args, {}, tuple(tensors), context._node is not None)
+            graph.tell(cls.__name__, args, {}, told, context._node is not None)
         if isinstance(result, tuple):
             return tuple(outputs)
         return outputs[0]

@@ -40,6 +40,7 @@ _SETTINGS = {
 }  # fmt: skip
 _WITH_TENSORS = "gradcore.distributions"
 _STILL = {"math", "typing", "collections", "functools", "itertools", "operator", "dataclasses"}
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _CELL = attrgetter("cell_contents")
 _LIMIT = 20_000
 
@@ -112,7 +113,7 @@ class Captured:
         self._edit = edits[0]
         self._lists: list[tuple[list[Any], list[Any]]] = []
         self._dicts: list[tuple[dict[Any, Any], list[Any], list[Any]]] = []
-        self._mentioned: set[str] = {"forward"}
+        self._mentioned: set[str] = {"forward", "backward", "setup_context"}
         self._any = False
         self._waiting: dict[str, list[Any]] = {}
         for thing in self.given:
@@ -227,11 +228,18 @@ class Captured:
 
     def _visit_tensor(self, t: TensorBase) -> None:
         self.tensors.append(t)
+        more = t._more
+        if more is None:
+            return
+        for name in ("hooks", "after", "retained"):
+            self._read(attrgetter(name), more, getattr(more, name))
+        self.facts.append(bool(more.after))
+        if more.hooks is not None:
+            self._visit(more.hooks)
 
     def _visit_module(self, module: Module) -> None:
         own = module.__dict__
-        self.hooks += [own["_backward_hooks"], own["_backward_pre_hooks"]]
-        for name in ("_forward_hooks", "_forward_pre_hooks"):
+        for name in _HOOKS:
             if own[name]:
                 self._visit(own[name])
             else:

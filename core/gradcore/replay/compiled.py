@@ -271,7 +271,6 @@ class Compiled:
             return self._as_it_is(str(refusal), args, kwargs)
         for optimizer in world.optimizers:
             optimizer.gather()
-        snapshot = Snapshot(world.places)
         recording = Recording(list(inputs), world.tensors, self._function)
         recording.book.is_strict = self._is_strict
         recording.constants = world.constants()
@@ -280,6 +279,8 @@ class Compiled:
         graph.journal = recording
         try:
             recording.enter(world.slots)
+            # From here on: what is set to the number that it was before is set all the same.
+            snapshot = Snapshot(world.places)
             given, named = self._arguments.with_numbers(args, kwargs, inputs, recording.number)
             with graph.set_recorder(recording):
                 result = self._as_it_is("it was recorded", given, named)

@@ -29,7 +29,7 @@ from gradcore.replay.program import (
 )
 from gradcore.replay.python_side import PythonSide
 from gradcore.replay.questions import Drawn
-from gradcore.replay.way_back import Step
+from gradcore.replay.way_back import AFTER, Step
 
 _LOOKS = {"item", "tolist", "numpy"}
 _ALIASES = {"detach", "data"}
@@ -52,6 +52,7 @@ class Recording(PythonSide):
         self._writes: dict[int, int] = {}
         self._counts = {id(t): t._vc.count if t._vc is not None else 0 for t in captured}
         self._drawn: TensorBase | None = None
+        self._applied: tuple[TensorBase, ...] | None = None
         for number, item in enumerate(inputs):
             if isinstance(item, TensorBase):
                 self.program.inputs[self._name(item._a)] = number
@@ -59,8 +60,8 @@ class Recording(PythonSide):
         for t in captured:
             if id(t._a) in given:
                 self.refused = "is given a tensor that it also reaches by itself"
-            elif t._more is not None and (t._more.hooks or t._more.after):
-                self.refused = self.refused or "has a hook on a parameter"
+            elif t._more is not None and t._more.after:
+                self.refused = self.refused or AFTER
             elif id(t._a) not in self._values:
                 self.program.captured[self._name(t._a)] = t
         self._own.clear()
@@ -131,6 +132,34 @@ class Recording(PythonSide):
         """Add an array that no operation has made."""
         self._listen(self._works_out, function, inputs, array)
 
+    def applied(self, outputs: tuple[TensorBase, ...]) -> None:
+        """Note that the next thing told is a user's function, all of which was told before."""
+        self._applied = outputs
+        for t in outputs:
+            if t._node is not None:
+                self._nodes[t._node.seq] = Step(t._node, ())
+                self._alive.append(t._node)
+
+    def reached(self, node: Node, g: Any) -> None:
+        """Name what arrived at a node whose gradients users' functions see."""
+        self._listen(self._reached, node, g)
+
+    def led_on(self, node: Node, g: Any) -> None:
+        """Go on with what hooks have made of it."""
+        self._listen(self._led_on, node, g)
+
+    def passed(self, node: Node, gradients: Any) -> None:
+        """Name a node's gradients for the hooks behind it."""
+        self._listen(self._passes, node, gradients)
+
+    def arrived(self, leaf: TensorBase, g: Any) -> None:
+        """Name what arrived at a leaf for its hooks."""
+        self._listen(self._arrives, leaf, g)
+
+    def arrived_as(self, leaf: TensorBase, g: Any) -> None:
+        """Go on with what they have made of it."""
+        self._listen(self._arrives_as, leaf, g)
+
     def _schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if args or not self.moved:
             raise RefusalError("steps a schedule by a value, or before its optimizer")
@@ -148,6 +177,9 @@ class Recording(PythonSide):
     ) -> None:
         if name == "item" and self._looked is inputs[0]:
             self._looked = None
+            return
+        if self._applied is not None and outputs is self._applied:
+            self._applied = None
             return
         if name == "__bool__":
             self._asked(bool, inputs, bool(inputs[0]._a.item()))

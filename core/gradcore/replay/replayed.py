@@ -105,6 +105,7 @@ class Replay:
         tensors = self.world.tensors
         self._arrays = [t._a for t in tensors]
         self._trained = [t._rg for t in tensors]
+        self._more = [t._more for t in tensors]
         self._empty: list[TensorBase] = []
         self._added: list[TensorBase] = []
         met: set[int] = set()
@@ -158,7 +159,9 @@ class Replay:
     def _holds(self) -> bool:
         # Loops that run in C: this is done before every step.
         tensors = self.world.tensors
-        if not all(map(is_, map(_ARRAY, tensors), self._arrays)) or any(map(_MORE, tensors)):
+        if not all(map(is_, map(_ARRAY, tensors), self._arrays)):
+            return False
+        if not all(map(is_, map(_MORE, tensors), self._more)):
             return False
         if list(map(_TRAINED, tensors)) != self._trained:
             return False

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradcore.engine import fit_array
-from gradcore.graph import Node, TensorBase
+from gradcore.graph import Node, TensorBase, wrap
 from gradcore.replay.numbers import Evaluate, TakenFloat, TakenInt
 from gradcore.replay.program import Call, Gradient, Number, Program, RefusalError, Value
+
+AFTER = "has a hook that runs when a gradient has been added (post accumulate)"
 
 
 class Step:
@@ -31,6 +33,8 @@ class WayBack:
         self._alive: list[Any] = [inputs, captured]
         self._nodes: dict[int, Step] = {}
         self._passed: set[int] = set()
+        # Nodes whose gradients go through hooks before they are handed on.
+        self._through_hooks: set[int] = set()
         self._pending: dict[int, Any] = {}
         self._arrived: dict[int, Value] = {}
         self._leaves = {id(t): t for t in captured}
@@ -113,16 +117,66 @@ class WayBack:
         step = self._nodes.get(node.seq)
         if step is None:
             raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
-        if node.hooks is not None:
-            raise RefusalError(f"has a hook on {node.name()}")
+        if node.seq in self._through_hooks:
+            self._through_hooks.discard(node.seq)
+            parts = [None if item is None else self._of_array(item) for item in gradients]
+        else:
+            parts = self._parts(step, gradients)
+        for i, part in enumerate(parts):
+            edge = node.edges[i]
+            if part is not None and edge is not None:
+                self._put(edge, node.ports[i] if node.ports else 0, part, gradients[i])
+
+    def _parts(self, step: Step, gradients: tuple[Any, ...]) -> list[Any]:
+        """Return the gradients of a node as values."""
+        node = step.node
         g = self._pending.pop(node.seq)
         for port, one in enumerate(g if isinstance(g, list) else [g]):
             if one is not None:
                 self._gradient_at[node.seq, port] = one
-        for i, part in enumerate(self._called(step, g, gradients)):
-            edge = node.edges[i]
-            if part is not None and edge is not None:
-                self._put(edge, node.ports[i] if node.ports else 0, part, gradients[i])
+        if node.plan.calls is node.plan.joint:
+            # A user's backward: all it did was told.
+            return [None if item is None else self._of_array(item) for item in gradients]
+        return self._called(step, g, gradients)
+
+    # --- what hooks and users' functions see
+
+    def _of_array(self, array: Any) -> Value:
+        return self._of(wrap(array))
+
+    def _call(self, array: Any, value: Any) -> None:
+        """Let an array that is on its way be a value that can be computed with."""
+        if array is not None and value is not None:
+            self._values[id(array)] = value
+            self._alive.append(array)
+
+    def _reached(self, node: Node, g: Any) -> None:
+        held = self._pending[node.seq]
+        if isinstance(held, list):
+            for array, value in zip(g, held, strict=True):
+                self._call(array, value)
+        else:
+            self._call(g, held)
+
+    def _led_on(self, node: Node, g: Any) -> None:
+        many = isinstance(self._pending[node.seq], list)
+        parts = [None if one is None else self._of_array(one) for one in (g if many else [g])]
+        self._pending[node.seq] = parts if many else parts[0]
+
+    def _passes(self, node: Node, gradients: Any) -> None:
+        step = self._nodes.get(node.seq)
+        if step is None:
+            raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
+        for array, value in zip(gradients, self._parts(step, tuple(gradients)), strict=True):
+            self._call(array, value)
+        self._through_hooks.add(node.seq)
+
+    def _arrives(self, leaf: TensorBase, g: Any) -> None:
+        self._call(g, self._arrived.get(id(leaf)))
+
+    def _arrives_as(self, leaf: TensorBase, g: Any) -> None:
+        if id(leaf) in self._arrived:
+            self._arrived[id(leaf)] = self._of_array(g)
 
     def _called(self, step: Step, g: Any, gradients: tuple[Any, ...]) -> list[Any]:
         """Add the calls of a node's gradient functions; return their results as values."""
@@ -176,8 +230,8 @@ class WayBack:
             return
         if value is None or id(leaf) not in self._leaves:
             raise RefusalError("fills the gradient of a tensor that it does not get from outside")
-        if leaf._more is not None and (leaf._more.hooks or leaf._more.after):
-            raise RefusalError("has a hook on a parameter")
+        if leaf._more is not None and leaf._more.after:
+            raise RefusalError(AFTER)
         if (held := self._filled.get(id(leaf))) is not None:
             one, grad = held
             if leaf._grad is not grad:
@@ -195,8 +249,8 @@ class WayBack:
 
     def _fill_own(self, leaf: TensorBase, value: Value) -> None:
         """Note the gradient of a tensor that the step has made, and that ends with it."""
-        if leaf._more is not None:
-            raise RefusalError("has a hook on a tensor that it makes")
+        if leaf._more is not None and leaf._more.after:
+            raise RefusalError(AFTER)
         before = self._values.get(id(leaf._grad._a))
         if before is not None and leaf._grad._a is self._own_grads.get(id(leaf)):
             value = self._sum(before, value)
