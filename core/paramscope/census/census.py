@@ -1,6 +1,6 @@
 """The census: plain rows for every tensor of a model, with its three states and its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from paramscope.census.states import (
     stepping_of,
 )
 from paramscope.census.statistics import statistics_of
-from paramscope.census.walk import FoundTensor, Place, walk_model
+from paramscope.census.walk import FoundTensor, Place
 
 
 @dataclass(slots=True)
@@ -32,11 +32,6 @@ class _Entry:
     places: int = 1
 
 
-def take_census(model: Any, optimizers: Sequence[Any], view: EngineView) -> list[TensorRow]:
-    """List the tensors of a live model, without any evidence of how it was built or stepped."""
-    return rows_of(Evidence(model, walk_model(model, view), optimizers, view))
-
-
 def rows_of(evidence: Evidence) -> list[TensorRow]:
     """Make one row for each path of each tensor, hidden Modules and stray optimizer entries.
 
@@ -48,34 +43,82 @@ def rows_of(evidence: Evidence) -> list[TensorRow]:
 
 def _rows(evidence: Evidence) -> list[TensorRow]:
     entries = _optimizer_entries(evidence.optimizers)
-    names: dict[int, list[str]] = {}
-    for found in evidence.walk.tensors:
-        names.setdefault(id(found.tensor), []).append(found.path)
-    gradients = {id(f.tensor): _gradient_statistics(f, evidence) for f in evidence.walk.tensors}
-    # Among weight matrices that an optimizer clears: elsewhere gradients pile up step by step.
-    largest = max(
-        (
-            mean_size(measured, shape)
-            for f in evidence.walk.tensors
-            if (measured := gradients[id(f.tensor)]) is not None
-            and len(shape := evidence.view.shape(f.tensor)) >= 2
-            and (not entries or id(f.tensor) in entries)
-        ),
-        default=0.0,
-    )
+    context = _Context(evidence, entries)
     rows = [_hidden_module_row(hidden, evidence) for hidden in evidence.walk.hidden]
-    values: dict[int, Statistics | None] = {}
-    for found in evidence.walk.tensors:
-        key = id(found.tensor)
-        if key not in values:
-            values[key] = _statistics(found.tensor, evidence.view)
-        others = tuple(name for name in names[key] if name != found.path)
-        rows.append(
-            _row(
-                found, evidence, entries.get(key), others, gradients[key], values.get(key), largest
-            )
+    rows += [context.row(found) for found in evidence.walk.tensors]
+    return rows + _stray_rows(evidence, entries, set(context.names) | evidence.elsewhere)
+
+
+class _Context:
+    """What a row needs beside its tensor, measured once: names, numbers, the largest gradient."""
+
+    def __init__(self, evidence: Evidence, entries: dict[int, _Entry]) -> None:
+        self._evidence = evidence
+        self._entries = entries
+        self.names: dict[int, list[str]] = {}
+        for found in evidence.walk.tensors:
+            self.names.setdefault(id(found.tensor), []).append(found.path)
+        self._gradients = {
+            id(found.tensor): _gradient_statistics(found, evidence)
+            for found in evidence.walk.tensors
+        }
+        self._values: dict[int, Statistics | None] = {}
+        self._largest = self._largest_gradient()
+
+    def _largest_gradient(self) -> float:
+        """Return the largest mean size of the gradient of a weight matrix.
+
+        Only of those that an optimizer clears: elsewhere gradients pile up step by step.
+        """
+        view, entries = self._evidence.view, self._entries
+        return max(
+            (
+                mean_size(measured, shape)
+                for found in self._evidence.walk.tensors
+                if (measured := self._gradients[id(found.tensor)]) is not None
+                and len(shape := view.shape(found.tensor)) >= 2
+                and (not entries or id(found.tensor) in entries)
+            ),
+            default=0.0,
         )
-    return rows + _stray_rows(evidence, entries, set(names) | evidence.elsewhere)
+
+    def _statistics(self, tensor: Any) -> Statistics | None:
+        key = id(tensor)
+        if key not in self._values:
+            self._values[key] = _statistics(tensor, self._evidence.view)
+        return self._values[key]
+
+    def row(self, found: FoundTensor) -> TensorRow:
+        """Make the row of one tensor at one of its paths."""
+        evidence, view, key = self._evidence, self._evidence.view, id(found.tensor)
+        entry, measured = self._entries.get(key), self._gradients[key]
+        kind = kind_of(found, evidence, entry is not None)
+        gradient = gradient_of(found, kind, evidence, measured, self._largest)
+        lr = entry.lr if entry else None
+        places = entry.places if entry else 0
+        updates = evidence.last_step.update_norms if evidence.last_step else {}
+        return TensorRow(
+            path=found.path,
+            kind=kind,
+            shape=view.shape(found.tensor),
+            dtype=view.dtype(found.tensor),
+            requires_grad=bool(found.tensor.requires_grad),
+            owner=found.owner_path,
+            owner_class=type(found.owner).__name__,
+            gradient=gradient,
+            stepping=stepping_of(found, kind, gradient, places, lr, evidence),
+            optimizer_index=entry.optimizer if entry else None,
+            group=entry.group if entry else None,
+            lr=lr,
+            has_optimizer_state=bool(entry and entry.has_state),
+            tied_with=tuple(name for name in self.names[key] if name != found.path),
+            shadowed=found.shadowed,
+            line=line_of(found, evidence),
+            value_statistics=self._statistics(found.tensor),
+            gradient_statistics=measured,
+            update_norm=updates.get(key),
+            note=note_for(kind, gradient, evidence.summary(found.tensor), found),
+        )
 
 
 def optimizer_groups(optimizer: Any) -> list[dict[str, Any]]:
@@ -117,45 +160,6 @@ def _statistics(tensor: Any, view: EngineView) -> Statistics | None:
     return None if array is None else statistics_of(array)
 
 
-def _row(
-    found: FoundTensor,
-    evidence: Evidence,
-    entry: _Entry | None,
-    others: tuple[str, ...],
-    gradient_statistics: Statistics | None,
-    value_statistics: Statistics | None,
-    largest: float,
-) -> TensorRow:
-    view = evidence.view
-    kind = kind_of(found, evidence, entry is not None)
-    gradient = gradient_of(found, kind, evidence, gradient_statistics, largest)
-    lr = entry.lr if entry else None
-    places = entry.places if entry else 0
-    updates = evidence.last_step.update_norms if evidence.last_step else {}
-    return TensorRow(
-        path=found.path,
-        kind=kind,
-        shape=view.shape(found.tensor),
-        dtype=view.dtype(found.tensor),
-        requires_grad=bool(found.tensor.requires_grad),
-        owner=found.owner_path,
-        owner_class=type(found.owner).__name__,
-        gradient=gradient,
-        stepping=stepping_of(found, kind, gradient, places, lr, evidence),
-        optimizer_index=entry.optimizer if entry else None,
-        group=entry.group if entry else None,
-        lr=lr,
-        has_optimizer_state=bool(entry and entry.has_state),
-        tied_with=others,
-        shadowed=found.shadowed,
-        line=line_of(found, evidence),
-        value_statistics=value_statistics,
-        gradient_statistics=gradient_statistics,
-        update_norm=updates.get(id(found.tensor)),
-        note=note_for(kind, gradient, evidence.summary(found.tensor), found),
-    )
-
-
 def line_of(found: FoundTensor, evidence: Evidence) -> int | None:
     """Return the line of the document that made the tensor, as the build trace or the text says."""
     origin = evidence.origin(found.tensor)
@@ -189,28 +193,34 @@ def _hidden_module_row(hidden: Any, evidence: Evidence) -> TensorRow:
 def _stray_rows(evidence: Evidence, entries: dict[int, _Entry], known: set[int]) -> list[TensorRow]:
     """List what an optimizer steps although the model does not hold it at all."""
     rows = []
-    for number, optimizer in enumerate(evidence.optimizers):
+    for path, tensor in _stepped(evidence.optimizers):
+        if id(tensor) in known:
+            continue
+        known.add(id(tensor))
+        entry = entries[id(tensor)]
+        rows.append(
+            TensorRow(
+                path=path,
+                kind=Kind.TENSOR,
+                shape=evidence.view.shape(tensor),
+                dtype=evidence.view.dtype(tensor),
+                requires_grad=bool(tensor.requires_grad),
+                gradient=Gradient.NOT_APPLICABLE,
+                stepping=Stepping.NOT_IN_MODEL,
+                optimizer_index=entry.optimizer,
+                group=entry.group,
+                lr=entry.lr,
+                has_optimizer_state=entry.has_state,
+                value_statistics=_statistics(tensor, evidence.view),
+                note="the optimizer holds it, the model does not",
+            )
+        )
+    return rows
+
+
+def _stepped(optimizers: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """Give each tensor of each optimizer with the path it has there."""
+    for number, optimizer in enumerate(optimizers):
         for index, group in enumerate(optimizer_groups(optimizer)):
             for place, tensor in enumerate(group.get("params", ())):
-                if id(tensor) in known:
-                    continue
-                known.add(id(tensor))
-                entry = entries[id(tensor)]
-                rows.append(
-                    TensorRow(
-                        path=f"optimizer.{number}.{index}.{place}",
-                        kind=Kind.TENSOR,
-                        shape=evidence.view.shape(tensor),
-                        dtype=evidence.view.dtype(tensor),
-                        requires_grad=bool(tensor.requires_grad),
-                        gradient=Gradient.NOT_APPLICABLE,
-                        stepping=Stepping.NOT_IN_MODEL,
-                        optimizer_index=number,
-                        group=index,
-                        lr=entry.lr,
-                        has_optimizer_state=entry.has_state,
-                        value_statistics=_statistics(tensor, evidence.view),
-                        note="the optimizer holds it, the model does not",
-                    )
-                )
-    return rows
+                yield f"optimizer.{number}.{index}.{place}", tensor

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from types import BuiltinFunctionType, FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramscope.census.engine_view import EngineView
 
@@ -190,6 +190,14 @@ def _is_tool(module: str) -> bool:
     )
 
 
+class _Holder(NamedTuple):
+    """The attribute of a Module through which something is held."""
+
+    owner: Any
+    owner_path: str
+    attribute: str
+
+
 class _Walker:
     """The state of one walk."""
 
@@ -299,15 +307,16 @@ class _Walker:
         """Look at one attribute and at what it holds, to the depth of `MAX_DEPTH`."""
         if isinstance(value, _ATOMS):
             return
+        holder = _Holder(owner, owner_path, name)
         stack: list[tuple[object, str, Place, str, int]] = [(value, name, place, "", 0)]
         while stack:
             item, path, place, container, depth = stack.pop()
             if isinstance(item, _ATOMS):
                 continue
             if self._view.is_tensor(item):
-                self._enter_plain(item, path, place, owner, owner_path, name, container)
+                self._enter_plain(item, path, place, holder, container)
             elif self._view.is_module(item):
-                self._enter_hidden(item, path, place, owner, owner_path, name, container)
+                self._enter_hidden(item, path, place, holder, container)
             elif depth < MAX_DEPTH and self._may_enter(item):
                 held, label = self._contents(item)
                 inside = Place.FOREIGN if place is Place.FOREIGN or not label else Place.CONTAINER
@@ -340,14 +349,7 @@ class _Walker:
         return list(islice(attributes_of(item), MAX_ITEMS)), ""
 
     def _enter_plain(
-        self,
-        tensor: Any,
-        path: str,
-        place: Place,
-        owner: Any,
-        owner_path: str,
-        name: str,
-        container: str,
+        self, tensor: Any, path: str, place: Place, holder: _Holder, container: str
     ) -> None:
         if id(tensor) in self._registered:
             return
@@ -355,32 +357,16 @@ class _Walker:
             if self._plain_left <= 0:
                 return
             self._plain_left -= 1
-        self._walk.tensors.append(
-            FoundTensor(
-                path=join_path(owner_path, path),
-                tensor=tensor,
-                place=place,
-                owner=owner,
-                owner_path=owner_path,
-                attribute=name,
-                container=container,
-            )
-        )
+        full = join_path(holder.owner_path, path)
+        self._walk.tensors.append(FoundTensor(full, tensor, place, *holder, container))
 
     def _enter_hidden(
-        self,
-        module: Any,
-        path: str,
-        place: Place,
-        owner: Any,
-        owner_path: str,
-        name: str,
-        container: str,
+        self, module: Any, path: str, place: Place, holder: _Holder, container: str
     ) -> None:
         if id(module) in self._walk.module_paths:
             return
-        full = join_path(owner_path, path)
-        hidden = HiddenModule(full, module, place, owner, owner_path, name, container)
+        full = join_path(holder.owner_path, path)
+        hidden = HiddenModule(full, module, place, *holder, container)
         self._walk.hidden.append(hidden)
         for inner, inner_path in self._visit_modules(module, full, hidden, full):
             self._visit_attributes(inner, inner_path)

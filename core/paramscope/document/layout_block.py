@@ -102,12 +102,6 @@ def join(document: Document) -> str:
     return source[:end] + gap + ours + source[end:]
 
 
-def can_hold_layout(source: str) -> bool:
-    """Whether `join` can put a layout into this source: False if its own block is broken."""
-    blocks = _blocks(source)
-    return not blocks or (len(blocks) == 1 and _tables(blocks[0])[1] is None)
-
-
 def _blocks(text: str) -> list[_Block]:
     """The metadata blocks of type ``script``; each ends at the last ``# ///`` of its comment."""
     if "# /// script" not in text:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from paramscope.census.census import take_census
+from paramscope.census.census import rows_of
+from paramscope.census.evidence import Evidence
 from paramscope.census.rows import Kind, TensorRow
 from paramscope.census.walk import walk_model
 
@@ -28,12 +29,13 @@ def empty(torch) -> Any:
     return Model()
 
 
-def kinds(model, adapter) -> dict[str, Kind]:
-    return {row.path: row.kind for row in take_census(model, [], adapter)}
-
-
 def rows(model, adapter) -> dict[str, TensorRow]:
-    return {row.path: row for row in take_census(model, [], adapter)}
+    evidence = Evidence(model, walk_model(model, adapter), [], adapter)
+    return {row.path: row for row in rows_of(evidence)}
+
+
+def kinds(model, adapter) -> dict[str, Kind]:
+    return {path: row.kind for path, row in rows(model, adapter).items()}
 
 
 def test_registered_tensors_have_their_kinds(adapter, torch, empty) -> None:
