@@ -12,6 +12,7 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
 from gradcore.ops.blocked import blocked_gelu, blocked_gelu_slope
+from gradcore.ops.choosing import at_least, at_most, choose, kept
 from gradcore.ops.elementwise import exp, sigmoid, tanh
 from gradcore.ops.registry import FUNCTIONS, S, T, operation
 
@@ -28,7 +29,7 @@ SELU_SCALE = 1.0507009873554804934193349852946
 def where(condition: Any, chosen: Any, other: Any) -> Any:
     """Choose by a condition, on arrays or tensors."""
     if isinstance(condition, (np.ndarray, np.bool_)):
-        return np.where(condition, chosen, other)
+        return choose(condition, chosen, other)
     return FUNCTIONS["where"](condition, chosen, other)
 
 
@@ -37,16 +38,27 @@ def _below(x: Any) -> Any:
     return where(x < 0, x, x * 0.0)
 
 
+def _leaky_slope(g: Any, input: Any, negative_slope: float) -> Any:
+    if not isinstance(g, np.ndarray) or not 0 <= negative_slope <= 1:
+        return where(input > 0, g, g * negative_slope)
+    # 1 or the slope.
+    factor = at_least((input > 0).astype(input.dtype), negative_slope)
+    factor *= g
+    return factor
+
+
 @operation(
     "leaky_relu",
-    gradient={"input": lambda g, input, negative_slope: where(input > 0, g, g * negative_slope)},
+    gradient={"input": _leaky_slope},
     functions=False,
-    samples=[_ANY, S(T(2, 3), negative_slope=0.3)],
+    samples=[_ANY, S(T(2, 3), negative_slope=0.3), S(T(2, 3), negative_slope=-0.3)],
     parity=_FUNCTIONAL,
 )
 def leaky_relu(input: Array, negative_slope: float = 0.01) -> Any:
     """Return the input where it is positive, else a small multiple of it."""
-    return np.where(input > 0, input, input * negative_slope)
+    if 0 < negative_slope <= 1:
+        return np.maximum(input, input * negative_slope)
+    return choose(input > 0, input, input * negative_slope)
 
 
 @operation(
@@ -74,7 +86,7 @@ def prelu(input: Array, weight: Array) -> Any:
             f"Set num_parameters={channels}, or 1.",
             shapes=(input.shape, weight.shape),
         )
-    return np.where(input > 0, input, input * _along_channels(weight, input))
+    return choose(input > 0, input, input * _along_channels(weight, input))
 
 
 def _along_channels(weight: Any, input: Any) -> Any:
@@ -92,46 +104,68 @@ def _per_channel(g: Any, weight_shape: Any) -> Any:
     return g.sum(axes)
 
 
+def _bent(x: Any, alpha: float, rate: float, scale: float) -> Any:
+    """Return ``scale * (x if x > 0 else alpha * (exp(x / rate) - 1))``."""
+    low = at_most(x, 0.0)
+    low = np.expm1(low if rate == 1 else low / rate)
+    if alpha != 1:
+        low *= alpha
+    low += at_least(x, 0.0)
+    if scale != 1:
+        low *= scale
+    return low
+
+
+def _bent_slope(g: Any, x: Any, alpha: float, rate: float, scale: float) -> Any:
+    """Return ``g * scale * (1 if x > 0 else alpha / rate * exp(x / rate))``."""
+    factor = alpha / rate * scale
+    if not isinstance(g, np.ndarray):
+        return where(x > 0, g * scale, g * (factor * exp(_below(x) / rate)))
+    low = at_most(x, 0.0)
+    slope = np.exp(low if rate == 1 else low / rate)
+    if factor != 1:
+        slope *= factor
+    if factor != scale:
+        # Where the input is positive, the exponential is 1.
+        slope += (x > 0) * x.dtype.type(scale - factor)
+    slope *= g
+    return slope
+
+
 @operation(
     "elu",
-    gradient={
-        "input": lambda g, input, alpha: where(input > 0, g, g * (alpha * exp(_below(input))))
-    },
+    gradient={"input": lambda g, input, alpha: _bent_slope(g, input, alpha, 1.0, 1.0)},
     functions=False,
     samples=[_ANY, S(T(2, 3), alpha=0.5)],
     parity=_FUNCTIONAL,
 )
 def elu(input: Array, alpha: float = 1.0) -> Any:
     """Return the input where positive, else ``alpha * (exp(input) - 1)``."""
-    return np.where(input > 0, input, alpha * np.expm1(np.minimum(input, 0)))
+    return _bent(input, alpha, 1.0, 1.0)
 
 
 @operation(
     "selu",
-    gradient={
-        "input": lambda g, input: where(
-            input > 0, g * SELU_SCALE, g * (SELU_SCALE * SELU_ALPHA * exp(_below(input)))
-        )
-    },
+    gradient={"input": lambda g, input: _bent_slope(g, input, SELU_ALPHA, 1.0, SELU_SCALE)},
     functions=("selu",),
     samples=[_ANY],
     parity=_FUNCTIONAL,
 )
 def selu(input: Array) -> Any:
     """Return the scaled ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return SELU_SCALE * np.where(input > 0, input, SELU_ALPHA * np.expm1(np.minimum(input, 0)))
+    return _bent(input, SELU_ALPHA, 1.0, SELU_SCALE)
 
 
 @operation(
     "celu",
-    gradient={"input": lambda g, input, alpha: where(input > 0, g, g * exp(_below(input) / alpha))},
+    gradient={"input": lambda g, input, alpha: _bent_slope(g, input, alpha, alpha, 1.0)},
     functions=("celu",),
     samples=[_ANY, S(T(2, 3), alpha=0.5)],
     parity=_FUNCTIONAL,
 )
 def celu(input: Array, alpha: float = 1.0) -> Any:
     """Return ELU made smooth for every ``alpha``."""
-    return np.where(input > 0, input, alpha * np.expm1(np.minimum(input, 0) / alpha))
+    return _bent(input, alpha, alpha, 1.0)
 
 
 def _tanh_slope(input: Any) -> Any:
@@ -202,57 +236,106 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     raise RuntimeError("approximate argument must be either none or tanh.")
 
 
-def _silu_slope(input: Any) -> Any:
+def _silu_slope(g: Any, input: Any) -> Any:
     s = sigmoid(input)
-    return s * (1 + input * (1 - s))
+    if not isinstance(g, np.ndarray):
+        return g * (s * (1 + input * (1 - s)))
+    slope = 1 - s
+    slope *= input
+    slope += 1
+    slope *= s
+    slope *= g
+    return slope
 
 
 @operation(
     "silu",
-    gradient={"input": lambda g, input: g * _silu_slope(input)},
+    gradient={"input": _silu_slope},
     functions=False,
     samples=[_ANY],
     parity=_FUNCTIONAL,
 )
 def silu(input: Array) -> Any:
     """Return ``input * sigmoid(input)``."""
-    return input * sigmoid(input)
+    e = np.exp(-input)
+    e += 1
+    return input / e
+
+
+def _softly_above(x: Any) -> Any:
+    """Return what ``log(1 + exp(x))`` is more than ``max(x, 0)``."""
+    size = np.abs(x)
+    return np.log1p(np.exp(-size))
+
+
+def _is_rounded_away(x: Any, threshold: float) -> bool:
+    """Tell whether the softplus of all that is above the threshold is the value itself."""
+    return bool(threshold >= 17 and x.dtype == np.float32)
+
+
+def _softplus_slope(g: Any, input: Any, beta: float, threshold: float) -> Any:
+    scaled = input if beta == 1 else input * beta
+    slope = g * sigmoid(scaled)
+    if isinstance(g, np.ndarray) and _is_rounded_away(input, threshold):
+        return slope
+    return where(scaled > threshold, g, slope)
 
 
 @operation(
     "softplus",
-    gradient={
-        "input": lambda g, input, beta, threshold: where(
-            input * beta > threshold, g, g * sigmoid(input * beta)
-        )
-    },
+    gradient={"input": _softplus_slope},
     functions=False,
     samples=[_ANY, S(T(2, 3), beta=2.0), S(T(2, 3), beta=1.0, threshold=0.5)],
     parity=_FUNCTIONAL,
 )
 def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Return ``log(1 + exp(beta * input)) / beta``, the input itself above the threshold."""
-    scaled = input * beta
-    return np.where(scaled > threshold, input, np.logaddexp(scaled, 0) / beta).astype(
-        input.dtype, copy=False
-    )
+    scaled = input if beta == 1 else input * beta
+    more = _softly_above(scaled)
+    if not _is_rounded_away(input, threshold):
+        more = choose(scaled > threshold, 0.0, more)
+    if beta != 1:
+        more /= beta
+    more += at_least(input, 0.0) if beta > 0 else at_most(input, 0.0)
+    return more
 
 
-def _mish_slope(input: Any) -> Any:
-    t = tanh(softplus(input))
-    return t + input * (1 - t * t) * sigmoid(input)
+def _tanh_of_softplus(x: Any) -> tuple[Any, Any]:
+    """Return ``tanh(softplus(x))`` and ``sigmoid(x)``.
+
+    The tanh of ``log(1 + e)`` is ``n / (n + 2)`` with ``n = e (e + 2)``; from 20 on, both are 1.
+    """
+    e = np.exp(at_most(x, 20.0))
+    n = e + 2
+    n *= e
+    e /= e + 1
+    n /= n + 2
+    return n, e
+
+
+def _mish_slope(g: Any, input: Any) -> Any:
+    if not isinstance(g, np.ndarray):
+        t = tanh(softplus(input))
+        return g * (t + input * (1 - t * t) * sigmoid(input))
+
+    t, slope = _tanh_of_softplus(input)
+    slope *= 1 - t * t
+    slope *= input
+    slope += t
+    slope *= g
+    return slope
 
 
 @operation(
     "mish",
-    gradient={"input": lambda g, input: g * _mish_slope(input)},
+    gradient={"input": _mish_slope},
     functions=False,
-    samples=[_ANY],
+    samples=[_ANY, (T(2, 3, low=-30.0, high=30.0),)],
     parity=_FUNCTIONAL,
 )
 def mish(input: Array) -> Any:
     """Return ``input * tanh(softplus(input))``."""
-    return input * np.tanh(np.logaddexp(input, 0).astype(input.dtype, copy=False))
+    return input * _tanh_of_softplus(input)[0]
 
 
 @operation(
@@ -281,11 +364,11 @@ def _square(x: Any) -> Any:
 )
 def logsigmoid(input: Array) -> Any:
     """Return the logarithm of the sigmoid, without overflow."""
-    return -np.logaddexp(-input, 0).astype(input.dtype, copy=False)
+    return at_most(input, 0.0) - _softly_above(input)
 
 
 def _inside(g: Any, input: Any, low: float, high: float) -> Any:
-    return g * ((input > low) & (input < high))
+    return where((input > low) & (input < high), g, 0.0)
 
 
 @operation(
@@ -325,13 +408,20 @@ def hardsigmoid(input: Array) -> Any:
     return np.clip(input + 3, 0, 6) / 6
 
 
+def _hardswish_slope(g: Any, input: Any) -> Any:
+    if not isinstance(g, np.ndarray):
+        return where(input <= -3, g * 0.0, where(input < 3, g * (input / 3 + 0.5), g))
+
+    slope = at_most(at_least(input, -3.0), 3.0) / 3
+    slope += 0.5
+    slope = choose(input < 3, slope, 1.0)
+    slope *= g
+    return kept(~(input <= -3), slope)
+
+
 @operation(
     "hardswish",
-    gradient={
-        "input": lambda g, input: where(
-            input <= -3, g * 0.0, where(input < 3, g * (input / 3 + 0.5), g)
-        )
-    },
+    gradient={"input": _hardswish_slope},
     functions=False,
     samples=[(T(2, 3, low=-5, high=5),)],
     parity=_FUNCTIONAL,
@@ -343,31 +433,31 @@ def hardswish(input: Array) -> Any:
 
 @operation(
     "threshold",
-    gradient={"input": lambda g, input, threshold: g * (input > threshold)},
+    gradient={"input": lambda g, input, threshold: where(input > threshold, g, 0.0)},
     functions=("threshold",),
     samples=[S(T(2, 3), threshold=0.2, value=-1.0)],
     parity=_FUNCTIONAL,
 )
 def threshold(input: Array, threshold: float, value: float) -> Any:
     """Return the input where it is above a threshold, else a fixed value."""
-    return np.where(input > threshold, input, input.dtype.type(value))
+    return choose(input > threshold, input, input.dtype.type(value))
 
 
 @operation(
     "softshrink",
-    gradient={"input": lambda g, input, lambd: g * (abs(input) > lambd)},
+    gradient={"input": lambda g, input, lambd: where(abs(input) > lambd, g, 0.0)},
     functions=False,
     samples=[_ANY, S(T(2, 3), lambd=0.2)],
     parity=_FUNCTIONAL,
 )
 def softshrink(input: Array, lambd: float = 0.5) -> Any:
     """Return the input moved towards zero by ``lambd``, zero if it is nearer."""
-    return np.where(input > lambd, input - lambd, np.where(input < -lambd, input + lambd, 0))
+    return kept(input > lambd, input - lambd) + kept(input < -lambd, input + lambd)
 
 
 @operation(
     "hardshrink",
-    gradient={"input": lambda g, input, lambd: g * (abs(input) > lambd)},
+    gradient={"input": lambda g, input, lambd: where(abs(input) > lambd, g, 0.0)},
     functions=("hardshrink",),
     methods=True,
     samples=[_ANY, S(T(2, 3), lambd=0.2)],
@@ -375,4 +465,4 @@ def softshrink(input: Array, lambd: float = 0.5) -> Any:
 )
 def hardshrink(input: Array, lambd: float = 0.5) -> Any:
     """Return the input, zero where it is within ``lambd`` of zero."""
-    return np.where(np.abs(input) > lambd, input, 0)
+    return kept(np.abs(input) > lambd, input)

@@ -9,6 +9,7 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, ShapeError
 from gradcore.graph import TensorBase
+from gradcore.ops.choosing import choose
 from gradcore.ops.numbers import as_tuple, index_error, long_name, promoted
 from gradcore.ops.registry import CALLS, T, composite, operation
 from gradcore.ops.segments import add_rows
@@ -355,7 +356,7 @@ def _where_kinds(condition: Any, input: Any, other: Any) -> Any:
 
 def _where_kernel(condition: Array, input: Any, other: Any) -> Any:
     # A plain number among arrays keeps the arrays' dtype.
-    return np.where(condition, input, other)
+    return choose(condition, input, other)
 
 
 where_of = operation(
@@ -425,7 +426,7 @@ def masked_fill(input: Array, mask: Array, value: Any) -> Any:
             "",
             "Use torch.where(mask, value, input) to choose between two tensors.",
         )
-    return np.where(mask, np.asarray(value).astype(input.dtype), input)
+    return choose(mask, np.asarray(value).astype(input.dtype), input)
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:

@@ -22,7 +22,7 @@ from gradcore.ops.indexing import (
 )
 from gradcore.ops.inplace import make_inplace
 from gradcore.ops.numbers import broadcast_failed, long_name, promoted
-from gradcore.ops.registry import FUNCTIONS, METHODS, S, T, composite, operation
+from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, S, T, composite, operation
 from gradcore.ops.shape import axis, expand, reshape
 
 # --- along a dimension
@@ -269,7 +269,7 @@ def _clamp_back(g: Any, input: Any, min: Any, max: Any) -> Any:
             continue
         part = input >= limit if above else input <= limit
         inside = part if inside is None else inside & part
-    return g * inside
+    return CALLS.where(inside, g, 0.0)
 
 
 def _clamp_kinds(input: Any, min: Any, max: Any) -> Any:
