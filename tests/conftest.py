@@ -69,6 +69,24 @@ def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture
+def application(qapp: Any, qtbot: Any, tmp_path: Path) -> Iterator[Any]:
+    """The whole window offscreen with a real worker, loaded, on the welcome page."""
+    from paramscope_gui.app import Application  # Qt, for the tests that want a window
+
+    made = Application(qapp, tmp_path / "state")
+    made.themes.set_scheme("light")
+    with qtbot.waitSignal(made.loaded, timeout=10_000):
+        made.open_when_ready()
+    made.window.activateWindow()
+    qtbot.waitUntil(made.window.isActiveWindow)
+    yield made
+    made.window.may_close = lambda: True
+    made.window.close()
+    made.window.deleteLater()
+    made.deleteLater()
+
+
 @pytest.fixture(autouse=True)
 def _own_state(request: pytest.FixtureRequest) -> None:
     """See that no test, whether it asks or not, touches the settings of the user who runs it."""
