@@ -63,15 +63,15 @@ def giving(names: Mapping[str, Any], sample: str) -> Callable[[], tuple[Any, Non
 def made_up_loss(model: Any, x: tuple[Any, ...], _: None) -> Any:
     """Return a loss in which every value that the model returns takes part.
 
-    So a Parameter that gets no gradient from it is cut off within the model.
+    So a Parameter that gets no gradient from it is cut off within the model. It tells tensors by
+    what they can do: looking for ``torch`` in ``sys`` would keep the step from being recorded.
     """
-    torch = sys.modules["torch"]
     pending: list[Any] = [model(*x)]
     total: Any = 0.0
     count = 0
     while pending and count < 1000:
         value = pending.pop()
-        if isinstance(value, torch.Tensor):
+        if _is_tensor(value):
             if value.is_floating_point() and value.numel():
                 # Off zero, so that symmetric outputs have a gradient as well.
                 total, count = total + ((value - 0.5) ** 2).mean(), count + 1
@@ -79,24 +79,28 @@ def made_up_loss(model: Any, x: tuple[Any, ...], _: None) -> Any:
             pending.extend(value.values())
         elif isinstance(value, list | tuple):
             pending.extend(value)
-        elif hasattr(value, "__dict__") and not isinstance(value, torch.nn.Module):
-            pending.extend(vars(value).values())
+        elif hasattr(value, "__dict__") and not hasattr(value, "named_parameters"):
+            pending.extend(value.__dict__.values())
     if not count:
         raise TypeError(
             "The model returns no tensor of floating-point numbers, so there is no loss.\n"
             "  It was called with the sample input.\n"
             "  Give the file a function loss(model, x, y)."
         )
-    return total if total.requires_grad else _with_gradient(total, x, torch)
+    return total if total.requires_grad else _with_gradient(total, x)
 
 
-def _with_gradient(total: Any, x: tuple[Any, ...], torch: Any) -> Any:
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "is_floating_point") and hasattr(value, "numel")
+
+
+def _with_gradient(total: Any, x: tuple[Any, ...]) -> Any:
     """Let ``backward`` run although nothing of the model is in the loss: that is for rules to say.
 
     The input takes part with nothing: a batch is allowed to ask for its gradient.
     """
-    inputs = [v for v in x if isinstance(v, torch.Tensor) and v.is_floating_point() and v.is_leaf]
-    leaf = inputs[0] if inputs else torch.zeros(1)
+    inputs = [v for v in x if _is_tensor(v) and v.is_floating_point() and v.is_leaf]
+    leaf = inputs[0] if inputs else total.new_zeros(1)
     return total + 0.0 * leaf.requires_grad_().sum()
 
 

@@ -1,10 +1,12 @@
 """Steps that nobody watches are replayed on gradcore, with the numbers of steps as they are."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from paramscope.check.target import Target, harness_of
 from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.session import Session
 
@@ -65,7 +67,23 @@ SILENT_STEP = OWN_STEP.replace("    return value\n", "")
 BRANCHING_STEP = OWN_STEP.replace(
     "    optimizer.step()\n", "    if value > 0.5:\n        optimizer.step()\n"
 )
+BARE = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        hidden = torch.tanh(self.a(x))
+        return {"logits": self.b(hidden), "hidden": (hidden, x)}
+"""
 REPLAYED = {
+    "loss that is made up": BARE
+    + harness_of(Target("net.py:Net", Path("net.py"), "Net", "randn(4, 3)"), BARE),
     "drawn batch": MODEL + DRAWN,
     "still batch": MODEL + STILL,
     "batch that counts": MODEL + COUNTED,
