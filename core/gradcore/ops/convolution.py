@@ -235,10 +235,10 @@ def convolution(
     row = None if bias is None else bias.reshape((-1,) + (1,) * len(plan.positions))
     if plan.wide:
         return _wide_convolution(plan, matrix, row)
-    out = np.empty((plan.count, groups, out_channels // groups, plan.area), input.dtype)
+    out = np.empty((plan.count, out_channels, *plan.positions), input.dtype)
+    cells = out.reshape(plan.count, groups, out_channels // groups, plan.area)
     for part, columns in plan.matrices():
-        _multiply(matrix, columns, out[part])
-    out = out.reshape(plan.count, out_channels, *plan.positions)
+        _multiply(matrix, columns, cells[part])
     if row is not None:
         out += row
     return out
