@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 import gradcore
+from edited_text import applied
 from paramscope.code.commands import (
     AddModule,
     AddOperation,
@@ -20,7 +21,7 @@ from paramscope.code.commands import (
 from paramscope.code.graph import NodeKind, PortRef
 from paramscope.code.parse import parse
 from paramscope.code.templates import empty_model, new_model
-from paramscope.document.document import Command, CommandRefused, Document
+from paramscope.document.document import CommandRefused
 
 SOURCE = """\
 import gradcore as torch
@@ -68,13 +69,6 @@ def output(source: str) -> Any:
     model = names["build"]()
     gradcore.manual_seed(1)
     return model(gradcore.randn(3, 8)).tolist()
-
-
-def applied(source: str, *commands: Command) -> str:
-    document = Document(source)
-    for command in commands:
-        document = command.apply(document)
-    return document.source
 
 
 def _nodes(graph: str) -> list[str]:

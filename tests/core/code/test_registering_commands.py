@@ -2,10 +2,9 @@
 
 import pytest
 
+from edited_text import TORCH, applied
 from paramscope.code.commands import Register, RegisterBuffer, Unregister
-from paramscope.document.document import Command, CommandRefused, Document
-
-TORCH = "import torch\nfrom torch import nn\n"
+from paramscope.document.document import CommandRefused, Document
 
 
 def net(line: str, head: str = TORCH, forward: str = "return x * self.w") -> str:
@@ -15,12 +14,6 @@ def net(line: str, head: str = TORCH, forward: str = "return x * self.w") -> str
         f"{head}\n\nclass Net({base}):\n    def __init__(self, size=3):\n"
         f"        super().__init__()\n{body}\n    def forward(self, x):\n        {forward}\n"
     )
-
-
-def applied(source: str, command: Command) -> str:
-    result = command.apply(Document(source)).source
-    compile(result, "model.py", "exec")
-    return result
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edited_text import applied
 from paramscope.code.commands import (
     AddModule,
     AddOperation,
@@ -25,13 +26,6 @@ MEMBER = (
     "            nn.Linear(6, 16),  # wide\n            nn.Sequential(nn.ReLU(), nn.Tanh()),\n"
     "        )\n\n    def forward(self, x):\n        return self.layers(x)\n"
 )
-
-
-def applied(source: str, *commands: Command) -> str:
-    document = Document(source)
-    for command in commands:
-        document = command.apply(document)
-    return document.source
 
 
 def test_a_sequential_that_build_returns_is_a_graph() -> None:
