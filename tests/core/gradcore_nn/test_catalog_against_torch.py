@@ -8,7 +8,8 @@ import pytest
 
 import gradcore
 from gradcore import nn
-from gradcore.nn.catalog import Input, ModuleEntry, Sample, all_modules
+from gradcore.nn.catalog import ModuleEntry, Sample, all_modules
+from layer_samples import values_of
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: no parity to check")
 
@@ -19,24 +20,6 @@ CASES = [
 ]
 RANDOM = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"}
 WORSE = {"MultiheadAttention": 1e-4}
-
-
-def values_of(spec: Input, number: int) -> np.ndarray:
-    """Return the values of a sample input, the same every time."""
-    source = np.random.default_rng(number)
-    if spec.kind == "integers":
-        return source.integers(0, spec.high, spec.shape)
-    if spec.kind == "signs":
-        return source.choice([-1.0, 1.0], spec.shape).astype(np.float32)
-    values = source.standard_normal(spec.shape).astype(np.float32)
-    if spec.kind == "positive":
-        return np.abs(values) + np.float32(0.3)
-    if spec.kind == "probability":
-        return (1 / (1 + np.exp(-values))).astype(np.float32)
-    if spec.kind == "distribution":
-        powers = np.exp(values)
-        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
-    return values
 
 
 def made(library, entry: ModuleEntry, sample: Sample):

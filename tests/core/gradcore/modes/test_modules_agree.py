@@ -12,7 +12,8 @@ import pytest
 
 import gradcore
 from gradcore import nn
-from gradcore.nn.catalog import Input, ModuleEntry, Sample, all_modules
+from gradcore.nn.catalog import ModuleEntry, Sample, all_modules
+from layer_samples import values_of
 
 CASES = [
     pytest.param(entry, sample, id=f"{name}-{number}")
@@ -22,24 +23,6 @@ CASES = [
 ORDINARY, ODD = 5, (1, 2, 7)
 FACTOR = 4.0  # a module is several operations: so much more than one may it differ
 WIDER = {"Transformer": 16.0}  # with two stacks of layers, each of a dozen
-
-
-def values_of(spec: Input, number: int) -> Any:
-    """Return the values of one sample input for the step ``number``."""
-    source = np.random.default_rng(number)
-    if spec.kind == "integers":
-        return source.integers(0, spec.high, spec.shape)
-    if spec.kind == "signs":
-        return source.choice([-1.0, 1.0], spec.shape).astype(np.float32)
-    values = source.standard_normal(spec.shape).astype(np.float32)
-    if spec.kind == "positive":
-        return np.abs(values) + np.float32(0.3)
-    if spec.kind == "probability":
-        return (1 / (1 + np.exp(-values))).astype(np.float32)
-    if spec.kind == "distribution":
-        powers = np.exp(values)
-        return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
-    return values
 
 
 def flat(result: Any) -> list[Any]:
