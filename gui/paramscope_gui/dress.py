@@ -103,14 +103,15 @@ QCheckBox, QRadioButton { spacing: 8px; }
 QRadioButton::indicator { width: 14px; height: 14px; border: 1px solid $quiet; border-radius: 8px;
     background: $raised; }
 QRadioButton::indicator:hover, QRadioButton::indicator:focus { border-color: $accent; }
-QRadioButton::indicator:checked { background: $accent; border: 4px solid $raised; width: 8px;
-    height: 8px; outline: 1px solid $accent; }
+QRadioButton::indicator:checked { border-color: $accent; background: qradialgradient(
+    cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0 $accent, stop: 0.5 $accent,
+    stop: 0.6 $raised, stop: 1 $raised); }
 QRadioButton:disabled { color: $faint; }
 QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $quiet; border-radius: 3px;
     background: $raised; }
 QCheckBox::indicator:hover, QCheckBox::indicator:focus { border-color: $accent; }
-QCheckBox::indicator:checked { background: $accent; border: 4px solid $raised;
-    outline: 1px solid $accent; }
+QCheckBox::indicator:checked { background: $accent; background-clip: content;
+    border-color: $accent; padding: 2px; width: 10px; height: 10px; }
 """)
 
 

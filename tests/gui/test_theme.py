@@ -2,9 +2,11 @@
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
+from pytestqt.qtbot import QtBot
 
 from paramscope.census.rows import Gradient, Kind, Stepping, TensorRow
+from paramscope_gui.dress import apply
 from paramscope_gui.theme import (
     DARK,
     LIGHT,
@@ -170,3 +172,22 @@ def test_errors_warnings_and_hints_are_told_apart_without_colour(qapp: QApplicat
         for severity, (shape, _, _) in SEVERITIES.items()
     }
     assert all(drawn[a] != drawn[b] for a in drawn for b in drawn if a < b)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", [QRadioButton, QCheckBox])
+def test_a_checked_button_keeps_its_edge(
+    qapp: QApplication, qtbot: QtBot, scheme: str, kind: type[QRadioButton | QCheckBox]
+) -> None:
+    themes = ThemeModel(scheme)
+    apply(qapp, themes)
+    made = kind("one")
+    qtbot.addWidget(made)
+    made.setChecked(True)
+    made.show()
+    image = made.grab().toImage()
+    middle = image.height() // 2
+    accent = themes.theme.accent
+    assert contrast(image.pixelColor(0, middle), themes.theme.raised) > 3
+    assert image.pixelColor(8, middle) == accent
+    assert image.pixelColor(2, middle) != accent
