@@ -15,6 +15,7 @@ from paramscope.census.walk import Walk, join_path, walk_model
 from paramscope.code.graph import Span
 from paramscope.code.parse import syntax_tree
 from paramscope.engine.adapters.base import Adapter
+from paramscope.engine.failures import Raised
 from paramscope.engine.frames import owner_of, span_at
 from paramscope.engine.leaves import is_leaf, requires_grad
 from paramscope.engine.trail import Trail
@@ -26,25 +27,23 @@ _CONTAINERS = ("Sequential", "ModuleList")
 
 
 def failure_of(
-    error: BaseException,
-    during: str,
-    filename: str,
-    source: str,
+    raised: Raised,
     adapter: Adapter,
     model: Any = None,
     before: Walk | None = None,
     trail: Trail | None = None,
     names: Mapping[str, Any] | None = None,
 ) -> Failure:
-    """Gather what is known of ``error``.
+    """Gather what is known of an error.
 
     ``trail`` is that of the step that failed, if it was traced; ``names`` the document's globals.
     """
-    frames = list(_frames(error.__traceback__, filename, adapter))
+    error, source = raised.error, raised.source
+    frames = list(_frames(error.__traceback__, raised.filename, adapter))
     failure = Failure(
         kind=type(error).__name__,
         message=str(error),
-        during=during,
+        during=raised.during,
         frames=frames,
         source=source,
         roots=_roots(frames, source, adapter, model),

@@ -10,7 +10,7 @@ from paramscope.census.source import map_source
 from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter
 from paramscope.engine.autopsy import failure_of
-from paramscope.engine.failures import CannotTrainError
+from paramscope.engine.failures import CannotTrainError, Raised
 from paramscope.engine.observation import Observer
 from paramscope.engine.tracer import StepTracer
 from paramscope.rules.catalog import check_failure
@@ -28,29 +28,24 @@ class Explanation:
     place: OperationCall | None = None
 
 
-def explain_loading(
-    error: BaseException, during: str, filename: str, source: str, adapter: Adapter
-) -> Explanation:
+def explain_loading(raised: Raised, adapter: Adapter) -> Explanation:
     """Explain an error that left no model, or only a part of one."""
-    if not _is_to_explain(error):
+    if not _is_to_explain(raised.error):
         return Explanation()
-    failure = failure_of(error, during, filename, source, adapter)
+    failure = failure_of(raised, adapter)
     evidence = Evidence(
         model=None,
         walk=failure.roots[0].walk if failure.roots else Walk(),
         optimizers=(),
         view=adapter,
-        source=map_source(source),
+        source=map_source(raised.source),
         failure=failure,
     )
     return _explanation(evidence, failure)
 
 
 def explain_running(
-    error: BaseException,
-    during: str,
-    filename: str,
-    source: str,
+    raised: Raised,
     adapter: Adapter,
     observer: Observer,
     tracer: StepTracer | None,
@@ -61,12 +56,12 @@ def explain_running(
 
     ``tracer`` has seen it, if given; ``names`` are the globals of the document.
     """
-    if not _is_to_explain(error):
+    if not _is_to_explain(raised.error):
         return Explanation()
     trail = tracer.trail if tracer is not None else None
     before = observer.walk
     model = next(iter(before.modules.values()), None)
-    failure = failure_of(error, during, filename, source, adapter, model, before, trail, names)
+    failure = failure_of(raised, adapter, model, before, trail, names)
     observer.look_again()
     if tracer is not None:
         tracer.finish()

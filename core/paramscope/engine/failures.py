@@ -4,6 +4,7 @@ import linecache
 import os
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import PathFinder
 from types import TracebackType
@@ -48,10 +49,18 @@ def remember_source(filename: str, source: str) -> None:
     linecache.cache[filename] = (len(source), None, lines, filename)
 
 
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An error, and what was being done with which document when it was raised."""
+
+    error: BaseException
+    during: str
+    filename: str = ""
+    source: str = ""
+
+
 def describe_failure(
-    error: BaseException,
-    filename: str,
-    during: str,
+    raised: Raised,
     revision: int,
     step: int = 0,
     place: OperationCall | None = None,
@@ -61,14 +70,15 @@ def describe_failure(
 
     ``place`` is where it comes from if it went through no line of the user's.
     """
-    frames = tuple(_user_frames(error, filename))
+    error = raised.error
+    frames = tuple(_user_frames(error, raised.filename))
     if not frames and place is not None and place.span is not None:
-        frames = (_line_at(place.span, filename),)
+        frames = (_line_at(place.span, raised.filename),)
     if len(frames) > MAX_FRAMES:
         frames = frames[: MAX_FRAMES // 2] + frames[-MAX_FRAMES // 2 :]
     return Failed(
         revision=revision,
-        during=during,
+        during=raised.during,
         kind=type(error).__name__,
         message=_message_of(error),
         frames=frames,

@@ -17,7 +17,7 @@ from paramscope.census.walk import Walk
 from paramscope.engine.adapters.base import Adapter, Slice, listening
 from paramscope.engine.build_tracer import BuildTracer
 from paramscope.engine.explanation import Explanation, explain_loading, explain_running
-from paramscope.engine.failures import CannotTrainError, describe_failure, has_frames
+from paramscope.engine.failures import CannotTrainError, Raised, describe_failure, has_frames
 from paramscope.engine.metrics import Metrics
 from paramscope.engine.observation import Observer, Pacer
 from paramscope.engine.program import Program, Runner
@@ -284,6 +284,10 @@ class Session:
         """Let training go on after a failed step, as the user asks to."""
         self.failure = None
 
+    def pause_clock(self) -> None:
+        """Forget the speed: what follows is another run."""
+        self._marks.clear()
+
     # Private
 
     def _run(self, until: float, last_step: float) -> bool:
@@ -415,10 +419,6 @@ class Session:
         while len(self._marks) > 2 and self._marks[1][0] < now - SPEED_WINDOW:
             self._marks.popleft()
 
-    def pause_clock(self) -> None:
-        """Forget the speed: what follows is another run."""
-        self._marks.clear()
-
     def _refuse(self) -> bool:
         """Nothing can be trained: say why, once more, as a failure of its own."""
         if self.failure is None:
@@ -430,15 +430,10 @@ class Session:
         """Tell of an error, with what the rules say of it beside what they said before."""
         if self._is_quiet and has_loaded and self._observer is not None:
             self._look()
-        explained = self._explain(error, during, has_loaded)
+        raised = Raised(error, during, self._filename, self._source)
+        explained = self._explain(raised, has_loaded)
         self.failure = describe_failure(
-            error,
-            self._filename,
-            during,
-            self.revision,
-            self.step,
-            explained.place,
-            explained.findings,
+            raised, self.revision, self.step, explained.place, explained.findings
         )
         known = (self._findings or ()) if has_loaded else ()
         places = {(finding.rule, finding.where) for finding in known}
@@ -447,21 +442,20 @@ class Session:
         if findings != self._findings:
             self._findings = self.news.findings = findings
 
-    def _explain(self, error: BaseException, during: str, has_loaded: bool) -> Explanation:
-        where = (error, during, self._filename, self._source, self.adapter)
+    def _explain(self, raised: Raised, has_loaded: bool) -> Explanation:
         try:
             if not has_loaded or self._observer is None:
-                return explain_loading(*where)
+                return explain_loading(raised, self.adapter)
             tracer = self._trainer.tracer if self._trainer is not None else None
             if tracer is not None and tracer.record.number != self.step + 1:
                 tracer = None  # it has seen an earlier step
-            if tracer is None and self._trainer is not None and during == "step":
-                if not has_frames(error, self._filename):
+            if tracer is None and self._trainer is not None and raised.during == "step":
+                if not has_frames(raised.error, self._filename):
                     # A backward failed in a step that nobody watched.
                     self._observer.look_again()
                     tracer = self._trainer.trace_backward(self._observer.walk)
             names = vars(self._program.module) if self._program is not None else {}
-            return explain_running(*where, self._observer, tracer, self.step, names)
+            return explain_running(raised, self.adapter, self._observer, tracer, self.step, names)
         except Exception:
             # Odd objects of the user's may defy any look; the error itself must be told.
             return Explanation()

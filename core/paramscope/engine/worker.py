@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from paramscope.engine.adapters.base import Adapter, SharedAdapter
 from paramscope.engine.adapters.open import ENGINES, open_adapter
-from paramscope.engine.failures import describe_failure
+from paramscope.engine.failures import Raised, describe_failure
 from paramscope.engine.output import Capture, flush_python_streams, rewire_python_streams
 from paramscope.engine.process import become_polite, end_with_children
 from paramscope.engine.protocol import (
@@ -409,7 +409,7 @@ def main(arguments: list[str] | None = None) -> None:
         adapter.activate()
         _warm_up(adapter)
     except Exception as error:
-        sender.send(describe_failure(error, "", "worker", 0))
+        sender.send(describe_failure(Raised(error, "worker"), 0))
         sender.close(1.0)
         os._exit(1)
     session = Session(adapter, mode="auto")
@@ -436,7 +436,7 @@ def _warm_up(adapter: Adapter) -> None:
 
 
 def _worker_failure(error: BaseException) -> Failed:
-    return describe_failure(error, "", "worker", 0)
+    return describe_failure(Raised(error, "worker"), 0)
 
 
 def _take_standard_streams() -> tuple[BinaryIO, BinaryIO]:
