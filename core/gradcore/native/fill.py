@@ -77,6 +77,7 @@ def main(names: list[str]) -> None:
     """Compile what is named, as long as the process that asked for it lives."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     machine.driver()
+    machine.moving_driver()
     machine.many_driver()
     machine.word_reader()
     for name in names:

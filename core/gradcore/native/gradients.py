@@ -31,24 +31,29 @@ class HandedGradients:
         self._tensors = list(map(wrap, self.arrays))
         self._leaves = [one.leaf for one in program.gradients]
         mine = set(map(id, self._leaves))
-        self._is_plain = known and all(one.fresh and one.kept for one in program.gradients)
-        self._is_plain = self._is_plain and not program.zeroed
+        is_fresh = known and not program.zeroed and all(one.fresh for one in program.gradients)
+        self._is_plain = is_fresh and all(one.kept for one in program.gradients)
+        # Nobody gets to see gradients that the step itself takes away.
+        self._is_hidden = is_fresh and not any(one.kept for one in program.gradients)
         self._others = [t for t in program.cleared if id(t) not in mine]
-        # Counted with no other reference alive: neither a loop's variable nor an argument.
-        self._array_counts = list(map(getrefcount, self.arrays))
-        self._tensor_counts = list(map(getrefcount, self._tensors))
         self._free, self._given = Words(), Words()
-        self._notes = [NOTES, NOTES] if self._is_plain else [0, 0]
+        is_watched = self._is_plain or self._is_hidden
+        self._notes = [NOTES, NOTES] if is_watched else [0, 0]
+        if is_watched:
+            self._given.slots(self._others, "_grad")
+            self._given.slots(self._leaves, "_grad")
         if self._is_plain:
             self._free.references([*self.arrays, *self._tensors])
             self._free.slots(self._leaves, "_grad")
-            self._given.slots(self._leaves, "_grad")
             for name in _SLOTS:
                 self._given.slots(self._tensors, name)
+        # Counted with no other reference alive: neither a loop's variable nor an argument.
+        self._array_counts = list(map(getrefcount, self.arrays))
+        self._tensor_counts = list(map(getrefcount, self._tensors))
 
     def are_free(self) -> bool:
         """Tell whether nobody but leaves and this object holds what was handed out last."""
-        if self._free.same():
+        if self._is_hidden or self._free.same():
             return True
         if not self._are_unshared():
             return False
@@ -56,6 +61,12 @@ class HandedGradients:
             self._notes[0] -= 1
             self._free.note()
         return True
+
+    def words(self) -> list[Words] | None:
+        """Return what tells that there is nothing to do, if that is so and will be seen."""
+        if self._is_hidden:
+            return [self._given] if self._given.same() else None
+        return [self._free, self._given] if self._free.same() and self._given.same() else None
 
     def _are_unshared(self) -> bool:
         if list(map(getrefcount, self.arrays)) != self._array_counts:
@@ -71,11 +82,13 @@ class HandedGradients:
     def give(self) -> None:
         """Let each leaf have what has been worked out for it, or add it to what it has."""
         if self._given.same():
-            for t in self._others:
-                t._grad = None
             return
         self.program.clear()
-        self._store()
+        if self._is_hidden:
+            for leaf in self._leaves:
+                leaf._grad = None
+        else:
+            self._store()
         if self._notes[1]:
             self._notes[1] -= 1
             self._given.note()

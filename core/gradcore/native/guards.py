@@ -25,12 +25,13 @@ class Unchanged:
         world = replay.world
         self._world, self._groups = world, groups
         self._added = [t._grad for t in replay._added]
+        # Held here, so that no later count can come to lie in the place of these.
         self._edits = (edits[0], state_edits[0])
         self._float = dtypes.default_float()
         reads = list(zip(*world._reads, world._found, strict=True))
-        others = [one for one in reads if one[0] is not _CELL]
-        self._reads = [[one[i] for one in others] for i in range(3)]
         words = Words()
+        words.items(edits)
+        words.items(state_edits)
         for name in ("_a", "_more", "_rg"):
             words.slots(world.tensors, name)
         words.slots(replay._empty, "_grad")
@@ -39,12 +40,17 @@ class Unchanged:
         words.cells(item for read, item, _ in reads if read is _CELL)
         for items, _ in world._lists:
             words.items(items)
+        others = [
+            one for one in reads if one[0] is not _CELL and not _is_watched_entry(words, *one)
+        ]
+        self._reads = [[one[i] for one in others] for i in range(3)]
+        self._dicts = [one for one in world._dicts if not words.entries(one[0])]
         for group in groups:
             group.watch(words)
         for clip in clips:
             clip.watch(words)
         words.note()
-        self._words = words
+        self.words = words
 
     @staticmethod
     def can_watch(groups: list[NativeGroup]) -> bool:
@@ -53,16 +59,26 @@ class Unchanged:
 
     def holds(self) -> bool:
         """Tell whether everything is as it was when this was made."""
-        if (edits[0], state_edits[0]) != self._edits or not self._words.same():
-            return False
+        return self.words.same() and self.holds_rest()
+
+    def holds_rest(self) -> bool:
+        """Tell whether that holds which its words of memory do not tell."""
         if dtypes.default_float() is not self._float:
             return False
         functions, things, found = self._reads
-        if not all(map(is_, map(call, functions, things), found)):
+        if found and not all(map(is_, map(call, functions, things), found)):
             return False
-        for entries, keys, values in self._world._dicts:
+        for entries, keys, values in self._dicts:
             if len(entries) != len(keys) or not all(map(is_, entries, keys)):
                 return False
             if not all(map(is_, entries.values(), values)):
                 return False
-        return all(group.is_free() and group.has_settings() for group in self._groups)
+        return all(group.holds_rest() for group in self._groups)
+
+
+def _is_watched_entry(words: Words, read: Any, key: Any, value: Any) -> bool:
+    """Watch what a dictionary has for a key, if that is what is read."""
+    entries = getattr(read, "__self__", None)
+    if type(entries) is not dict or read != entries.get or value is None:
+        return False
+    return words.entry(entries, key)

@@ -26,6 +26,7 @@ _FLAGS = {"reassoc", "nsz", "contract", "arcp"}
 """What the compiler may do to sums and products; NaN and infinity it has to respect."""
 _DRIVE = types.int64(types.int64, types.int64)
 _DRIVE_MANY = types.int64(types.int64, types.int64, types.int64)
+_DRIVE_MOVED = types.int64(types.int64, types.int64, types.int64)
 _READ = types.boolean(types.int64, types.int64, types.int64, types.boolean)
 _lock = threading.Lock()
 
@@ -47,6 +48,21 @@ def _run_rows(code: Any, count: Any) -> Any:
 
 
 def _drive(code: Any, count: Any) -> Any:
+    return _run_rows(code, count)
+
+
+def _drive_moved(code: Any, count: Any, plan: Any) -> Any:
+    """Run a program on arrays that are elsewhere than before.
+
+    The plan's words: how many words move, for each of them where it is, which array it points into
+    and how far; then where an array has the address of its values, and where the arrays are.
+    """
+    words = integers_at(plan)
+    moving = words[0]
+    data, arrays = words[1 + 3 * moving], integers_at(words[2 + 3 * moving])
+    for i in range(moving):
+        place = integers_at(arrays[words[2 + 3 * i]] + data)[0]
+        integers_at(words[1 + 3 * i])[0] = place + words[3 + 3 * i]
     return _run_rows(code, count)
 
 
@@ -130,6 +146,12 @@ def many_driver() -> Any:
 
 
 @cache
+def moving_driver() -> Any:
+    """Return ``drive(code, count, plan)``, which first takes over where arrays are."""
+    return _running(_DRIVE_MOVED, _drive_moved)
+
+
+@cache
 def word_reader() -> Any:
     """Return ``read(places, expected, count, is_note)``, which keeps the interpreter's lock."""
     return _running(_READ, _read_words, nogil=False)
@@ -150,7 +172,12 @@ def signature_of(dtype: Dtype) -> Any:
 
 def driver_signatures() -> list[tuple[Any, Any]]:
     """Return the functions of the drivers, each with its signature."""
-    return [(_drive, _DRIVE), (_drive_many, _DRIVE_MANY), (_read_words, _READ)]
+    return [
+        (_drive, _DRIVE),
+        (_drive_moved, _DRIVE_MOVED),
+        (_drive_many, _DRIVE_MANY),
+        (_read_words, _READ),
+    ]
 
 
 def address(kernel: Kernel, dtype: Dtype) -> int:

@@ -8,19 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import Counter, TensorBase, counter, tick
+from gradcore.graph import TensorBase
 from gradcore.native.builder import DOUBLE, SINGLE, Launch, UnsupportedError
 from gradcore.native.clipping import Clip
+from gradcore.native.counting import Steps
 from gradcore.native.entry import Operand
 from gradcore.native.kernels.optimizers import OPTIMIZERS, Stepper
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array, whole
-from gradcore.native.watching import Words, known
 from gradcore.optim.lr_scheduler.base import LRScheduler
 from gradcore.optim.optimizer import Optimizer
 
 _ARRAY = attrgetter("_a")
 _GRAD = attrgetter("_grad")
+_RATE = "lr"
+"""The setting that may well be another one at each step."""
 
 
 def stepper_of(optimizer: Any) -> Stepper | None:
@@ -64,6 +66,7 @@ class NativeGroup:
         self.moved: list[TensorBase] = [p for p in group["params"] if id(p) in gradients]
         self._params = list(group["params"])
         self._values = list(group.values())
+        self._rate = group.get(_RATE)
         numbers = self.numbers()
         if numbers is None:
             raise UnsupportedError
@@ -77,11 +80,7 @@ class NativeGroup:
         self._arrays: list[Any] = []
         self._own = list(map(self._states.get, self.moved))
         self._rows = [self._row(p, gradients[id(p)]) for p in self.moved]
-        self._counters: list[Counter] = [counter(p) for p in self.moved]
-        self._told = Words()
-        if known:
-            self._told.slots(self._counters, "what")
-            self._told.slots(self._counters, "where")
+        self._steps = Steps(self.moved)
 
     def numbers(self) -> list[float] | None:
         """Return what the group's settings are for the kernel, if it knows them."""
@@ -185,6 +184,17 @@ class NativeGroup:
         words.slots([*self._absent, *self._given], "_grad")
         words.slots(self._kept, "_a")
         words.items(self._watched)
+        self._are_settings_watched = words.entries(self.group, without=_RATE)
+        self._is_free_watched = words.entries(vars(self.optimizer)) and words.lengths(
+            [self.optimizer._optimizer_step_pre_hooks, self.optimizer._optimizer_step_post_hooks]
+        )
+
+    def holds_rest(self) -> bool:
+        """Tell whether that holds which the words of ``watch`` do not tell."""
+        if self.group.get(_RATE) is not self._rate or not self._are_settings_watched:
+            if not self.has_settings():
+                return False
+        return self._is_free_watched or self.is_free()
 
     def has_settings(self) -> bool:
         """Tell whether the group's settings are what they were, or could be taken over."""
@@ -204,7 +214,7 @@ class NativeGroup:
         if not self.is_like(numbers):
             return False
         # Only now: until it was taken over, a change has to be found again.
-        self._values = values
+        self._values, self._rate = values, self.group.get(_RATE)
         self.settings[:] = numbers
         return True
 
@@ -217,15 +227,7 @@ class NativeGroup:
 
     def stepped(self, times: int = 1) -> None:
         """Note that the kernel has moved the group."""
-        stamp = tick()
-        for one in self._counters:
-            one.count += times
-            one.stamp = stamp
-        if not self._told.same():
-            for one in self._counters:
-                one.what, one.where = "step", ""
-            if known:
-                self._told.note()
+        self._steps.add(times)
         self.optimizer._opt_called = True
 
     def arrays(self) -> list[Any]:

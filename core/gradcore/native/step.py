@@ -20,11 +20,13 @@ from gradcore.native.guards import Unchanged
 from gradcore.native.kernels.optimizers.measure import STATISTICS
 from gradcore.native.layout import Storage, address_of, of_array
 from gradcore.native.lowering import Lowered
-from gradcore.native.machine import address, driver, many_driver
+from gradcore.native.machine import address, driver, many_driver, moving_driver
 from gradcore.native.optimizing import Measured, NativeGroup, movers_of
+from gradcore.native.quick import quick as quick
 from gradcore.native.schedules import Schedules
 from gradcore.native.stream import Stream
 from gradcore.native.table import Layout, array_of
+from gradcore.native.watching import Words
 from gradcore.replay.program import Program, RefusalError, Returned
 
 _NO_LOSS = np.full((), np.nan)
@@ -84,7 +86,7 @@ class NativeStep:
                 instructions += one.launches(lambda: lowered.slot(-1))
         self._instructions = instructions
         self._gradients = lowered.gradients
-        self._inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
+        self.inputs = [(slot, number) for slot, number in enumerate(lowered.slots) if number >= 0]
         self.python_calls = sum(isinstance(one, PythonCall) for one in instructions)
 
     def _apart_from(
@@ -139,6 +141,7 @@ class NativeStep:
             fill([(one.kernel, one.dtype) for one in self._instructions if hasattr(one, "kernel")])
         driver()
         many_driver()
+        moving_driver()
         for one in self._instructions:
             if hasattr(one, "kernel"):
                 address(one.kernel, one.dtype)
@@ -146,7 +149,7 @@ class NativeStep:
     def place(self) -> None:
         """Give it its memory; the kernels are compiled now, if they are not yet."""
         self._layout = layout = Layout(self._instructions)
-        self._drive: Callable[[int, int], int] = driver()
+        self.drive: Callable[[int, int], int] = driver()
         self._drive_many: Callable[[int, int, int], int] = many_driver()
         self._parts = [
             (address_of(layout.rows) + part.start * layout.rows.strides[0], part.count)
@@ -157,8 +160,8 @@ class NativeStep:
         ]
         self._beforehand = [BoundCall(call, layout.arena) for call in self._first]
         self._place_back()
-        self._handed = [array_of(x, layout.arena) for x in self._returned]
-        self._seen: list[Any] = [None] * len(self._inputs)
+        self.handed = [array_of(x, layout.arena) for x in self._returned]
+        self._seen: list[Any] = [None] * len(self.inputs)
         self._make_gradients()
 
     def _make_gradients(self) -> None:
@@ -196,7 +199,7 @@ class NativeStep:
         self._point(inputs)
         if not self._calls and not self._beforehand and self._backups is not None:
             start, count = self._parts[0]
-            if self._drive(start, count) == count:
+            if self.drive(start, count) == count:
                 return True
             self._take_back(self._backups)
             return False
@@ -209,13 +212,47 @@ class NativeStep:
             stream.restore()
         return False
 
+    # --- what the quick form needs
+
+    def words_of_gradients(self) -> list[Words] | None:
+        """Return what tells that gradients stand where they do; None: more is to be done."""
+        is_one = not self._calls and not self._beforehand and not self._copied
+        return self._handout.words() if is_one and self._backups is not None else None
+
+    def only_part(self) -> tuple[int, int]:
+        """Return where the rows of its kernels are, and how many."""
+        return self._parts[0]
+
+    def forget_places(self) -> None:
+        """Note that somebody else has told the program where its arguments are."""
+        self._seen = [None] * len(self.inputs)
+
+    def take_back(self) -> None:
+        """Undo a step that was left before its end."""
+        self._take_back(self._backups or [])
+
+    def needs_end(self) -> bool:
+        """Tell whether anything is to be done after the kernels but to hand gradients out."""
+        return bool(self.program.written or self.clips or self.groups or self._late)
+
+    def end(self) -> None:
+        """Do what comes after the kernels, but for handing gradients out."""
+        for t, name in self.program.written:
+            written(t, name, False)
+        for clip in self.clips:
+            clip.give()
+        for group in self.groups:
+            group.stepped()
+        for function, args in self._late:
+            function(*args)
+
     def _take_back(self, values: list[Any]) -> None:
         for t, before in zip(self._writes, values, strict=True):
             np.copyto(t._a, before)
 
     def _point(self, inputs: Sequence[Any]) -> None:
         """Tell the program where its arguments are."""
-        for i, (slot, number) in enumerate(self._inputs):
+        for i, (slot, number) in enumerate(self.inputs):
             a = inputs[number]._a
             if a is not self._seen[i]:
                 self._seen[i] = a
@@ -262,16 +299,16 @@ class NativeStep:
     ) -> int:
         """Run the kernels for each batch, with its row of each block; return how often they ran."""
         count = len(batches)
-        arrays = [[batch[number]._a for _, number in self._inputs] for batch in batches]
+        arrays = [[batch[number]._a for _, number in self.inputs] for batch in batches]
         rows = [
             [*map(address_of, row), *[address_of(block[i]) for block in blocks]]
             for i, row in enumerate(arrays)
         ]
         places = np.array(rows, np.int64).reshape(count, -1)
-        plan = [count, *self._moving_words(), places.shape[1], address_of(places)]
+        plan = [count, *self.moving_words(), places.shape[1], address_of(places)]
         words = np.array([*plan, *place, address_of(losses)], np.int64)
         done = int(self._drive_many(*self._parts[0], address_of(words)))
-        self._seen = [None] * len(self._inputs)
+        self._seen = [None] * len(self.inputs)
         self._place_back()
         return done
 
@@ -280,6 +317,8 @@ class NativeStep:
 
         Beside it for each step where the stream of random numbers stood before it.
         """
+        if not self._beforehand and not self.program.draws:
+            return [], [None] * count
         blocks = [np.empty((count, -(-one.size // 64) * 64), np.uint8) for one in self._drawn]
         streams: list[Any] = []
         for i in range(count):
@@ -295,17 +334,19 @@ class NativeStep:
 
     def _place_of_loss(self) -> tuple[int, int]:
         """Return address and bytes of the last single number that the step returns."""
-        for a in reversed(self._handed):
+        for a in reversed(self.handed):
             if a.ndim == 0 and a.dtype.kind == "f" and a.itemsize in (4, 8):
                 return address_of(a), a.itemsize
         return address_of(_NO_LOSS), _NO_LOSS.itemsize
 
-    def _moving_words(self) -> list[int]:
+    def moving_words(self, is_only_inputs: bool = False) -> list[int]:
         """Return how many words arguments move, and for each: where, which argument, how far."""
         words = []
         first = address_of(self._layout.words)
-        slots = [slot for slot, _ in self._inputs] + [one.slot for one in self._drawn]
-        slots += [group.slot for group in self.groups] if self._late else []
+        slots = [slot for slot, _ in self.inputs]
+        if not is_only_inputs:
+            slots += [one.slot for one in self._drawn]
+            slots += [group.slot for group in self.groups] if self._late else []
         for i, slot in enumerate(slots):
             for word, offset in self._layout.moving.get(slot, ()):
                 words += [first + 8 * word, i, offset]
@@ -329,7 +370,7 @@ class NativeStep:
     def _passed(self) -> bool:
         """Run all parts; False where a check fails or Python raises an error."""
         for (start, count), call in zip(self._parts, [*self._calls, None], strict=True):
-            if self._drive(start, count) != count:
+            if self.drive(start, count) != count:
                 return False
             if call is not None and not call():
                 return False
@@ -341,11 +382,10 @@ class NativeStep:
         for function, args in self._late:
             function(*args)
         self._drop()
-        return self._handed
+        return self.handed
 
     def _hand_out(self) -> None:
-        program = self.program
-        for t, name in program.written:
+        for t, name in self.program.written:
             written(t, name, False)
         self._handout.give()
         for clip in self.clips:
@@ -376,7 +416,7 @@ class NativeStep:
         self.seconds = perf_counter() - begun
         self._expected = (
             [a.copy() for a in self._handout.arrays],
-            [np.array(a) for a in self._handed],
+            [np.array(a) for a in self.handed],
             [t._a.copy() for t in self._writes],
         )
         for a, values in zip(arrays, before, strict=True):

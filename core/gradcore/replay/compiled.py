@@ -8,7 +8,6 @@ calls replayed. Each replay is preceded by guards; whatever they do not recognis
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from operator import is_
 from typing import Any
 
@@ -75,6 +74,8 @@ class Compiled:
         # What the step changes in Python, by container and key.
         self._moving: dict[tuple[int, Any], Place] = {}
         self._is_strict = False
+        # Does the last step again where nothing has changed but values; None: nothing does.
+        self._quick: Any = None
         self._busy = False
         self._reason = ""
         self._wanted = mode
@@ -109,6 +110,7 @@ class Compiled:
         self._older.clear()
         self._moving = {}
         self._failures = 0
+        self._quick = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Do one step."""
@@ -118,6 +120,13 @@ class Compiled:
             return self._as_it_is("gradients are off, or something listens", args, kwargs)
         self._busy = True
         try:
+            if (quick := self._quick) is not None and not kwargs:
+                result = quick(args)
+                if result is not quick.missed:
+                    self.native += 1
+                    self.replayed += 1
+                    return result
+            self._quick = None
             return self._step(args, kwargs)
         finally:
             self._busy = False
@@ -136,14 +145,26 @@ class Compiled:
             return np.zeros(0)
         if not is_quiet or not found.holds():
             return np.zeros(0)
-        given = (self._arguments.flat(batch, {}) for batch in batches)
-        same = [leaves for leaves, other in takewhile(lambda pair: pair[1] == key, given)]
+        same = self._leaves(batches, key)
         losses: NDArray[np.float64] = found.upgrade.run_many(same)
         self.native += len(losses)
         self.replayed += len(losses)
         if len(losses):
             self.mode, self._reason = "native", ""
         return losses
+
+    def _leaves(self, batches: Sequence[Sequence[Any]], key: Any) -> list[Sequence[Any]]:
+        """Return the arguments of as many steps as have the same key."""
+        found: list[Sequence[Any]] = []
+        last: Any = None
+        for batch in batches:
+            if batch is not last:
+                leaves, other = self._arguments.flat(batch, {})
+                if other != key:
+                    break
+                last = batch
+            found.append(leaves)
+        return found
 
     def statistics(self, is_wanted: bool = True) -> None:
         """Let native steps write statistics of what their optimizers move, or no more."""
@@ -175,7 +196,9 @@ class Compiled:
                 self._steps[key] = "what it uses changes from step to step"
                 return self._as_it_is(self._steps[key], args, kwargs)
         if found is not None and found.is_checked and self._replay(found, inputs):
-            return self._finish(found)
+            result = self._finish(found)
+            self._quick = found.quick(inputs)
+            return result
         if (other := self._other_branch(key, found, inputs)) is not None:
             return self._finish(other)
         if found is not None and not found.is_checked:

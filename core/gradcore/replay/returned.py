@@ -19,7 +19,7 @@ def rebuilt(item: Any, arrays: Any) -> Any:
     if isinstance(item, Returned):
         t = wrap(np.array(next(arrays)))
         if item.node is not None:
-            t._node, t._port = _passed(item.node), item.port
+            t._node, t._port = passed(item.node), item.port
         return t
     if isinstance(item, (tuple, list)):
         return type(item)([rebuilt(part, arrays) for part in item])
@@ -28,7 +28,7 @@ def rebuilt(item: Any, arrays: Any) -> Any:
     return item
 
 
-def _passed(node: Node) -> Node:
+def passed(node: Node) -> Node:
     """Return a node like ``node``, as backward leaves it behind."""
     made = new(Node)
     made.op, made.plan = node.op, node.plan
