@@ -370,9 +370,14 @@ def sentence(row: TensorRow) -> str:
             parts.append("No optimizer steps it.")
     if row.note.startswith(CUT_OFF) and row.gradient is Gradient.DETACHED:
         parts[-1] = f"It is used, but {row.note}."
-    elif row.note and row.gradient is not Gradient.FLOWS:
-        parts.append(row.note)
+    elif row.note and row.gradient is not Gradient.FLOWS and not _is_said(row):
+        parts.append(f"{row.note[0].upper()}{row.note[1:].removesuffix('.')}.")
     return " ".join(parts)
+
+
+def _is_said(row: TensorRow) -> bool:
+    """Whether the note of a forgotten tensor only repeats what its states say."""
+    return row.kind is Kind.FORGOTTEN_TENSOR and row.note.startswith("plain tensor:")
 
 
 def _gradient_words(gradient: Gradient) -> str:

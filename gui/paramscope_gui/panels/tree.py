@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from paramscope.census.rows import Kind, TensorRow
+from paramscope.census.rows import Gradient, Kind, TensorRow
 from paramscope.code.commands import Freeze, Register, Unfreeze, Unregister
 from paramscope.code.commands.freeze import is_frozen
 from paramscope.rules.finding import Finding
@@ -46,6 +46,7 @@ KEYS = {
     Qt.Key.Key_Z: ("tensor_freeze",),
     Qt.Key.Key_E: ("tensor_show_problem",),
 }
+BEFORE_BACKWARD = (Gradient.NONE_YET, Gradient.NOT_APPLICABLE, Gradient.FROZEN)
 MANY_ROWS = 2000  # above this, groups stay closed until they are opened
 
 
@@ -81,6 +82,9 @@ class TreePanel(QWidget):
             "Build the model",
             live.step,
         )
+        self._unmatched = EmptyState(
+            themes, "tensors_unmatched", "", "Clear the filter", self.filter.clear
+        )
         self._arrange()
         self._tick = QTimer(self)
         self._tick.setSingleShot(True)
@@ -112,6 +116,7 @@ class TreePanel(QWidget):
         self._stack = QStackedLayout()
         self._stack.addWidget(self.view)
         self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._unmatched)
         column.addLayout(self._stack, 1)
 
     def _dress(self) -> None:
@@ -124,7 +129,6 @@ class TreePanel(QWidget):
     def _show_snapshot(self) -> None:
         rows = self._live.rows
         self._read_findings()
-        self._stack.setCurrentIndex(0 if rows else 1)
         closed = self.view.closed_groups()
         if self.model.show_rows(rows):
             self.view.fit_columns()
@@ -132,6 +136,21 @@ class TreePanel(QWidget):
             self._follow_selection()
         else:
             self.model.signal_rows(self.view.visible_indices())
+        self._choose_page()
+
+    def _choose_page(self) -> None:
+        """Show the rows, or say why there are none."""
+        rows = self._live.rows
+        if not rows:
+            self._stack.setCurrentWidget(self._empty)
+        elif self.model.groups:
+            self._stack.setCurrentWidget(self.view)
+        else:
+            said = f"None of {len(rows):,} tensors matches “{self.filter.text()}”."
+            if all(row.gradient in BEFORE_BACKWARD for row in rows.values()):
+                said += " What gradients tell is known after the first step."
+            self._unmatched.label.setText(said)
+            self._stack.setCurrentWidget(self._unmatched)
 
     def _read_findings(self) -> None:
         """Mark the tensors and Modules that verdicts are about, the worst one each."""
@@ -151,6 +170,7 @@ class TreePanel(QWidget):
         closed = self.view.closed_groups()
         self.model.set_filter(text)
         self.view.open_groups(frozenset() if text else closed)
+        self._choose_page()
         self._follow_selection()
 
     def _on_view_current_changed(self, current: QModelIndex) -> None:

@@ -77,7 +77,9 @@ def test_tensors_are_found_by_state(hand, canvas: Canvas, selection) -> None:
 def test_what_is_not_there_is_said(hand, canvas: Canvas) -> None:
     hand.key(Qt.Key.Key_F, CTRL)
     hand.type("zebra")
-    assert canvas.search.action_text == "No node and no tensor is called so."
+    assert canvas.search.action_text == (
+        "No node and no tensor is called so, or is in that state now."
+    )
     hand.search_key(Qt.Key.Key_Return)
     hand.search_key(Qt.Key.Key_Escape)
     assert not canvas.search.isVisible()

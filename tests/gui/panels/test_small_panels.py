@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
@@ -146,6 +147,23 @@ def test_the_sentence_says_what_it_is_and_who_steps_it() -> None:
         "A plain attribute of Net: parameters() does not list it."
         " It receives a gradient, but nobody steps it."
     )
+
+
+def test_before_a_backward_pass_nothing_is_said_twice() -> None:
+    waiting = structs.replace(
+        SCALE, gradient=Gradient.NONE_YET, note="plain tensor: asks for one, nobody steps it"
+    )
+    assert sentence(waiting).endswith("No backward has run yet. No optimizer steps it.")
+
+
+def test_a_note_reads_as_a_sentence() -> None:
+    hidden = structs.replace(
+        SCALE,
+        kind=Kind.FORGOTTEN_PARAMETER,
+        gradient=Gradient.NONE_YET,
+        note="kept in a list, which registers nothing",
+    )
+    assert sentence(hidden).endswith("Kept in a list, which registers nothing.")
 
 
 def test_a_thumbnail_keeps_the_largest_magnitude() -> None:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QMenu
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
 from paramscope.census.rows import Gradient, Kind, Statistics, Stepping, TensorRow
@@ -159,6 +159,22 @@ def test_typing_a_filter_leaves_what_matches(
     assert texts(panel.model, panel.model.index(0, 0)) == ["bias"]
     panel.filter.clear()
     assert panel.model.rowCount() == 2
+
+
+def test_a_filter_that_nothing_matches_says_so_and_can_be_cleared(
+    qtbot: QtBot, themes: ThemeModel, workspace: Workspace, selection: Selection, live: Live
+) -> None:
+    panel = make_panel(qtbot, themes, workspace, selection, live)
+    qtbot.keyClicks(panel.filter, "state:exploding")
+    label = panel.findChild(QLabel, "tensors_unmatched_empty_label")
+    assert label is not None
+    assert label.isVisible()
+    assert "matches “state:exploding”." in label.text()
+    clear = panel.findChild(QPushButton, "tensors_unmatched_empty_button")
+    assert clear is not None
+    qtbot.mouseClick(clear, Qt.MouseButton.LeftButton)
+    assert panel.filter.text() == ""
+    assert panel.view.isVisible()
 
 
 def test_the_menu_registers_a_forgotten_tensor(

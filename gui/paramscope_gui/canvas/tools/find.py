@@ -108,7 +108,8 @@ def find(desk: Desk) -> None:
     """Ask what to go to."""
     finder = Finder(desk)
     prompt = "Node, tensor, or state:unused"
-    desk.ask(Question(finder.find, finder.go, prompt, "No node and no tensor is called so."))
+    nothing = "No node and no tensor is called so, or is in that state now."
+    desk.ask(Question(finder.find, finder.go, prompt, nothing))
 
 
 def _path(scope: Scope, node: Node) -> str:
