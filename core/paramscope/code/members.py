@@ -139,6 +139,15 @@ def self_name(function: FunctionNode) -> str | None:
     return arguments[0].arg if arguments else None
 
 
+def self_attributes(method: FunctionNode) -> Iterator[ast.Attribute]:
+    """Every ``self.<attribute>`` in a method, whatever it calls its instance."""
+    me = self_name(method)
+    for node in walk(method):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == me:
+                yield node
+
+
 def is_sequence(member: Member) -> bool:
     """Whether a member is a Sequential that is written out element by element."""
     if member.call is None or member.dotted is None or not member.children:

@@ -32,12 +32,12 @@ from paramscope.code.members import (
     MemberKind,
     is_sequence,
     module_classes,
+    self_attributes,
     self_name,
 )
 from paramscope.code.names import imports_of
 from paramscope.code.program_graph import built_sequence, model_class, wire_program
 from paramscope.code.sequence import inner_sequences, wire_sequence
-from paramscope.code.syntax import walk
 from paramscope.code.text_edit import SourceText, span_of
 from paramscope.code.wiring import Wiring
 
@@ -243,15 +243,11 @@ def _add_member(wiring: Wiring, member: Member) -> None:
 
 
 def _mentioned(info: ClassInfo) -> set[str]:
-    names = set()
+    names: set[str] = set()
     for name, method in info.methods.items():
         if name == "__init__":
             continue
-        me = self_name(method)
-        for node in walk(method):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == me:
-                    names.add(node.attr)
+        names |= {attribute.attr for attribute in self_attributes(method)}
     return names
 
 

@@ -8,7 +8,7 @@ from paramscope.code.commands.imports import dotted_name, expression_tree, local
 from paramscope.code.commands.statements import first_line, inserted_after
 from paramscope.code.commands.values import fresh_name
 from paramscope.code.commands.workspace import Workspace, refuse
-from paramscope.code.members import ClassInfo, self_name
+from paramscope.code.members import ClassInfo, self_attributes, self_name
 from paramscope.code.names import is_module_base, statements_of
 from paramscope.code.operations import OPERATIONS, OPERATORS, Operation
 from paramscope.code.syntax import walk
@@ -142,11 +142,8 @@ def taken_names(space: Workspace, owner: ClassInfo) -> set[str]:
     """Attributes that a class has, of its own or from its bases here."""
     names = {*owner.members, *owner.methods}
     for method in owner.methods.values():
-        me = self_name(method)
-        for node in walk(method):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == me and isinstance(node.ctx, ast.Store):
-                    names.add(node.attr)
+        written = (a for a in self_attributes(method) if isinstance(a.ctx, ast.Store))
+        names |= {attribute.attr for attribute in written}
     return names
 
 

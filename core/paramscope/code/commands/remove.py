@@ -19,7 +19,7 @@ from paramscope.code.commands.wires import replace_input
 from paramscope.code.commands.workspace import Handle, Workspace, refuse
 from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind
-from paramscope.code.members import ClassInfo, Member, self_name
+from paramscope.code.members import ClassInfo, Member, self_attributes
 from paramscope.code.syntax import walk
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Document
@@ -234,11 +234,8 @@ def _uses(space: Workspace, owner: ClassInfo) -> dict[str, list[tuple[str, ast.A
         if owner.name not in (info.name, *info.bases):
             continue
         for method_name, method in info.own_methods.items():
-            me = self_name(method)
-            for node in walk(method):
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    if node.value.id == me:
-                        uses.setdefault(node.attr, []).append((method_name, node))
+            for node in self_attributes(method):
+                uses.setdefault(node.attr, []).append((method_name, node))
     return uses
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from paramscope.code.call_text import CallText
 from paramscope.code.commands.imports import spelled
 from paramscope.code.commands.workspace import Workspace, refuse
-from paramscope.code.members import ClassInfo, Member, MemberKind, self_name
+from paramscope.code.members import ClassInfo, Member, MemberKind, self_attributes
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Command, Document
 
@@ -187,18 +187,13 @@ def _check_tensor(member: Member, attribute: str) -> None:
 
 def _assigned_later(owner: ClassInfo, member: Member) -> int | None:
     """The line outside of ``__init__`` that assigns the attribute, or None."""
-    for name, method in owner.methods.items():
-        me = self_name(method)
-        for node in ast.walk(method) if name != "__init__" else ():
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.ctx, ast.Store)
-                and isinstance(node.value, ast.Name)
-                and (node.value.id, node.attr) == (me, member.name)
-                and node.lineno != member.statement.lineno
-            ):
-                return node.lineno
-    return None
+    lines = {
+        node.lineno
+        for name, method in owner.methods.items()
+        for node in (self_attributes(method) if name != "__init__" else ())
+        if node.attr == member.name and isinstance(node.ctx, ast.Store)
+    }
+    return min(lines - {member.statement.lineno}, default=None)
 
 
 def _clean(space: Workspace, class_name: str, attribute: str) -> None:
