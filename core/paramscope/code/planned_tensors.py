@@ -61,7 +61,7 @@ def _bias(arguments: Arguments, size: Size) -> list[Planned]:
     return [_parameter("bias", size)] if arguments.get("bias", True) is not False else []
 
 
-def _convolution(axes: int, transposed: bool) -> Callable[[Arguments], list[Planned]]:
+def _convolution(axes: int, *, transposed: bool) -> Callable[[Arguments], list[Planned]]:
     def rule(arguments: Arguments) -> list[Planned]:
         kernel = arguments["kernel_size"]
         sizes: Shape = (
@@ -162,8 +162,8 @@ def _recurrent(gates: int) -> Callable[[Arguments], list[Planned]]:
 _RULES: Mapping[str, Callable[[Arguments], list[Planned]]] = {
     "Linear": _linear,
     "Bilinear": _bilinear,
-    **{f"Conv{axes}d": _convolution(axes, False) for axes in (1, 2, 3)},
-    **{f"ConvTranspose{axes}d": _convolution(axes, True) for axes in (1, 2, 3)},
+    **{f"Conv{axes}d": _convolution(axes, transposed=False) for axes in (1, 2, 3)},
+    **{f"ConvTranspose{axes}d": _convolution(axes, transposed=True) for axes in (1, 2, 3)},
     **{f"BatchNorm{axes}d": _batch_norm for axes in (1, 2, 3)},
     "LayerNorm": _layer_norm,
     "RMSNorm": _layer_norm,

@@ -90,16 +90,17 @@ def join(document: Document) -> str:
     newline = _newline(source)
     if not blocks:
         final = not source or source.endswith(("\n", "\r"))
-        lines = [*_header(source, newline), *_our_lines(layout, newline, True, final)]
+        ours = _our_lines(layout, newline, owns_block=True, final_newline=final)
+        lines = [*_header(source, newline), *ours]
         gap = "" if not source else newline if final else newline * 2
         return f"{source}{gap}# /// script{newline}{''.join(lines)}# ///{newline}"
     block = blocks[0]
     if len(blocks) > 1 or _tables(block)[1] is not None:
         return source
-    ours = "".join(_our_lines(layout, newline, False, True))
+    table = "".join(_our_lines(layout, newline, owns_block=False))
     gap = f"#{newline}" if block.lines else ""
     _, end = _content(source, block)
-    return source[:end] + gap + ours + source[end:]
+    return source[:end] + gap + table + source[end:]
 
 
 def _blocks(text: str) -> list[_Block]:
@@ -218,7 +219,9 @@ def _header(source: str, newline: str) -> list[str]:
     return [f'# requires-python = ">=3.11"{newline}', f"# dependencies = {needs}{newline}"]
 
 
-def _our_lines(layout: Layout, newline: str, owns_block: bool, final_newline: bool) -> list[str]:
+def _our_lines(
+    layout: Layout, newline: str, *, owns_block: bool, final_newline: bool = True
+) -> list[str]:
     lines = ["#"] if owns_block else []
     version = layout.extra.get("version", VERSION)
     lines += ["# [tool.paramscope]", f"# version = {toml_value(version)}"]

@@ -90,20 +90,20 @@ def _roots(
     found: list[Root] = []
     seen: set[int] = set()
 
-    def enter(module: Any, path: str, is_exact: bool) -> None:
+    def enter(module: Any, path: str, *, is_exact: bool) -> None:
         if id(module) not in seen and len(found) < MAX_ROOTS:
             seen.add(id(module))
             found.append(Root(path, is_exact, walk_model(module, adapter, path)))
 
     if model is not None:
-        enter(model, "", True)
+        enter(model, "", is_exact=True)
     elif frames:
         for owner, path, is_exact in _under_way(frames, source):
-            enter(owner, path, is_exact)
+            enter(owner, path, is_exact=is_exact)
         for frame in reversed([f for f in frames if f.is_document and f.owner is None]):
             modules = [(n, v) for n, v in frame.names.items() if adapter.is_module(v)]
             for name, module in modules:
-                enter(module, name if frame.function == "<module>" else "", True)
+                enter(module, name if frame.function == "<module>" else "", is_exact=True)
     return tuple(found)
 
 

@@ -26,7 +26,7 @@ class Site(NamedTuple):
     in_forward: bool
 
 
-NOWHERE = Site(None, None, False, False)
+NOWHERE = Site(None, None, in_init=False, in_forward=False)
 
 
 def span_at(code: CodeType, instruction: int) -> Span | None:

@@ -61,25 +61,32 @@ def leave_no_grad(finding: Finding, source: str) -> Mends:
     place = place_of(finding, source)
     line = finding.line or 0
     for node in ast.walk(place.tree):
-        end = getattr(node, "end_lineno", None) or 0
-        if isinstance(node, ast.With) and len(node.items) == 1 and node.lineno <= line <= end:
-            if _is_switch(node.items[0].context_expr):
-                text = _dedented(place, node)
-                if text is not None:
-                    yield "Take the block out of no_grad()", text
-        if isinstance(node, ast.With) and node.lineno <= line <= end:
-            for item in node.items:
-                call = item.context_expr
-                if isinstance(call, ast.Call) and last_name(call.func) == "set_grad_enabled":
-                    if call.args:
-                        edit = place.swap(call.args[0], "True")
-                        yield "Keep gradients on", place.edited(edit)
-        if isinstance(node, Function) and node.lineno <= line <= end:
-            for decorator in node.decorator_list:
-                if _is_switch(decorator):
-                    start = place.text.line_start(decorator.lineno)
-                    stop = place.text.line_start((decorator.end_lineno or decorator.lineno) + 1)
-                    yield "Drop the decorator", place.edited(Edit(start, stop, ""))
+        if not isinstance(node, ast.With | Function):
+            continue
+        if not node.lineno <= line <= (node.end_lineno or 0):
+            continue
+        if isinstance(node, ast.With):
+            yield from _with_gradients(place, node)
+        else:
+            yield from _undecorated(place, node)
+
+
+def _with_gradients(place: Place, block: ast.With) -> Mends:
+    if len(block.items) == 1 and _is_switch(block.items[0].context_expr):
+        text = _dedented(place, block)
+        if text is not None:
+            yield "Take the block out of no_grad()", text
+    for item in block.items:
+        call = item.context_expr
+        if isinstance(call, ast.Call) and last_name(call.func) == "set_grad_enabled" and call.args:
+            yield "Keep gradients on", place.edited(place.swap(call.args[0], "True"))
+
+
+def _undecorated(place: Place, function: Function) -> Mends:
+    for decorator in filter(_is_switch, function.decorator_list):
+        start = place.text.line_start(decorator.lineno)
+        stop = place.text.line_start((decorator.end_lineno or decorator.lineno) + 1)
+        yield "Drop the decorator", place.edited(Edit(start, stop, ""))
 
 
 def _is_switch(node: ast.expr) -> bool:
@@ -137,10 +144,7 @@ def fill(finding: Finding, source: str) -> Mends:
 def fill_the_buffer(finding: Finding, source: str) -> Mends:
     """``register_buffer(name, torch.empty(...))``: make it of known values."""
     place = place_of(finding, source)
-    for call in calls_of(place.tree, "register_buffer"):
-        given = call.args[0] if call.args else None
-        if not isinstance(given, ast.Constant) or given.value != place.attribute:
-            continue
+    for call in place.buffer_calls():
         for empty in calls_of(call, "empty"):
             _, end = place.text.node_range(empty.func)
             for maker in ("ones", "zeros"):

@@ -30,14 +30,14 @@ def unfreeze_the_head(finding: Finding, source: str) -> Mends:
 
 def _layers_of(cls: ast.ClassDef) -> list[str]:
     """Return the attributes that ``__init__`` gives a call's result, as layers are made."""
+    methods = (item for item in cls.body if isinstance(item, Function))
+    init = next((method for method in methods if method.name == "__init__"), None)
     found = []
-    for method in cls.body:
-        if isinstance(method, Function) and method.name == "__init__":
-            for node in method.body:
-                target = node.targets[0] if isinstance(node, ast.Assign) else None
-                if isinstance(target, ast.Attribute) and is_of_self(target, target.attr):
-                    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                        found.append(target.attr)
+    for node in init.body if init is not None else ():
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            target = node.targets[0]
+            if isinstance(target, ast.Attribute) and is_of_self(target, target.attr):
+                found.append(target.attr)
     return found
 
 

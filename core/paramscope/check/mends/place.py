@@ -73,6 +73,12 @@ class Place:
                         if is_of_self(node.targets[0], attribute):
                             yield method, node
 
+    def buffer_calls(self) -> Iterator[ast.Call]:
+        """Give each ``register_buffer(...)`` of the attribute that the finding is about."""
+        for call in calls_of(self.tree, "register_buffer"):
+            if call.args and is_literal(call.args[0], self.attribute):
+                yield call
+
     def edited(self, *edits: Edit) -> str:
         """Return the source with these edits."""
         return apply_edits(self.source, edits)

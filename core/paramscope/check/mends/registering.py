@@ -305,10 +305,7 @@ def _classes(finding: Finding, source: str) -> Iterator[str]:
 def save_the_buffer(finding: Finding, source: str) -> Mends:
     """``persistent=False`` on a buffer that changes: let it be saved."""
     place = place_of(finding, source)
-    for call in calls_of(place.tree, "register_buffer"):
-        given = call.args[0] if call.args else None
-        if not isinstance(given, ast.Constant) or given.value != place.attribute:
-            continue
+    for call in place.buffer_calls():
         items: list[ast.expr | ast.keyword] = [*call.args[2:3]]
         for item in (*items, *(k for k in call.keywords if k.arg == "persistent")):
             edits = CallText(place.text, call).without(item)
