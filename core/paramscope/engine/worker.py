@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from _thread import interrupt_main
-from collections.abc import Callable
 from typing import BinaryIO
 
 from paramscope.engine.adapters.base import Adapter, SharedAdapter
@@ -162,25 +161,25 @@ class Worker:
         return True
 
     def _handle(self, request: Request) -> None:
-        handlers: dict[type[Request], Callable[[], None]] = {
-            Play: lambda: self._play(request.steps if isinstance(request, Play) else None),
-            Pause: self._pause,
-            Interrupt: self._pause,
-            Step: self._step,
-            StepPhase: self._step_phase,
-        }
-        if isinstance(request, Load):
-            self._load(request)
-        elif isinstance(request, Reset):
-            self._reset(request)
-        elif isinstance(request, SetLearningRate):
-            self._session.set_learning_rate(request.lr)
-            self._send_snapshot()
-        elif isinstance(request, Watch):
-            self._watched = request.paths
-            self._send_snapshot()
-        else:
-            handlers[type(request)]()
+        match request:
+            case Load():
+                self._load(request)
+            case Reset():
+                self._reset(request)
+            case Play():
+                self._play(request.steps)
+            case Pause() | Interrupt():
+                self._pause()
+            case Step():
+                self._step()
+            case StepPhase():
+                self._step_phase()
+            case SetLearningRate():
+                self._session.set_learning_rate(request.lr)
+                self._send_snapshot()
+            case Watch():
+                self._watched = request.paths
+                self._send_snapshot()
 
     # Requests
 
@@ -293,11 +292,10 @@ class Worker:
         failure = self._session.failure
         if failure is not None:
             self._sender.send(failure)
+        # A step that the user stopped may be followed by others; code that was stopped may not.
         is_stop = failure is not None and failure.kind == "KeyboardInterrupt"
-        goes_on = (
-            is_stop and self._session.step and failure.during != "loading" if failure else False
-        )
-        self._set_state(RunState.PAUSED if goes_on else RunState.FAILED)
+        is_loaded = failure is not None and failure.during != "loading" and self._session.step
+        self._set_state(RunState.PAUSED if is_stop and is_loaded else RunState.FAILED)
 
     def _send_snapshot(self) -> None:
         session = self._session
