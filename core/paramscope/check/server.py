@@ -105,7 +105,7 @@ def _answer(job: Job, adapter: Adapter, answers: BinaryIO) -> None:
     with open(job.trace_path, "w", encoding="utf-8") as trace:
         try:
             verdict = run_job(job, adapter, trace)
-        except Exception as error:
+        except Exception as error:  # a fault of ours: the user's errors are in the verdict
             verdict = Verdict(failure=failure_of_ours(error))
     answers.write(frame_of(verdict))
 

@@ -160,6 +160,12 @@ def _check_total(path: str | Path, size: int, limit: int) -> None:
         )
 
 
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path} cannot be read: {error.strerror}.\n  See who may read it, or give another file."
+    )
+
+
 def _check_size(path: Path) -> None:
     try:
         if not path.is_file():
@@ -167,7 +173,7 @@ def _check_size(path: Path) -> None:
             raise DataError(f"{path} {reason}.\n  Give the path of a data file.")
         _check_total(path, path.stat().st_size, LARGEST_FILE)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise _unreadable(path, error) from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -175,7 +181,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+        raise _unreadable(path, error) from error
 
 
 def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:

@@ -47,6 +47,9 @@ class News:
 class Session:
     """One document on one engine.
 
+    The document's code may raise anything, `SystemExit` and `KeyboardInterrupt` too: whatever
+    comes out of it is caught and becomes ``failure``.
+
     ``mode`` says how steps may run that nobody watches: ``eager``, ``replay``, or ``auto``, with
     machine code as soon as that is there; when that is, the clock decides, and with it the last
     bits of the numbers.
@@ -65,6 +68,7 @@ class Session:
         self.revision = 0
         self.news = News()
         self.failure: Failed | None = None
+        self._unloaded: Failed | None = None  # why the last source cannot be trained
         self._clock = clock
         self._observed = observed
         self._mode = mode
@@ -179,7 +183,9 @@ class Session:
                 optimizer_error = self._make_optimizer(program)
         except BaseException as error:
             self._fail(error, during, has_loaded=False)
+            self._unloaded = self.failure
             return False
+        self._unloaded = None
         self._program = program
         self._observer = Observer(adapter, program, tracer)
         self._trainer = None
@@ -192,6 +198,7 @@ class Session:
         self._start_over(is_same_run=kept is not None)
         if optimizer_error is not None:
             self._fail(optimizer_error, "optimizer")
+            self._unloaded = self.failure
         return optimizer_error is None
 
     def reset(self, seed: int | None = None) -> bool:
@@ -421,6 +428,8 @@ class Session:
 
     def _refuse(self) -> bool:
         """Nothing can be trained: say why, once more, as a failure of its own."""
+        if self.failure is None:
+            self.failure = self._unloaded
         if self.failure is None:
             message = self.note or "Nothing is loaded yet.\n  The worker is empty.\n  Open a file."
             self._fail(CannotTrainError(message), "play")
