@@ -140,6 +140,24 @@ def test_exception_shows_its_line_and_only_the_users_frames(session: Session) ->
     assert "session.py" not in failure.text
 
 
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("import no_such_module\n" + GAIN, "ModuleNotFoundError"),
+        (GAIN.replace("lr=0.01", "speed=0.01"), "TypeError"),
+    ],
+    ids=["loading", "optimizer"],
+)
+def test_playing_what_did_not_load_says_again_why(session: Session, source: str, kind: str) -> None:
+    assert not session.load(source, "<document>")
+    first = session.failure
+    session.clear_failure()
+    assert not session.run_step()
+    assert session.failure is first
+    assert first is not None
+    assert first.kind == kind
+
+
 def test_syntax_error_is_a_failure_with_its_place(session: Session) -> None:
     assert not session.load("x = (1,\ny = 2\n", "<document>")
     failure = session.failure
