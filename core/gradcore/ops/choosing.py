@@ -19,6 +19,7 @@ _BITS = {"f": np.dtype(np.int32), "d": np.dtype(np.int64)}
 
 def choose(mask: Any, chosen: Any, other: Any) -> Any:
     """Return ``chosen`` where the mask is true, else ``other``: arrays, or one of them a number."""
+    bits: Any
     one, two = type(chosen) is np.ndarray, type(other) is np.ndarray
     if not (one or two) or type(mask) is not np.ndarray or mask.dtype.char != "?":
         return np.where(mask, chosen, other)
@@ -31,17 +32,15 @@ def choose(mask: Any, chosen: Any, other: Any) -> Any:
     other = other if two else np.asarray(other, kind)
     # All bits or none.
     every = np.negative(mask.view(np.int8)).astype(bits)
-    if other.ndim == 0 and not other.view(bits):
-        return np.bitwise_and(chosen.view(bits), every, out=_room(every, chosen)).view(kind)
-    second = other.view(bits)
-    apart = np.bitwise_xor(chosen.view(bits), second)
-    apart = np.bitwise_and(apart, every, out=_room(apart, every))
-    return np.bitwise_xor(apart, second, out=_room(apart, second)).view(kind)
-
-
-def _room(x: Array, other: Array) -> Array | None:
-    """Return ``x`` if a result for both arrays fits into it."""
-    return x if np.broadcast_shapes(x.shape, other.shape) == x.shape else None
+    out = np.empty(np.broadcast_shapes(mask.shape, chosen.shape, other.shape), kind)
+    result, first, second = (a.view(bits) for a in (out, chosen, other))
+    if second.ndim == 0 and not second:
+        np.bitwise_and(first, every, out=result)
+        return out
+    np.bitwise_xor(first, second, out=result)
+    result &= every
+    result ^= second
+    return out
 
 
 def kept(mask: Any, values: Any) -> Any:

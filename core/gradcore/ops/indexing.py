@@ -12,7 +12,7 @@ from gradcore.graph import TensorBase
 from gradcore.ops.choosing import choose
 from gradcore.ops.numbers import as_tuple, index_error, long_name, promoted
 from gradcore.ops.registry import CALLS, T, composite, operation
-from gradcore.ops.segments import add_rows
+from gradcore.ops.segments import add_at, is_whole, places_along
 from gradcore.ops.shape import axis
 
 # --- x[...] without tensors in the index: a view
@@ -78,7 +78,16 @@ def place(input: Array, shape: Sequence[int], index: Any) -> Any:
 )
 def index_of(input: Array, index: Any) -> Any:
     """Return the values that integer or bool arrays select."""
+    parts = as_tuple(index)
+    last = parts[-1] if parts else None
     try:
+        if (
+            isinstance(last, np.ndarray)
+            and last.dtype.kind == "i"
+            and all(map(is_whole, parts[:-1]))
+        ):
+            # NumPy takes less than half as long for this as for an index.
+            return input.take(last, len(parts) - 1)
         return input[index]
     except IndexError as error:
         raise index_error(input, error, index) from None
@@ -98,20 +107,6 @@ def place_added(input: Array, shape: Sequence[int], index: Any) -> Any:
     return out
 
 
-def add_at(out: Array, index: Any, values: Array) -> None:
-    """Add ``values`` to ``out[index]``, every one of them where places repeat."""
-    parts = as_tuple(index)
-    if len(parts) == 1 and isinstance(parts[0], np.ndarray):
-        if parts[0].dtype.kind == "b":
-            out[parts[0]] += values
-            return
-        rows = parts[0].reshape(-1)
-        rows = np.where(rows < 0, rows + len(out), rows)
-        add_rows(out, rows, values.reshape((rows.size, *out.shape[1:])))
-        return
-    np.add.at(out, index, values)
-
-
 @operation(
     "index_put",
     inputs=2,
@@ -127,7 +122,7 @@ def index_put_op(input: Array, values: Any, index: Any, accumulate: bool = False
     """Return a copy with ``values`` at ``index``."""
     out = input.copy()
     if accumulate:
-        np.add.at(out, index, values)
+        add_at(out, index, values)
     else:
         try:
             out[index] = values
@@ -154,7 +149,7 @@ def index_put_op(input: Array, values: Any, index: Any, accumulate: bool = False
 def index_add_put(input: Array, values: Any, index: Any) -> Any:
     """Return a copy with ``values`` added at ``index``."""
     out = input.copy()
-    np.add.at(out, index, values)
+    add_at(out, index, values)
     return out
 
 
@@ -226,6 +221,8 @@ def gather_of(input: Array, dim: int, index: Array) -> Any:
             "Use unsqueeze() or expand() on the index.",
         )
     _in_range("gather", index, input.shape[where], where)
+    if input.flags.c_contiguous:
+        return input.reshape(-1).take(places_along(input.shape, where, index))
     return np.take_along_axis(_cut(input, index, where), index.astype(np.int64), where)
 
 
@@ -258,10 +255,15 @@ def scatter_add_into(out: Array, where: int, index: Array, values: Any) -> None:
     values = np.asarray(values)
     if values.shape != index.shape and values.ndim:
         values = _cut(values, index, values.ndim)
-    if index.shape[where] == 1:
-        out[grid(index, where)] += values
-    else:
+    if not out.flags.c_contiguous:
         np.add.at(out, grid(index, where), values)
+        return
+    flat, places = out.reshape(-1), places_along(out.shape, where, index)
+    if index.shape[where] == 1:
+        flat[places] += values
+    else:
+        values = np.broadcast_to(values, index.shape).astype(out.dtype, copy=False)
+        np.add.at(flat, places.reshape(-1), values.reshape(-1))
 
 
 def _same_kind(name: str, input: Array, src: Any) -> None:
@@ -282,7 +284,10 @@ def _scatter(input: Array, dim: int, index: Array, src: Any) -> Any:
     out = input.copy()
     if np.ndim(src):
         src = _cut(src, index, src.ndim)
-    out[grid(index, where)] = src
+    if input.ndim:
+        out.reshape(-1)[places_along(out.shape, where, index)] = src
+    else:
+        out[grid(index, where)] = src
     return out
 
 

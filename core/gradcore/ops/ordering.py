@@ -10,18 +10,10 @@ from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, ShapeError, ValueRangeError
 from gradcore.graph import TensorBase, ask, wrap
 from gradcore.ops.indexing import gather_of, pick, put_along
+from gradcore.ops.ranks import order, outermost
 from gradcore.ops.reduction import return_type
 from gradcore.ops.registry import FUNCTIONS, S, T, composite, operation
 from gradcore.ops.shape import axis, reshape
-
-
-def order(input: Array, where: int, descending: bool) -> Array:
-    """Return the positions that sort along a dimension; equal values keep their order."""
-    if not descending:
-        return np.argsort(input, axis=where, kind="stable")
-    n = input.shape[where]
-    turned = np.argsort(np.flip(input, where), axis=where, kind="stable")
-    return np.flip(n - 1 - turned, where)
 
 
 def _sort_back(g: Any, indices: Any, input_shape: Any, dim: int) -> Any:
@@ -84,7 +76,9 @@ def topk(input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool
             f"k is {k}, the dimension has size {input.shape[where]}.",
             "Choose k between 0 and the size.",
         )
-    indices = np.take(order(input, where, largest), np.arange(k), axis=where)
+    indices = outermost(input, where, k) if largest else None
+    if indices is None:
+        indices = np.take(order(input, where, largest), np.arange(k), axis=where)
     return np.take_along_axis(input, indices, where), indices
 
 
@@ -299,11 +293,29 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """Return the distinct values in order, and where asked for their places and counts."""
-    values, inverse, counts = np.unique(input._a, return_inverse=True, return_counts=True, axis=dim)
+    found = _counted(input._a) if dim is None else None
+    if found is None:
+        found = np.unique(input._a, return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = found
     inverse = inverse.reshape(input._a.shape if dim is None else (-1,))
     chosen = [values] + [inverse] * return_inverse + [counts] * return_counts
     made = tuple(wrap(item) for item in chosen)
     return made[0] if len(made) == 1 else made
+
+
+def _counted(a: Array) -> tuple[Any, ...] | None:
+    """Return distinct whole numbers that lie close together, their places and counts."""
+    if a.dtype.kind not in "iu" or not a.size:
+        return None
+    low, high = int(a.min()), int(a.max())
+    if high - low > a.size or high >= 1 << 62:
+        return None
+    shifted = a.reshape(-1) - a.dtype.type(low)
+    counts = np.bincount(shifted)
+    values = np.flatnonzero(counts)
+    places = np.zeros(len(counts), np.int64)
+    places[values] = np.arange(len(values))
+    return (values + low).astype(a.dtype), places.take(shifted), counts.take(values)
 
 
 @composite(

@@ -4,6 +4,7 @@
 time, which is what tables of words ask for: most words of a batch occur once or twice.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,77 @@ _ROUND = 1500
 """A round costs as much as ``reduceat`` takes to begin so many sums of single values."""
 _MOST = 64
 """So many rounds there are at most."""
+_NARROW = 4
+"""Up to so many values in a row, value by value is faster."""
+
+
+def add_at(out: Array, index: Any, values: Any) -> None:
+    """Add ``values`` to ``out[index]``, every one of them where places repeat."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if len(parts) == 1 and isinstance(parts[0], np.ndarray) and parts[0].dtype.kind == "b":
+        out[parts[0]] += values
+        return
+    lead = next((i for i, part in enumerate(parts) if not is_whole(part)), 0)
+    picked = parts[lead:]
+    if not _is_flat(out, picked):
+        np.add.at(out, index, values)
+        return
+    shape = np.broadcast_shapes(*(part.shape for part in picked))
+    size = math.prod(shape)
+    # Which of the picked dimensions, counted through, and how many values follow.
+    places = _counted(out.shape[lead:], picked).reshape(-1)
+    inner = math.prod(out.shape[lead + len(picked) :])
+    whole = (*out.shape[:lead], *shape, *out.shape[lead + len(picked) :])
+    given = np.broadcast_to(np.asarray(values, out.dtype), whole)
+    if lead == 0:
+        add_rows(out.reshape(-1, inner), places, given.reshape(size, inner))
+        return
+    count = math.prod(out.shape[:lead])
+    step = math.prod(out.shape[lead:])
+    flat = (np.arange(count) * step)[:, None, None] + (places * inner)[:, None] + np.arange(inner)
+    np.add.at(out.reshape(-1), flat.reshape(-1), given.reshape(-1))
+
+
+def is_whole(part: Any) -> bool:
+    """Tell whether a part of an index is a plain ``:``."""
+    return type(part) is slice and part == slice(None)
+
+
+def _is_flat(out: Array, picked: Any) -> bool:
+    """Tell whether only whole numbers pick, in an array that can be gone through as one row."""
+    return (
+        out.flags.c_contiguous
+        and out.size > 0
+        and len(picked) > 0
+        and all(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in picked)
+    )
+
+
+def _counted(shape: Any, picked: Any) -> Any:
+    """Return what several numbers pick together, counted through the dimensions they belong to."""
+    total: Any = 0
+    for size, part in zip(shape, picked, strict=False):
+        part = part.astype(np.int64)
+        total = total * size + np.where(part < 0, part + size, part)
+    return total
+
+
+def places_along(shape: Any, where: int, index: Any) -> Any:
+    """Return what ``index`` names along one dimension, counted through an array of ``shape``.
+
+    In the other dimensions, each of its values stands where it stands in ``index``.
+    """
+    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    lines = np.ogrid[tuple(map(slice, index.shape))]
+    start: Any = 0
+    for i, (line, step) in enumerate(zip(lines, steps, strict=True)):
+        if i != where:
+            start = start + line * step
+    flat = index.astype(np.int64)
+    if steps[where] != 1:
+        flat *= steps[where]
+    flat += start
+    return flat
 
 
 def add_rows(out: Array, numbers: Array, values: Array, is_zero: bool = False) -> None:
@@ -27,6 +99,12 @@ def add_rows(out: Array, numbers: Array, values: Array, is_zero: bool = False) -
     count = len(numbers)
     if not count:
         return
+    width = values.size // count
+    if width <= _NARROW and out.flags.c_contiguous:
+        if width > 1:
+            numbers = (numbers.astype(np.int64) * width)[:, None] + np.arange(width)
+        np.add.at(out.reshape(-1), numbers.reshape(-1), values.reshape(-1))
+        return
     order = _order(numbers, len(out))
     ordered = numbers.take(order)
     is_first = np.empty(count, bool)
@@ -37,7 +115,6 @@ def add_rows(out: Array, numbers: Array, values: Array, is_zero: bool = False) -
         _add(out, ordered, values.take(order, 0), is_zero)
         return
     rounds, lengths = 0, np.diff(starts, append=count)
-    width = values.size // count
     if len(starts) * width > 2 * _ROUND:
         rounds = _rounds(lengths, width)
         _add_in_rounds(out, ordered, values, order, starts, lengths, rounds, is_zero)

@@ -69,3 +69,70 @@ def test_activation_of_a_long_array_is_torchs(name):
         results.append((y.detach().numpy()[finite], x.grad.numpy()[finite]))
     for found, expected in zip(results[1], results[0], strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
+
+
+def with_ties(shape=(6, 300)):
+    return np.random.default_rng(2).integers(-40, 40, shape).astype("float32") / 8
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("kind", ["distinct", "ties", "nan"])
+def test_equal_values_keep_their_order_in_long_rows(dim, largest, kind):
+    a = long_array(shape=(300, 300)) if kind == "distinct" else with_ties((300, 300))
+    a[np.isnan(a)] = 1e5
+    if kind == "nan":
+        a[::7, ::5] = np.nan
+    # torch's stable sort puts nan first where the largest come first.
+    expected = torch.sort(torch.from_numpy(a), dim=dim, descending=largest, stable=True)
+    values, indices = gradcore.sort(gradcore.from_numpy(a), dim, largest)
+    np.testing.assert_array_equal(indices.numpy(), expected[1].numpy())
+    np.testing.assert_array_equal(values.numpy(), expected[0].numpy())
+    for k in (1, 5, 200):
+        values, indices = gradcore.from_numpy(a).topk(k, dim, largest)
+        cut = (slice(None),) * dim + (slice(0, k),)
+        np.testing.assert_array_equal(indices.numpy(), expected[1].numpy()[cut])
+        np.testing.assert_array_equal(values.numpy(), expected[0].numpy()[cut])
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8"])
+def test_distinct_whole_numbers_that_lie_close_are_counted(kind):
+    a = np.random.default_rng(3).integers(3, 90, (30, 40)).astype(kind)
+    expected = torch.unique(torch.from_numpy(a), return_inverse=True, return_counts=True)
+    found = gradcore.unique(gradcore.from_numpy(a), return_inverse=True, return_counts=True)
+    for one, other in zip(found, expected, strict=True):
+        assert str(one.dtype) == str(other.dtype)
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+PLACES = np.random.default_rng(4).integers(-7, 7, (40, 5))
+
+
+@pytest.mark.parametrize(
+    ("shape", "index"),
+    [
+        ((7, 30), (PLACES[:, 0],)),
+        ((7, 2), (PLACES,)),
+        ((7,), (PLACES,)),
+        ((7, 7), (PLACES[:, 0], PLACES[:, 1])),
+        ((7, 7, 6), (PLACES, PLACES[:, ::-1])),
+        ((3, 7), (slice(None), PLACES)),
+        ((3, 7, 4), (slice(None), PLACES[:, 2])),
+        ((2, 7, 7), (slice(None), PLACES[:, 0], PLACES[:, :1])),
+        ((7, 3, 7), (PLACES[:, 0], slice(None), PLACES[:, 1])),
+        ((40, 5), (PLACES > 2,)),
+    ],
+)
+def test_gradients_of_picked_places_add_up_where_places_repeat(shape, index):
+    results = []
+    for library in (torch, gradcore):
+        x = library.from_numpy(np.random.default_rng(5).normal(size=shape)).requires_grad_()
+        key = tuple(
+            library.from_numpy(part.copy()) if isinstance(part, np.ndarray) else part
+            for part in index
+        )
+        y = x[key]
+        y.backward(library.from_numpy(np.random.default_rng(6).normal(size=tuple(y.shape))))
+        results.append((y.detach().numpy(), x.grad.numpy()))
+    for found, expected in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
