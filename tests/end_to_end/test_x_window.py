@@ -47,6 +47,8 @@ def answer():
         loss = float(tail.mean()) if len(tail) else float("nan")
         text = "nn.Parameter(torch.ones(1))" in application.workspace.document.source
         print(live.step_count, loss, kind, text, flush=True)
+    elif words[0] == "sizes":
+        print(window.themes.scale, window.canvas.view.zoom_factor, flush=True)
 
 
 notifier = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read)
@@ -174,3 +176,11 @@ def test_the_seed_in_a_real_window(driver: Driver) -> None:
     driver.until(driver.state, lambda state: state[1] < 0.1)
     driver.key("ctrl+z")
     driver.until(driver.state, lambda state: not state[3] and state[2] == "FORGOTTEN_TENSOR")
+    driver.click("canvas")
+    zoom = float(driver.ask("sizes")[1])
+    driver.key("ctrl+shift+equal")  # what the keyboard makes of it is "+", which zooms as well
+    scale, now = driver.until(lambda: driver.ask("sizes"), lambda sizes: float(sizes[0]) > 1)
+    assert float(now) == zoom
+    driver.key("ctrl+equal")
+    driver.until(lambda: driver.ask("sizes"), lambda sizes: float(sizes[1]) > zoom)
+    assert driver.ask("sizes")[0] == scale

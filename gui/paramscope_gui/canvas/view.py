@@ -33,6 +33,7 @@ from paramscope_gui.canvas.wire_layer import FAR_DETAIL
 
 MIN_ZOOM = 0.02
 MAX_ZOOM = 4.0
+ZOOM_STEP = 1.25
 # A graph that would be smaller than this when it is opened shows its beginning, larger.
 SMALLEST_FIRST_ZOOM = 0.46
 BEGINNING_ZOOM = 0.65
@@ -313,6 +314,14 @@ class CanvasView(QGraphicsView):
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
             self.is_space_held = True
             self.viewport().setCursor(Qt.CursorShape.OpenHandCursor)
+            event.accept()
+            return
+        if (
+            event.key() == Qt.Key.Key_Plus
+            and event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        ):
+            # No shortcut: with Shift it would stand in the way of that for larger type.
+            self.zoom(ZOOM_STEP)
             event.accept()
             return
         event.ignore()

@@ -5,8 +5,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from paramscope_gui.canvas.desk import Desk
 from paramscope_gui.canvas.press import Press
 from paramscope_gui.canvas.tools.tool import ActionSpec, Tool, has_nodes
-
-ZOOM_STEP = 1.25
+from paramscope_gui.canvas.view import ZOOM_STEP
 
 
 class PanTool(Tool):
@@ -45,9 +44,7 @@ class PanTool(Tool):
 
 
 ACTIONS = (
-    ActionSpec(
-        "zoom_in", "Zoom in", ("Ctrl+=", "Ctrl++"), "view", lambda d: d.view.zoom(ZOOM_STEP)
-    ),
+    ActionSpec("zoom_in", "Zoom in", ("Ctrl+=",), "view", lambda d: d.view.zoom(ZOOM_STEP)),
     ActionSpec("zoom_out", "Zoom out", ("Ctrl+-",), "view", lambda d: d.view.zoom(1 / ZOOM_STEP)),
     ActionSpec("zoom_reset", "Actual size", ("Ctrl+0",), "view", lambda d: d.view.zoom_to(1.0)),
     ActionSpec("fit_all", "Fit all", ("Home",), "view", lambda d: d.view.fit_all()),
