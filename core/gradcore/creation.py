@@ -142,7 +142,7 @@ def full(size: Any, fill_value: Any, **options: Any) -> Any:
         )
     if isinstance(fill_value, TensorBase):
         fill_value = fill_value._a.item()
-    kind = _kind(options, dtypes.as_numpy(type(fill_value)))
+    kind = _kind(options, dtypes.as_numpy(fill_value.__class__))
     return _made("full", np.full(shape_of((size,)), fill_value, kind), options)
 
 
@@ -154,11 +154,11 @@ def eye(n: int, m: int | None = None, **options: Any) -> Any:
 
 def _like(name: str, make: Any, is_drawn: bool = False) -> Any:
     def call(input: Any, **options: Any) -> Any:
-        shape, kind = input._a.shape, _kind(options, input._a.dtype)
-        generator = options.get("generator")
+        kind, generator = _kind(options, input._a.dtype), options.get("generator")
         if is_drawn:
+            shape = random.layout_like(input._a)
             return _made(name, random.draw(make, shape, kind, generator=generator), options)
-        return _made(name, make(shape, kind, generator), options)
+        return _made(name, make(input._a.shape, kind, generator), options)
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"As ``{name.removesuffix('_like')}``, in the shape and dtype of ``input``."
@@ -256,7 +256,7 @@ def randint_like(input: Any, low: int, high: Any = None, **options: Any) -> Any:
     """Return whole numbers in the shape and dtype of ``input``."""
     if high is None:
         low, high = 0, low
-    shape, kind = input._a.shape, _kind(options, input._a.dtype)
+    shape, kind = random.layout_like(input._a), _kind(options, input._a.dtype)
     values = random.draw(_integers, int(low), int(high), shape, kind, generator=None)
     return _made("randint_like", values, options)
 
@@ -398,18 +398,18 @@ def _random_methods() -> None:
         """Overwrite with values drawn evenly from [from, to)."""
         low = more.get("a", more.get("from", from_))
         high = more.get("b", to)
-        a = self._a
-        return _redraw(self, "uniform_", _evenly, (a.shape, a.dtype, low, high), generator)
+        args = (random.layout_of(self._a), self._a.dtype, low, high)
+        return _redraw(self, "uniform_", _evenly, args, generator)
 
     def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with normal values."""
-        a = self._a
-        return _redraw(self, "normal_", _around, (a.shape, a.dtype, mean, std), generator)
+        args = (random.layout_of(self._a), self._a.dtype, mean, std)
+        return _redraw(self, "normal_", _around, args, generator)
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Overwrite with 1 with probability ``p``, else 0."""
         chance = p._a if isinstance(p, TensorBase) else p
-        args = (self._a.shape, chance, self._a.dtype)
+        args = (random.layout_of(self._a), chance, self._a.dtype)
         return _redraw(self, "bernoulli_", _bernoulli, args, generator)
 
     def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None) -> Any:
@@ -417,12 +417,12 @@ def _random_methods() -> None:
         a = self._a
         if to is None:
             from_, to = 0, (_top(a.dtype) if from_ is None else from_)
-        args = (from_, to, a.shape)
+        args = (from_, to, random.layout_of(a))
         return _redraw(self, "random_", random.integers_array, args, generator)
 
     def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
         """Overwrite with values of the exponential distribution."""
-        return _redraw(self, "exponential_", _waits, (self._a.shape, lambd), generator)
+        return _redraw(self, "exponential_", _waits, (random.layout_of(self._a), lambd), generator)
 
     for method in (uniform_, normal_, bernoulli_, random_, exponential_):
         setattr(Tensor, method.__name__, method)

@@ -87,6 +87,17 @@ class Generator:
             return self._normal_blocks(n, kind)
         return np.array([self._normal_one() for _ in range(n)], np.float64).astype(kind)
 
+    def normal_singly(self, n: int, kind: Any) -> Array:
+        """Return ``n`` values as PyTorch fills what does not lie row by row: not in blocks."""
+        first = [self._normal_one()] if n and self._spare is not None else []
+        pairs = self.uniform(2 * ((n - len(first) + 1) // 2), np.float64)
+        radius, angle = np.sqrt(-2.0 * np.log1p(-pairs[1::2])), 2.0 * math.pi * pairs[0::2]
+        both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], -1).reshape(-1)
+        drawn = np.concatenate([first, both])
+        if len(drawn) > n:
+            self._spare = float(drawn[-1])
+        return drawn[:n].astype(kind)
+
     def _normal_one(self) -> float:
         if self._spare is not None:
             spare, self._spare = self._spare, None
@@ -241,11 +252,63 @@ def _not_for(name: str, kind: Any) -> UnsupportedDtypeError:
     )
 
 
+class Laid(tuple[int, ...]):
+    """The shape of an array that does not lie row by row; random values follow its memory."""
+
+    order: tuple[int, ...]
+    """The axes, from the one with the widest steps to that with the smallest."""
+
+    @property
+    def in_memory(self) -> tuple[int, ...]:
+        """The lengths of the axes in that order."""
+        return tuple(self[axis] for axis in self.order)
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """Where each axis stands in that order."""
+        return tuple(map(self.order.index, range(len(self))))
+
+    def shaped(self, values: Array) -> Array:
+        """Return values in the order of memory as an array of this shape."""
+        return values.reshape(self.in_memory).transpose(self.back)
+
+
+def layout_of(a: Array) -> tuple[int, ...]:
+    """Return the shape that values drawn for an array have; it knows how the array lies."""
+    shape: tuple[int, ...] = a.shape
+    if a.flags.c_contiguous:
+        return shape
+    order: list[int] = []
+    for axis in range(a.ndim):
+        # An axis goes before those of smaller steps; one without steps stays where it is.
+        place = len(order)
+        for i in range(len(order) - 1, -1, -1):
+            if a.strides[axis] and a.strides[order[i]] and a.shape[axis] > 1 < a.shape[order[i]]:
+                if a.strides[axis] <= a.strides[order[i]]:
+                    break
+                place = i
+        order.insert(place, axis)
+    laid = Laid(shape)
+    laid.order = tuple(order)
+    return laid
+
+
+def layout_like(a: Array) -> tuple[int, ...]:
+    """Return the shape of values for a new array that lies as ``a`` does, but without gaps."""
+    laid = layout_of(a)
+    is_turned = isinstance(laid, Laid) and laid.order != tuple(range(len(laid)))
+    return laid if is_turned else tuple(laid)
+
+
+def _shaped(values: Array, shape: tuple[int, ...]) -> Array:
+    return shape.shaped(values) if isinstance(shape, Laid) else values.reshape(shape)
+
+
 def uniform_array(shape: tuple[int, ...], kind: Any, generator: Generator | None) -> Array:
     """Return an array of values in [0, 1)."""
     if np.dtype(kind).kind not in "fc":
         raise _not_for("check_uniform_bounds", kind)
-    return source(generator).uniform(math.prod(shape), kind).reshape(shape)
+    return _shaped(source(generator).uniform(math.prod(shape), kind), shape)
 
 
 def exponential_array(shape: tuple[int, ...], generator: Generator | None) -> Array:
@@ -262,6 +325,8 @@ def normal_array(shape: tuple[int, ...], kind: Any, generator: Generator | None)
         pairs = normal_array((*shape, 2), real, generator) * real.type(math.sqrt(0.5))
         joined: Array = (pairs[..., 0] + 1j * pairs[..., 1]).astype(kind)
         return joined
+    if isinstance(shape, Laid):
+        return shape.shaped(source(generator).normal_singly(math.prod(shape), kind))
     return source(generator).normal(math.prod(shape), kind).reshape(shape)
 
 
@@ -283,7 +348,7 @@ def integers_array(
         raw = (words[0::2] << np.uint64(32)) | words[1::2]
     else:
         raw = stream.words(n).astype(np.uint64)
-    return ((raw % np.uint64(span)).astype(np.int64) + low).reshape(shape)
+    return _shaped((raw % np.uint64(span)).astype(np.int64) + low, shape)
 
 
 def permutation(n: int, generator: Generator | None) -> Array:

@@ -9,7 +9,7 @@ from gradcore.errors import ShapeError
 from gradcore.graph import wrap
 from gradcore.ops import activation as ops
 from gradcore.ops.registry import FUNCTIONS
-from gradcore.random import draw, uniform_array
+from gradcore.random import Laid, draw, layout_of, uniform_array
 from gradcore.tensor import Tensor
 
 
@@ -257,11 +257,18 @@ def _check_probability(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _kept(input: Tensor, shape: Any, p: float, scale: float = 1.0) -> Tensor:
+    """Return ``1 / scale`` where values stay, else 0; drawn in the order in which they lie."""
+    laid = layout_of(input._a)
+    turned = laid if isinstance(laid, Laid) and laid == shape else None
+    kept: Tensor = input.new_empty(turned.in_memory if turned else shape).bernoulli_(1 - p)
+    if scale != 1.0:
+        kept.div_(scale)
+    return kept.permute(turned.back) if turned else kept
+
+
 def _dropped(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
-    if p == 1.0:
-        kept = input.new_zeros(shape)
-    else:
-        kept = input.new_empty(shape).bernoulli_(1 - p).div_(1 - p)
+    kept = input.new_zeros(shape) if p == 1.0 else _kept(input, shape, p, 1 - p)
     result: Tensor = input.mul_(kept) if inplace else input * kept
     return result
 
@@ -329,7 +336,7 @@ def feature_alpha_dropout(
 
 def _alpha_dropped(input: Tensor, shape: Any, p: float, inplace: bool) -> Tensor:
     lowest = -ops.SELU_ALPHA * ops.SELU_SCALE
-    kept = input.new_empty(shape).bernoulli_(1 - p)
+    kept = _kept(input, shape, p)
     if p == 1.0:
         result: Tensor = input.mul_(kept) if inplace else input * kept
         return result
