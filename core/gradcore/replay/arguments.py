@@ -12,9 +12,13 @@ from typing import Any
 
 from gradcore.graph import INFERENCE, TensorBase
 from gradcore.nn.module import Module
+from gradcore.nn.parameter import Parameter
 from gradcore.optim.optimizer import Optimizer
+from gradcore.tensor import Tensor
 
 _PLAIN = (bool, int, float, str, type(None))
+_SEQUENCES = (tuple, list)
+_TENSORS = (Tensor, Parameter)
 DIFFERENT = 3
 """So many values of a number are recorded one by one before it becomes free."""
 
@@ -76,10 +80,11 @@ def _add(item: Any, leaves: list[Any], parts: list[Any], depth: int) -> bool:
     """Add one argument; False where it is none that is understood."""
     if isinstance(item, TensorBase):
         a = item._a
-        if item._rg or item._vc is INFERENCE:
+        if item._rg or item._vc is INFERENCE or type(item) not in _TENSORS or item.__dict__:
             return False
         leaves.append(item)
-        parts.append((a.shape, a.dtype, a.strides, item._node is not None))
+        has = (item._node is not None, item._grad is not None)
+        parts.append((a.shape, a.dtype, a.strides, *has))
         return True
     kind = type(item)
     if kind in _PLAIN:
@@ -90,7 +95,7 @@ def _add(item: Any, leaves: list[Any], parts: list[Any], depth: int) -> bool:
         return True
     if depth > 4:
         return False
-    if isinstance(item, (tuple, list)):
+    if kind in _SEQUENCES or (isinstance(item, (tuple, list)) and not hasattr(item, "__dict__")):
         parts.append((kind, len(item)))
         return all(_add(part, leaves, parts, depth + 1) for part in item)
     if kind is dict and all(type(key) is str for key in item):

@@ -9,23 +9,21 @@ import dis
 import functools
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import MISSING, fields, is_dataclass
-from operator import attrgetter, call, is_
+from operator import attrgetter, eq
 from typing import Any
 
 import numpy as np
 
-from gradcore.device import device
-from gradcore.dtypes import dtype
 from gradcore.graph import TensorBase
-from gradcore.nn.module import Module, edits
+from gradcore.nn.module import Module
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.program import RefusalError
-from gradcore.replay.slots import END, Place, only_appends, tensors_in
+from gradcore.replay.reads import PLAIN, STILL, Reads, is_own, slots_of
+from gradcore.replay.slots import END, Place, Slot, only_appends, tensors_in
 
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, np.dtype, dtype, device)
 _SAFE = {
     "abs", "all", "any", "bool", "callable", "classmethod", "complex", "dict", "divmod",
     "enumerate", "filter", "float", "frozenset", "getattr", "hasattr", "hash", "int", "isinstance",
@@ -39,7 +37,6 @@ _SETTINGS = {
     "base_lrs", "_step_count", "num_bad_epochs", "best",
 }  # fmt: skip
 _WITH_TENSORS = "gradcore.distributions"
-_STILL = {"math", "typing", "collections", "functools", "itertools", "operator", "dataclasses"}
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _CELL = attrgetter("cell_contents")
 _LIMIT = 20_000
@@ -74,12 +71,7 @@ def _names(code: types.CodeType, is_inside: bool = False) -> tuple[tuple[str, ..
     return tuple(found), frozenset(others)
 
 
-def _is_own(thing: Any) -> bool:
-    name = getattr(thing, "__module__", None)
-    return isinstance(name, str) and name.partition(".")[0] == "gradcore"
-
-
-class Captured:
+class Captured(Reads):
     """The facts about everything a function reaches, and the tensors and optimizers among them."""
 
     def __init__(
@@ -88,34 +80,24 @@ class Captured:
         moving: dict[tuple[int, Any], Place] | None = None,
         given: Iterable[Any] = (),
     ) -> None:
+        super().__init__()
         self.function = function
         # Modules and optimizers among its arguments.
         self.given = tuple(given)
         # What the step is known to change in Python, which need not be as it was.
         self.moving = moving or {}
         self.slots: list[Place] = []
-        self.places: list[Any] = []
         self._growing: dict[int, set[tuple[str, Any, bool]]] = {}
         self._codes: list[types.CodeType] = []
         self._name: Any = None
         self._parent: Any = None
         self._schedules: list[LRScheduler] = []
-        self.facts: list[Any] = []
         self.tensors: list[TensorBase] = []
         self.optimizers: list[Optimizer] = []
         self.hooks: list[Any] = []
         self.settings: list[Any] = []
         self.groups: list[dict[str, Any]] = []
         self._seen: dict[int, Any] = {}
-        # What is read before each step: functions and their argument, and what they returned.
-        self._reads: tuple[list[Callable[[Any], Any]], list[Any]] = ([], [])
-        self._found: list[Any] = []
-        self._edit = edits[0]
-        self._lists: list[tuple[list[Any], list[Any]]] = []
-        self._dicts: list[tuple[dict[Any, Any], list[Any], list[Any]]] = []
-        self._mentioned: set[str] = {"forward", "backward", "setup_context"}
-        self._any = False
-        self._waiting: dict[str, list[Any]] = {}
         for thing in self.given:
             self._visit(thing)
         self._visit(function)
@@ -153,35 +135,6 @@ class Captured:
         """Return the ids of what stands in the code of the user's functions."""
         return {id(item) for code in self._codes for item in code.co_consts}
 
-    def same(self, other: "Captured") -> bool:
-        """Tell whether two walks found the same."""
-        return _equal(self.facts, other.facts)
-
-    def is_as_it_was(self) -> bool:
-        """Tell, fast, that nothing can have changed; False means: walk again to see."""
-        if edits[0] != self._edit:
-            return False
-        try:
-            if not all(map(is_, map(call, *self._reads), self._found)):
-                return False
-        except ValueError:
-            # A cell has been emptied.
-            return False
-        for items, was in self._lists:
-            if len(items) != len(was) or not all(map(is_, items, was)):
-                return False
-        for entries, keys, values in self._dicts:
-            if len(entries) != len(keys) or not all(map(is_, entries, keys)):
-                return False
-            if not all(map(is_, entries.values(), values)):
-                return False
-        return True
-
-    def _read(self, read: Callable[[Any], Any], argument: Any, value: Any) -> None:
-        self._reads[0].append(read)
-        self._reads[1].append(argument)
-        self._found.append(value)
-
     # --- the walk
 
     def _moves(self, container: Any, key: Any, value: Any) -> bool:
@@ -201,8 +154,10 @@ class Captured:
 
     def _visit(self, thing: Any) -> None:
         name, self._name = self._name, None
-        if isinstance(thing, _PLAIN):
+        if isinstance(thing, PLAIN):
             self.facts.append(thing)
+            if hasattr(thing, "__dict__") and not is_own(type(thing)) and self._is_new(thing):
+                self._visit_object(thing)
             return
         if isinstance(thing, list) and (id(thing), END) in self.moving:
             self._seen[id(thing)] = thing
@@ -213,21 +168,32 @@ class Captured:
                 names.add((*self._parent, True))
             self.facts.append(thing)
             return
-        if id(thing) in self._seen:
+        self.facts.append(thing)
+        if not self._is_new(thing):
             return
         self._name = name if isinstance(thing, dict) else None
-        self._seen[id(thing)] = thing
-        self.facts.append(thing)
-        if len(self._seen) > _LIMIT:
-            raise RefusalError("reaches too many objects to watch them all")
         for kinds, visit in _VISITS:
             if isinstance(thing, kinds):
                 visit(self, thing)
                 return
         self._visit_object(thing)
 
+    def _is_new(self, thing: Any) -> bool:
+        """Tell whether something is met for the first time, and note it."""
+        if id(thing) in self._seen:
+            return False
+        self._seen[id(thing)] = thing
+        if len(self._seen) > _LIMIT:
+            raise RefusalError("reaches too many objects to watch them all")
+        return True
+
     def _visit_tensor(self, t: TensorBase) -> None:
         self.tensors.append(t)
+        attributes = getattr(t, "__dict__", None)
+        if attributes:
+            self._visit_dict(attributes, True)
+        elif attributes is not None:
+            self.places.append(attributes)
         more = t._more
         if more is None:
             return
@@ -244,14 +210,19 @@ class Captured:
                 self._visit(own[name])
             else:
                 self.hooks.append(own[name])
+        self._watch_layers(type(module))
         self._visit_methods(type(module))
+        is_users = not is_own(type(module))
         self.places.append(own)
         for name, value in own.items():
             if "_hooks" in name or name in ("_parameters", "_buffers", "_modules"):
                 continue
             self.facts.append(name)
             if not self._moves(own, name, value):
+                if is_users and name[:1] != "_":
+                    self._read(own.get, name, value)
                 self._visit_named("attribute", name, value)
+        self._visit_slots(module)
         for table in ("_parameters", "_buffers", "_modules"):
             self.places.append(own[table])
             for name, value in own[table].items():
@@ -261,19 +232,24 @@ class Captured:
 
     def _visit_optimizer(self, optimizer: Optimizer) -> None:
         self.optimizers.append(optimizer)
-        if not _is_own(type(optimizer)):
+        if not is_own(type(optimizer)):
             raise RefusalError(
                 f"steps an optimizer of a class of its own, {type(optimizer).__name__}"
             )
+        self._watch_methods(optimizer, "step", "zero_grad")
         self._lists.append((optimizer.param_groups, list(optimizer.param_groups)))
         for group in optimizer.param_groups:
-            for t in group["params"]:
+            members = group["params"]
+            self._read(group.get, "params", members)
+            self._lists.append((members, list(members)))
+            self.facts.append(len(members))
+            for t in members:
                 self._visit(t)
             self.groups.append(group)
             self.settings.append({k: v for k, v in group.items() if k != "params"})
 
     def _visit_function(self, function: types.FunctionType) -> None:
-        if _is_own(function):
+        if is_own(function):
             return
         try:
             names, others = _names(function.__code__)
@@ -290,8 +266,7 @@ class Captured:
             if not self._moves(cell, None, value):
                 self._read(_CELL, cell, value)
                 self._visit_named("variable", name, value)
-        for given in (function.__defaults__, function.__kwdefaults__):
-            self._visit(given)
+        self._watch_function(function)
         self._mention(others)
         space = function.__globals__
         for name in names:
@@ -305,28 +280,35 @@ class Captured:
                     self._visit_namespace(value, others)
                 else:
                     self._visit_named("variable", name, value)
-            elif name not in _SAFE and not name.startswith("__"):
+            elif name in _SAFE:
+                # Until somebody calls something of his own so.
+                self.facts.append(name)
+                self._read(space.get, name, None)
+            elif not name.startswith("__"):
                 raise RefusalError(f"`{function.__name__}` calls `{name}`, which may do anything")
 
-    def _visit_namespace(self, module: types.ModuleType, names: frozenset[str]) -> None:
+    def _visit_namespace(self, module: types.ModuleType, names: Collection[str]) -> None:
         top = module.__name__.partition(".")[0]
-        if top == "gradcore" or top in _STILL:
+        if top == "gradcore":
+            self._watch_module(module, names)
+        if top == "gradcore" or top in STILL:
             return
         if top == "numpy" and "random" not in names and "load" not in names:
             return
         if top == "numpy" or top in sys.stdlib_module_names:
             raise RefusalError(f"uses the module `{module.__name__}`, which may give something new")
+        self._spaces[id(module)] = module
         for name in sorted(names):
-            if name in vars(module):
+            if name in vars(module) and (id(module), name) not in self._entries:
                 value = vars(module)[name]
-                self._read(vars(module).get, name, value)
+                self._read_once(vars(module).get, module, name, value)
                 if isinstance(value, types.ModuleType):
                     self._visit_namespace(value, names)
                 else:
                     self._visit(value)
 
     def _visit_library(self, module: types.ModuleType) -> None:
-        self._visit_namespace(module, frozenset(self._mentioned))
+        self._visit_namespace(module, set(self._mentioned))
 
     def _visit_method(self, method: types.MethodType) -> None:
         self._visit(method.__self__)
@@ -335,11 +317,11 @@ class Captured:
     def _visit_builtin(self, function: types.BuiltinFunctionType) -> None:
         owner = function.__self__
         name = owner.__name__ if isinstance(owner, types.ModuleType) else type(owner).__name__
-        if name not in _STILL | {"builtins", "_operator", "_functools"}:
+        if name not in STILL | {"builtins", "_operator", "_functools"}:
             raise RefusalError(f"calls `{function.__qualname__}`, which may give something new")
 
     def _visit_class(self, kind: type) -> None:
-        if _is_own(kind) or kind.__module__ in _STILL | {"builtins", "enum", "abc"}:
+        if is_own(kind) or kind.__module__ in STILL | {"builtins", "enum", "abc"}:
             return
         if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
             if kind.__module__ != "__main__":
@@ -351,34 +333,6 @@ class Captured:
                     self._visit(one.default_factory)
         self._visit_methods(kind)
 
-    def _visit_methods(self, kind: type) -> None:
-        for base in kind.__mro__:
-            if _is_own(base) or base.__module__ in _STILL | {"builtins", "enum", "abc"}:
-                continue
-            for name, value in vars(base).items():
-                for function in _functions(value):
-                    if not _is_generated(function):
-                        self._await(name, function)
-                if not name.startswith("__") and isinstance(value, (*_PLAIN, tuple, list, dict)):
-                    self._read(vars(base).get, name, value)
-                    self._visit_named("attribute", name, value)
-
-    def _await(self, name: str, function: Any) -> None:
-        """Visit a method as soon as some code mentions its name, or Python may call it unseen."""
-        unseen = name.startswith("__") and name not in ("__init__", "__new__", "__post_init__")
-        if unseen or self._any or name in self._mentioned:
-            self._visit(function)
-        else:
-            self._waiting.setdefault(name, []).append(function)
-
-    def _mention(self, names: Iterable[str]) -> None:
-        # By these, code reaches what it does not name.
-        self._any = self._any or bool({"getattr", "__dict__", "vars"} & set(names))
-        for name in list(self._waiting) if self._any else list(names):
-            self._mentioned.add(name)
-            for function in self._waiting.pop(name, ()):
-                self._visit(function)
-
     def _visit_sequence(self, items: Any) -> None:
         if isinstance(items, list):
             self._lists.append((items, list(items)))
@@ -386,6 +340,15 @@ class Captured:
         self.facts.append(len(items))
         for item in items:
             self._visit(item)
+        self._visit_kind(items)
+
+    def _visit_kind(self, thing: Any) -> None:
+        """Visit what a list, tuple or dictionary of a class of the user's has besides."""
+        kind = type(thing)
+        if kind.__module__.partition(".")[0] not in sys.stdlib_module_names and not is_own(kind):
+            self._visit_methods(kind)
+            if hasattr(thing, "__dict__"):
+                self._visit_dict(vars(thing), True)
 
     def _visit_dict(self, entries: dict[Any, Any], is_object: bool = False) -> None:
         if "__builtins__" in entries:
@@ -408,6 +371,8 @@ class Captured:
             self._parent = name
             self._visit_named("attribute" if is_object else "key", key, value)
             self._parent = None
+        if type(entries) is not dict:
+            self._visit_kind(entries)
 
     def _visit_space(self, space: dict[str, Any]) -> None:
         """Visit the names of a script that are kept in a dictionary, as ``exec`` leaves them."""
@@ -423,7 +388,9 @@ class Captured:
 
     def _visit_set(self, items: Any) -> None:
         self.facts.append(frozenset(items))
-        if not all(isinstance(item, _PLAIN) for item in items):
+        if isinstance(items, set):
+            self._read(functools.partial(eq, frozenset(items)), items, True)
+        if not all(isinstance(item, PLAIN) for item in items):
             raise RefusalError("uses a set of objects, whose order may differ")
 
     def _visit_partial(self, partial: "functools.partial[Any]") -> None:
@@ -435,7 +402,8 @@ class Captured:
             return
         if isinstance(thing, LRScheduler):
             self._schedules.append(thing)
-        if _is_own(type(thing)) or isinstance(thing, np.ufunc):
+            self._watch_methods(thing, "step")
+        if is_own(type(thing)) or isinstance(thing, np.ufunc):
             return
         if isinstance(thing, np.ndarray):
             raise RefusalError("uses a NumPy array, whose values nobody watches")
@@ -444,10 +412,27 @@ class Captured:
             kind.__module__ != "__main__"
         ):
             raise RefusalError(f"uses a `{kind.__qualname__}`, which may give something new")
-        if not hasattr(thing, "__dict__"):
+        if not hasattr(thing, "__dict__") and not slots_of(kind):
             raise RefusalError(f"uses a `{kind.__qualname__}`, which cannot be watched")
+        self._read(type, thing, kind)
+        self.facts.append(kind)
         self._visit_methods(kind)
-        self._visit_dict(vars(thing), True)
+        self._visit_slots(thing)
+        if hasattr(thing, "__dict__"):
+            self._visit_dict(vars(thing), True)
+
+    def _visit_slots(self, thing: Any) -> None:
+        for name in slots_of(type(thing)):
+            if hasattr(thing, name):
+                value = getattr(thing, name)
+                self.places.append(Slot(thing, name))
+                if not self._moves(thing, name, value):
+                    self._read(functools.partial(_held, name), thing, value)
+                    self._visit_named("attribute", name, value)
+
+
+def _held(name: str, thing: Any) -> Any:
+    return getattr(thing, name, None)
 
 
 _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
@@ -469,33 +454,3 @@ _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
 def _can_move(value: Any) -> bool:
     """Tell whether a value that changes from step to step can be followed."""
     return type(value) in (int, float) or tensors_in(value) not in (None, [])
-
-
-def _is_generated(function: Any) -> bool:
-    """Tell whether Python itself has written a method: of a dataclass, or of a named tuple."""
-    code = getattr(function, "__code__", None)
-    is_text = isinstance(code, types.CodeType) and code.co_filename.startswith("<string>")
-    space = getattr(function, "__globals__", {}).get("__name__")
-    return is_text or space in ("collections", "dataclasses", "reprlib")
-
-
-def _functions(value: Any) -> Iterator[Any]:
-    """Yield the functions in an entry of a class."""
-    if isinstance(value, types.FunctionType):
-        yield value
-    elif isinstance(value, (staticmethod, classmethod)):
-        yield value.__func__
-    elif isinstance(value, property):
-        yield from (one for one in (value.fget, value.fset) if one is not None)
-
-
-def _equal(first: list[Any], second: list[Any]) -> bool:
-    """Tell whether two lists of facts agree: plain values by value, all others by identity."""
-    if len(first) != len(second):
-        return False
-    for a, b in zip(first, second, strict=True):
-        if a is b:
-            continue
-        if type(a) is not type(b) or not isinstance(a, (*_PLAIN, frozenset, tuple)) or a != b:
-            return False
-    return True

@@ -313,6 +313,7 @@ class Compiled:
             recording.looks.end()
             recording.book.is_open = False
             snapshot.purge()
+            purge([args, kwargs])
             purge(world.groups)
         try:
             self._keep(key, recording, (result, changes), (inputs, args, kwargs), (world, settings))

@@ -121,6 +121,8 @@ class Replay:
             self._added += [t for t in fetched if id(t) not in met]
             met |= {id(one.leaf) for one in program.gradients} | set(map(id, fetched))
             met |= set(map(id, program.cleared)) | set(map(id, piece.cleared))
+        # What the step did not touch it would if it had a gradient: it would be set to None, too.
+        self._empty += [t for t in tensors if t._rg and t._grad is None and id(t) not in met]
 
     # --- guards
 
@@ -180,7 +182,7 @@ class Replay:
             world = Captured(self.world.function, self.world.moving, self.world.given)
         except RefusalError:
             return False
-        if not self.world.same(world):
+        if not self.world.same(world) or not self.world.same_library(world):
             return False
         self.world = world
         return True

@@ -8,6 +8,7 @@ says what stands in them after the step.
 import dis
 import types
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from typing import Any
 
 from gradcore.graph import TensorBase
@@ -45,6 +46,21 @@ class Place:
             self.container.append(value)
         else:
             self.container[self.key] = value
+
+
+class Slot(Place):
+    """An attribute of an object that keeps it in no dictionary, or of a class."""
+
+    __slots__ = ()
+
+    def get(self) -> Any:
+        """Return what stands there."""
+        return getattr(self.container, self.key)
+
+    def put(self, value: Any) -> None:
+        """Let something stand there."""
+        change = setattr if isinstance(self.container, type) else object.__setattr__
+        change(self.container, self.key, value)
 
 
 class Snapshot:
@@ -107,6 +123,8 @@ class Snapshot:
 
 
 def _content(container: Any) -> Any:
+    if isinstance(container, Slot):
+        return getattr(container.container, container.key, _EMPTY)
     if isinstance(container, Place):
         return container.container.get(container.key, _EMPTY)
     if isinstance(container, types.CellType):
@@ -142,8 +160,12 @@ def purge(item: Any, depth: int = 0) -> Any:
         parts = [purge(part, depth + 1) for part in item]
         if any(a is not b for a, b in zip(parts, item, strict=True)):
             return type(item)(parts) if type(item) is tuple else type(item)(*parts)
-    elif hasattr(item, "__dataclass_fields__"):
-        purge(vars(item), depth + 1)
+    elif hasattr(item, "__dataclass_fields__") and not isinstance(item, type):
+        for field in fields(item):
+            part = getattr(item, field.name, None)
+            clean = purge(part, depth + 1)
+            if clean is not part:
+                object.__setattr__(item, field.name, clean)
     return item
 
 
