@@ -126,6 +126,32 @@ def test_a_moved_checkout_has_its_environment_made_anew(checkout: Checkout, tmp_
     assert must_be_remade(find_checkout(tmp_path / "moved", {}))
 
 
+def test_an_environment_of_another_checkout_is_refused_and_kept(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    write_stamp(checkout, stamp_of(checkout))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/requirements.lock").write_text("# nothing\n")
+    other = find_checkout(tmp_path / "other", {"PARAMSCOPE_VENV": str(checkout.venv)})
+    with pytest.raises(SetUpError) as caught:
+        ensure_environment(other, quiet)
+    assert caught.value.what == f"The environment {checkout.venv} belongs to another checkout."
+    assert "PARAMSCOPE_VENV" in caught.value.cure
+    assert is_ready(checkout, stamp_of(checkout))
+
+
+def test_an_environment_whose_checkout_is_gone_may_be_used_anew(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared"
+    first = find_checkout(checkout.root, {"PARAMSCOPE_VENV": str(shared)})
+    write_stamp(first, stamp_of(first))
+    checkout.root.rename(tmp_path / "renamed")
+    again = find_checkout(tmp_path / "renamed", {"PARAMSCOPE_VENV": str(shared)})
+    ensure_environment(again, quiet)
+    assert is_ready(again, stamp_of(again))
+
+
 def test_an_environment_of_another_python_is_made_anew(checkout: Checkout) -> None:
     write_stamp(checkout, stamp_of(checkout))
     (checkout.venv / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.10.4\n")

@@ -105,6 +105,7 @@ def ensure_environment(checkout: Checkout, say: Callable[[str], None]) -> None:
 
 def make_environment(checkout: Checkout, stamp: str, say: Callable[[str], None]) -> None:
     """Create the environment, or renew one, and stamp it when everything is in it."""
+    refuse_what_is_not_ours(checkout)
     say(f"Setting up {checkout.venv} (once; about 500 MB)")
     if must_be_remade(checkout):
         shutil.rmtree(checkout.venv)
@@ -130,6 +131,25 @@ def make_environment(checkout: Checkout, stamp: str, say: Callable[[str], None])
     finished.write_text(stamp, encoding="utf-8")
     finished.replace(checkout.stamp_file)
     say("The environment is ready.")
+
+
+def refuse_what_is_not_ours(checkout: Checkout) -> None:
+    """Leave an environment alone that another checkout has made and still uses.
+
+    Raises: `SetUpError` with the cure.
+    """
+    if not checkout.stamp_file.exists():
+        return
+    place = checkout.stamp_file.read_text(encoding="utf-8").partition(" ")[2]
+    venv, _, root = place.rpartition(" for ")
+    if not venv or Path(root) == checkout.root or not Path(root).exists():
+        return
+    if Path(venv).exists() and Path(venv).samefile(checkout.venv):
+        raise SetUpError(
+            f"The environment {checkout.venv} belongs to another checkout.",
+            [f"It was made for {root}."],
+            "Unset PARAMSCOPE_VENV, or let it name a folder that no other checkout uses.",
+        )
 
 
 def must_be_remade(checkout: Checkout) -> bool:
