@@ -15,8 +15,9 @@ from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, IndexOutOfRangeError, ShapeError
 from gradcore.ops.activation import logsigmoid
 from gradcore.ops.elementwise import sigmoid
-from gradcore.ops.numbers import long_name
+from gradcore.ops.numbers import long_name, promoted
 from gradcore.ops.registry import FUNCTIONS, T, operation
+from gradcore.ops.selection import clamp
 from gradcore.ops.sums import sum_of_columns
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -195,6 +196,37 @@ def _nll_loss_input(
     g: Any, target: Any, weight: Any, input_shape: Any, ignore_index: Any, reduction: Any
 ) -> Any:
     return nll_spread(g, target, weight, input_shape, ignore_index, reduction)
+
+
+def _huber_slope(g: Any, input: Any, target: Any, delta: float, scale: float) -> Any:
+    slope = clamp(input - target, -delta, delta)
+    return g * (slope if scale == 1 else slope * scale)
+
+
+@operation(
+    "huber",
+    inputs=2,
+    gradient={
+        "input": _huber_slope,
+        "target": lambda g, input, target, delta, scale: (
+            -_huber_slope(g, input, target, delta, scale)
+        ),
+    },
+    functions=False,
+    adapt=promoted,
+    samples=[(T(2, 3), T(2, 3), 1.0), (T(2, 3), T(3), 0.3, 2.0)],
+    parity=None,
+    grad_name="HuberLoss",
+)
+def huber(input: Array, target: Array, delta: float, scale: float = 1.0) -> Any:
+    """Return half the square of differences up to ``delta``, and the line that goes on from it."""
+    apart = input - target
+    near = clamp.operation.kernel(apart, -delta, delta)
+    apart -= near * 0.5
+    apart *= near
+    if scale != 1:
+        apart *= scale
+    return apart
 
 
 @operation(

@@ -479,14 +479,3 @@ def adaptive_indices(input: Array, sizes: Ints) -> Array:
         target: Any = (..., *place)
         out[target] = flat[inside].ravel()[best]
     return out
-
-
-def border_indices(size: int, left: int, right: int, mode: str) -> Array:
-    """Return where each value of a padded axis comes from."""
-    places = np.arange(-left, size + right)
-    if mode == "replicate":
-        return np.clip(places, 0, size - 1)
-    if mode == "circular":
-        return places % size
-    turned = np.abs(places)
-    return np.where(turned >= size, 2 * (size - 1) - turned, turned)

@@ -10,6 +10,7 @@ from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
 from gradcore.graph import TensorBase, ask, wrap
+from gradcore.ops.choosing import at_least, at_most
 from gradcore.ops.indexing import (
     gather_of,
     index_add_put,
@@ -314,12 +315,22 @@ def clamp(input: Array, min: Any = None, max: Any = None) -> Any:
         raise ShapeError(
             "torch.clamp: At least one of 'min' or 'max' must not be None", "", "Give a limit."
         )
+    if _are_numbers(min, max) and input.size >= _LONG and input.dtype.kind == "f":
+        # Both at once takes a quarter of the time.
+        return np.clip(input, min, max)
     out = input
     if min is not None:
-        out = np.maximum(out, min)
+        out = at_least(out, min) if _are_numbers(min) else np.maximum(out, min)
     if max is not None:
-        out = np.minimum(out, max)
+        out = at_most(out, max) if _are_numbers(max) else np.minimum(out, max)
     return out
+
+
+_LONG = 1 << 12
+
+
+def _are_numbers(*limits: Any) -> bool:
+    return all(type(limit) in (int, float) for limit in limits)
 
 
 def _below(input: Any, min: Any, max: Any) -> Any:

@@ -91,11 +91,9 @@ def smooth_l1_loss(
     reduction = _settled(size_average, reduce, reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    distance = (input - target).abs()
     if beta == 0:
-        return _reduced(distance, reduction)
-    small = distance * distance * (0.5 / beta)
-    return _reduced(FUNCTIONS["where"](distance < beta, small, distance - 0.5 * beta), reduction)
+        return _reduced((input - target).abs(), reduction)
+    return _reduced(ops.huber(input, target, beta, 1.0 / beta), reduction)
 
 
 def huber_loss(
@@ -110,9 +108,7 @@ def huber_loss(
     ops.check_reduction(reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    distance = (input - target).abs()
-    large = delta * (distance - 0.5 * delta)
-    losses = FUNCTIONS["where"](distance < delta, 0.5 * distance * distance, large)
+    losses: Tensor = ops.huber(input, target, delta)
     if weight is not None:
         losses = losses * weight
         if reduction == "mean":

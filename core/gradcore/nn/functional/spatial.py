@@ -6,7 +6,7 @@ from gradcore.errors import ShapeError
 from gradcore.graph import work_out, wrap
 from gradcore.ops import convolution as conv
 from gradcore.ops import pooling as pool
-from gradcore.ops.padding import constant_pad_nd
+from gradcore.ops.padding import border_pad, constant_pad_nd
 from gradcore.tensor import Tensor
 
 Ints = tuple[int, ...]
@@ -447,14 +447,11 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode == "constant":
         result: Tensor = constant_pad_nd(input, widths, value or 0.0)
         return result
-    return _padded_by_index(input, pairs, mode)
+    return _padded_by_borders(input, pairs, mode)
 
 
-def _padded_by_index(input: Tensor, pairs: list[tuple[int, int]], mode: str) -> Tensor:
-    out = input
+def _padded_by_borders(input: Tensor, pairs: list[tuple[int, int]], mode: str) -> Tensor:
     for axis, (left, right) in enumerate(pairs):
-        if not left and not right:
-            continue
         size = input.shape[axis]
         if mode == "reflect" and max(left, right) >= size:
             raise RuntimeError(
@@ -467,5 +464,10 @@ def _padded_by_index(input: Tensor, pairs: list[tuple[int, int]], mode: str) -> 
                 "Padding value causes wrapping around more than once: padding "
                 f"({left}, {right}) of a dimension of size {size}"
             )
-        out = out.index_select(axis, work_out(pool.border_indices, size, left, right, mode))
-    return out
+    # As torch: what is cut off is cut off first, and so not repeated.
+    kept = [(max(left, 0), max(right, 0)) for left, right in pairs]
+    if any(min(pair) < 0 for pair in pairs):
+        widths = [min(width, 0) for pair in reversed(pairs) for width in pair]
+        input = constant_pad_nd(input, widths, 0.0)
+    result: Tensor = border_pad(input, tuple(kept), mode)
+    return result
