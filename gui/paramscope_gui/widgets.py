@@ -12,7 +12,11 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
@@ -235,8 +239,11 @@ class Hairline(QFrame):
         self.setStyleSheet(f"background: {self._themes.theme.hairline.name()};")
 
 
-class EmptyState(QWidget):
-    """What an empty panel says: what will appear there, and the one action that makes it so."""
+class EmptyState(QScrollArea):
+    """What an empty panel says: what will appear there, and the one action that makes it so.
+
+    Where the panel is too low for it, it scrolls: no line of it is cut.
+    """
 
     def __init__(
         self,
@@ -248,7 +255,14 @@ class EmptyState(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        column = QVBoxLayout(self)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setObjectName(f"{name}_empty")
+        self.setAccessibleName(text or name)
+        page = QWidget()
+        self.setWidget(page)
+        column = QVBoxLayout(page)
         column.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
         column.addStretch(1)
         self.label = ThemedLabel(themes, text, "quiet")
@@ -266,6 +280,32 @@ class EmptyState(QWidget):
             column.addLayout(row)
         column.addStretch(2)
 
+    def needed_height(self, width: int) -> int:
+        """Return how high it has to be, at a width, to be read without scrolling."""
+        page = self.widget()
+        return page.heightForWidth(width) if page is not None else 0
+
+
+class FittingButton(QPushButton):
+    """A button that writes its text shorter where there is no room for all of it."""
+
+    def minimumSizeHint(self) -> QSize:
+        room = self.fontMetrics().horizontalAdvance("Prove: …") + 4 * GRID
+        whole = super().minimumSizeHint()
+        return QSize(min(room, whole.width()), whole.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        room = self.width() - (self.sizeHint().width() - self._text_width())
+        if room < self._text_width():
+            elide = Qt.TextElideMode.ElideRight
+            option.text = self.fontMetrics().elidedText(self.text(), elide, room)
+        QStylePainter(self).drawControl(QStyle.ControlElement.CE_PushButton, option)
+
+    def _text_width(self) -> int:
+        return self.fontMetrics().horizontalAdvance(self.text())
+
 
 def button(
     text: str,
@@ -276,7 +316,7 @@ def button(
     flat: bool = False,
 ) -> QPushButton:
     """Return a push button with its object name and accessible name set."""
-    result = QPushButton(text)
+    result = FittingButton(text)
     result.setObjectName(name)
     result.setAccessibleName(text)
     result.setProperty("primary", primary)

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Widgets in lines, each as wide as it wants to be, centred in the height of its line."""
+    """Widgets in lines, each as wide as it wants and can be, centred in its line's height."""
 
     def __init__(self, spacing: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -19,7 +19,7 @@ class FlowLayout(QLayout):
         line: list[tuple[QLayoutItem, QRect]] = []
         x = y = tallest = 0
         for item in (one for one in self._items if not one.isEmpty()):
-            size = item.sizeHint()
+            size = item.sizeHint().boundedTo(QSize(max(width, 1), item.sizeHint().height()))
             if line and x + size.width() > width:
                 placed += _centred(line, tallest)
                 x, y, tallest, line = 0, y + tallest + self._gap // 2, 0, []
@@ -63,7 +63,9 @@ class FlowLayout(QLayout):
         return QSize(width, max((size.height() for size in sizes), default=0))
 
     def minimumSize(self) -> QSize:
-        sizes = [item.minimumSize() for item in self._items if not item.isEmpty()]
+        # What a button wants at least is by its policy all that it says; it can do with less.
+        items = [(item, item.widget()) for item in self._items if not item.isEmpty()]
+        sizes = [one.minimumSizeHint() if one else item.minimumSize() for item, one in items]
         return QSize(
             max((size.width() for size in sizes), default=0),
             max((size.height() for size in sizes), default=0),

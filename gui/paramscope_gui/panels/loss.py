@@ -74,6 +74,23 @@ class StepAxis(pyqtgraph.AxisItem):  # type: ignore[misc]  # pyqtgraph has no ty
         return [f"{value * scale:,.0f}" if spacing * scale >= 1 else "" for value in values]
 
 
+class ValueAxis(pyqtgraph.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """The axis of a value, whose numbers keep clear of one another where it is low."""
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:
+        levels: list[tuple[float, float]] = super().tickSpacing(low, high, size)
+        if not levels:
+            return levels
+        font = self.style["tickFont"]
+        room = 0 if font is None else QFontMetrics(font).height()
+        spacing, offset = levels[0]
+        least = room * abs(high - low) / size
+        while spacing < least:
+            levels = [(2 * spacing, offset)]
+            spacing *= 2
+        return levels
+
+
 class LossPanel(QWidget):
     """The plot with the current numbers above it. It follows the run until the user zooms."""
 
@@ -120,7 +137,9 @@ class LossPanel(QWidget):
         self._unseen_menu.deleteLater()
 
     def _build_plot(self) -> None:
-        self.plot = pyqtgraph.PlotWidget(axisItems={"bottom": StepAxis("bottom")})
+        axes = {"bottom": StepAxis("bottom")}
+        axes |= {side: ValueAxis(side) for side in ("left", "right")}
+        self.plot = pyqtgraph.PlotWidget(axisItems=axes)
         self.plot.setObjectName("loss_plot")
         self.plot.setAccessibleName("Loss and metrics over the steps")
         item = self.plot.getPlotItem()

@@ -95,14 +95,14 @@ class TensorPanel(QWidget):
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(self._page())
-        empty = EmptyState(
+        self.empty = EmptyState(
             themes,
             "tensor",
             "Select a tensor in the list above, on the canvas or in the code to see its values.",
         )
         self._stack = QStackedLayout(self)
         self._stack.addWidget(area)
-        self._stack.addWidget(empty)
+        self._stack.addWidget(self.empty)
 
     def _page(self) -> QWidget:
         page = QWidget()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from paramscope_gui.window.menus import Menus
 
 WELCOME, WORK = 0, 1
+NARROWEST_RIGHT = 52 * GRID
 MENUS = (
     ("file", "&File"),
     ("edit", "&Edit"),
@@ -215,7 +216,7 @@ class MainWindow(QMainWindow):
     def fit_docks(self) -> None:
         """Give each dock its share of the window."""
         width, height = self.width(), self.height()
-        right = min(56 * GRID, max(52 * GRID, round(width * 0.27)))
+        right = min(56 * GRID, max(NARROWEST_RIGHT, round(width * 0.27)))
         left = min(34 * GRID, max(26 * GRID, round(width * 0.15)))
         self.resizeDocks(
             [self.compose_dock, self.tree_dock], [left, right], Qt.Orientation.Horizontal
@@ -247,7 +248,9 @@ class MainWindow(QMainWindow):
 
     def _low_height(self) -> int:
         """Return the height of the tensor's dock that its few words need while it is empty."""
-        return self.tensor_dock.minimumSizeHint().height()
+        title = self.tensor_dock.titleBarWidget().minimumSizeHint().height()
+        words = self.tensor.empty.needed_height(NARROWEST_RIGHT)
+        return max(self.tensor_dock.minimumSizeHint().height(), title + words)
 
     def _restore_geometry(self) -> None:
         kept = self.settings.arrangement()

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from paramscope.engine.protocol import Phase, Snapshot
 from paramscope_gui.bridge.live import Live
 from paramscope_gui.bridge.pyramid import MinMaxPyramid
-from paramscope_gui.panels.loss import MOST_POINTS, LossPanel, StepAxis, to_scale
+from paramscope_gui.panels.loss import MOST_POINTS, LossPanel, StepAxis, ValueAxis, to_scale
 from paramscope_gui.panels.markers import MOST_ROWS, Place, places
 from paramscope_gui.theme import ThemeModel
 
@@ -182,3 +182,15 @@ def test_steps_are_written_with_thousands_separated(qapp: object) -> None:
     axis = StepAxis("bottom")
     assert axis.tickStrings([0.0, 1000.0, 20000.0], 1.0, 1000.0) == ["0", "1,000", "20,000"]
     assert axis.tickStrings([0.0, 0.5], 1.0, 0.5) == ["", ""]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+@pytest.mark.parametrize("size", [40.0, 70.0, 240.0])
+def test_numbers_of_a_low_axis_do_not_lie_on_one_another(
+    qapp: object, themes: ThemeModel, scale: float, size: float
+) -> None:
+    themes.set_scale(scale)
+    axis = ValueAxis("left")
+    axis.setTickFont(themes.theme.font("small"))
+    spacing, _ = axis.tickSpacing(0.95, 1.25, size)[0]
+    assert spacing / 0.3 * size >= themes.theme.small

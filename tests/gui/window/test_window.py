@@ -16,12 +16,14 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPlainTextEdit,
+    QPushButton,
     QTabBar,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
 from paramscope_gui.app import Application
+from paramscope_gui.panels.problem_card import ProblemCard
 from paramscope_gui.widgets import ElidedLabel, WrappedLabel
 
 INTERACTIVE = (
@@ -89,6 +91,31 @@ def test_no_text_is_clipped(qtbot: QtBot, application: Application, size: tuple[
         window.compose_dock.show_page(page)
         window.problems_dock.show_page(page)
         qtbot.waitUntil(partial(nothing_is_clipped, window))
+
+
+def test_type_of_double_size_is_cut_nowhere(qtbot: QtBot, application: Application) -> None:
+    window = application.window
+    window.themes.set_scale(2.0)
+    window.resize(1280, 800)
+    window.show_work()
+    window.fit_docks()
+    qtbot.waitUntil(partial(nothing_is_clipped, window))
+    open_lesson(qtbot, application)
+    cards = window.problems.findChildren(ProblemCard)
+    assert cards
+    for card in cards:
+        area = card.parentWidget()
+        assert area is not None
+        viewport = area.parentWidget()
+        assert viewport is not None
+        qtbot.waitUntil(partial(is_as_wide_as, card, viewport))
+        for made in card.findChildren(QPushButton):
+            assert made.geometry().right() <= card.width()
+
+
+def is_as_wide_as(card: QWidget, viewport: QWidget) -> None:
+    """Fail if a card is wider than what shows it."""
+    assert card.width() <= viewport.width()
 
 
 def nothing_is_clipped(window: QWidget) -> None:
