@@ -8,9 +8,7 @@ import ast
 from collections.abc import Sequence
 
 from paramscope.code.parse import SourceError, analyze
-
-Size = int | str
-Shape = tuple[Size, ...]
+from paramscope.code.shape_rules import Shape, Size
 
 _LITERAL = frozenset({"tensor", "as_tensor", "array", "FloatTensor"})
 _SIZED = frozenset({"randn", "rand", "zeros", "ones", "empty"})

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from paramscope.code.catalog import module_entry
 from paramscope.code.graph import Argument
-from paramscope.code.members import ClassInfo, FunctionNode, Member, is_sequence
+from paramscope.code.members import ClassInfo, Member, is_sequence
 from paramscope.code.names import Imports
 from paramscope.code.operations import method_parameters, operation_of
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import SourceText, span_of
 
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from paramscope.code.names import Imports, is_module_base, statements_of
-from paramscope.code.syntax import walk
-
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+from paramscope.code.syntax import FunctionNode, walk
 
 # Functions of the torch namespace that return no tensor.
 _NO_TENSOR = frozenset(

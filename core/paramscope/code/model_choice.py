@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from paramscope.code.names import is_defined_by, statements_of
 from paramscope.code.parse import Analysis, SourceError, analyze
+from paramscope.code.syntax import FunctionNode
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 # Part of a parameter's name -> a small usual value. The first that fits counts.
 _USUAL: tuple[tuple[tuple[str, ...], str], ...] = (
     (("vocab", "n_tokens", "ntoken", "num_embeddings"), "100"),

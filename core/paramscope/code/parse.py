@@ -27,7 +27,6 @@ from paramscope.code.graph import (
 )
 from paramscope.code.members import (
     ClassInfo,
-    FunctionNode,
     Member,
     MemberKind,
     is_sequence,
@@ -38,6 +37,7 @@ from paramscope.code.members import (
 from paramscope.code.names import imports_of
 from paramscope.code.program_graph import built_sequence, model_class, wire_program
 from paramscope.code.sequence import inner_sequences, wire_sequence
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import SourceText, span_of
 from paramscope.code.wiring import Wiring
 

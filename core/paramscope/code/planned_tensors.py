@@ -8,11 +8,9 @@ tell stands as it is written.
 from collections.abc import Callable, Mapping
 
 from paramscope.code.graph import NodeKind
+from paramscope.code.shape_rules import Arguments, Shape, Size
 
-Size = int | str
-Shape = tuple[Size, ...]
 Planned = tuple[str, NodeKind, Shape]
-Arguments = Mapping[str, object]
 
 
 def planned_tensors(title: str, arguments: Arguments) -> tuple[Planned, ...]:

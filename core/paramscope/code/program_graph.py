@@ -9,8 +9,8 @@ import ast
 from paramscope.code.binding import Context, bound_arguments, dotted_signature
 from paramscope.code.draft import Draft, Input, Source
 from paramscope.code.graph import NodeKind
-from paramscope.code.members import FunctionNode, Member, is_sequence, made_member
-from paramscope.code.syntax import walk
+from paramscope.code.members import Member, is_sequence, made_member
+from paramscope.code.syntax import FunctionNode, walk
 from paramscope.code.wiring import Wiring
 
 _ROLES = {

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from paramscope.code.model_choice import FunctionNode
 from paramscope.code.names import statements_of
 from paramscope.code.parse import Analysis, SourceError, analyze
 from paramscope.code.reading.reader import Reader
 from paramscope.code.reading.values import UNKNOWN, Bound, Layer, Tensor, Thing, Wish
 from paramscope.code.shape_rules import Misfit, Shape
+from paramscope.code.syntax import FunctionNode
 
 BATCH = 4
 _LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 10, 20, 50, 100)

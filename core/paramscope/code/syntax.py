@@ -3,6 +3,8 @@
 import ast
 from collections.abc import Iterator
 
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
 _CHANGING_METHODS = frozenset(
     {"append", "extend", "insert", "add", "update", "pop", "remove", "clear", "setdefault"}
 )

@@ -1,10 +1,9 @@
 """Edits for values that are kept with their history: states, lists of losses, cached results."""
 
 import ast
-from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     first_statement,
@@ -13,10 +12,10 @@ from paramscope.check.mends.place import (
     parenthesized,
     place_of,
 )
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.rules.finding import Finding
 
-Mends = Iterator[tuple[str, str]]
 LABEL = "Keep its value alone"
 _ADDING = ("append", "appendleft", "add", "insert")
 
@@ -95,7 +94,7 @@ def _detached_at_the_start(place: Place) -> Mends:
     name = f"self.{place.attribute}"
     for cls in ast.walk(place.tree):
         for method in cls.body if isinstance(cls, ast.ClassDef) else ():
-            if not isinstance(method, Function) or method.name == "__init__":
+            if not isinstance(method, FunctionNode) or method.name == "__init__":
                 continue
             if any(
                 is_of_self(node, place.attribute) and isinstance(node.ctx, ast.Store)

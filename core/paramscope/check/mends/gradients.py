@@ -1,10 +1,9 @@
 """Edits for gradients that are cut off, never asked for, or asked for in vain."""
 
 import ast
-from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     is_of_self,
@@ -15,11 +14,11 @@ from paramscope.check.mends.place import (
     place_of,
     spelling,
 )
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.rules.finding import Finding
 from paramscope.rules.frz01_misspelt_freeze import RIGHT, is_near
 
-Mends = Iterator[tuple[str, str]]
 _CUTTING = ("detach", "item", "tolist", "numpy", "detach_")
 
 
@@ -61,7 +60,7 @@ def leave_no_grad(finding: Finding, source: str) -> Mends:
     place = place_of(finding, source)
     line = finding.line or 0
     for node in ast.walk(place.tree):
-        if not isinstance(node, ast.With | Function):
+        if not isinstance(node, ast.With | FunctionNode):
             continue
         if not node.lineno <= line <= (node.end_lineno or 0):
             continue
@@ -82,7 +81,7 @@ def _with_gradients(place: Place, block: ast.With) -> Mends:
             yield "Keep gradients on", place.edited(place.swap(call.args[0], "True"))
 
 
-def _undecorated(place: Place, function: Function) -> Mends:
+def _undecorated(place: Place, function: FunctionNode) -> Mends:
     for decorator in filter(_is_switch, function.decorator_list):
         start = place.text.line_start(decorator.lineno)
         stop = place.text.line_start((decorator.end_lineno or decorator.lineno) + 1)
@@ -196,7 +195,7 @@ def rest_in_training(finding: Finding, source: str) -> Mends:
         cls = place.class_at(method.lineno)
         if method.name != "__init__" or cls is None:
             continue
-        if any(isinstance(item, Function) and item.name == "train" for item in cls.body):
+        if any(isinstance(item, FunctionNode) and item.name == "train" for item in cls.body):
             continue
         rest = f"{path_expression('self', finding.where)}.eval()"
         depth = place.text.indentation(method.lineno)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     expression_statements,
@@ -14,10 +14,10 @@ from paramscope.check.mends.place import (
     spelling,
 )
 from paramscope.check.mends.training import optimizer_calls
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.rules.finding import Finding
 
-Mends = Iterator[tuple[str, str]]
 _EPSILON = "1e-8"
 
 
@@ -26,7 +26,7 @@ def make_it_in_init(finding: Finding, source: str) -> Mends:
     place = place_of(finding, source)
     statement = place.statement()
     cls = place.class_at(finding.line) if finding.line is not None else None
-    methods = [m for m in cls.body if isinstance(m, Function)] if cls is not None else []
+    methods = [m for m in cls.body if isinstance(m, FunctionNode)] if cls is not None else []
     init = next((method for method in methods if method.name == "__init__"), None)
     if statement is None or init is None:
         return

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     expression_statements,
@@ -13,9 +13,8 @@ from paramscope.check.mends.place import (
     spelling,
 )
 from paramscope.check.mends.training import optimizer_calls, with_group
+from paramscope.code.syntax import FunctionNode
 from paramscope.rules.finding import Finding
-
-Mends = Iterator[tuple[str, str]]
 
 
 def unfreeze_the_head(finding: Finding, source: str) -> Mends:
@@ -30,7 +29,7 @@ def unfreeze_the_head(finding: Finding, source: str) -> Mends:
 
 def _layers_of(cls: ast.ClassDef) -> list[str]:
     """Return the attributes that ``__init__`` gives a call's result, as layers are made."""
-    methods = (item for item in cls.body if isinstance(item, Function))
+    methods = (item for item in cls.body if isinstance(item, FunctionNode))
     init = next((method for method in methods if method.name == "__init__"), None)
     found = []
     for node in init.body if init is not None else ():
@@ -49,7 +48,7 @@ def _unfrozen(place: Place, cls: ast.ClassDef, head: str) -> Mends:
         line = f"{last.value.id}.{head}.requires_grad_(True)"
         yield label, place.edited(place.line_before(last, line))
     for method in cls.body:
-        if isinstance(method, Function) and method.name == "__init__":
+        if isinstance(method, FunctionNode) and method.name == "__init__":
             line = f"self.{head}.requires_grad_(True)"
             yield label, place.edited(place.line_after(method.body[-1], line))
 
@@ -101,7 +100,7 @@ def _owner(place: Place, statement: ast.Expr) -> str:
     return place.written(owner) if owner is not None else ""
 
 
-def _unpacked(function: Function) -> Iterator[str]:
+def _unpacked(function: FunctionNode) -> Iterator[str]:
     """Give the names that a function takes its optimizers apart into."""
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):

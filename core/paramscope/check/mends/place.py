@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from paramscope.code.commands.imports import spelled
 from paramscope.code.commands.workspace import Workspace
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit, SourceText, apply_edits
 from paramscope.document.document import Document
 from paramscope.rules.finding import Finding
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+Mends = Iterator[tuple[str, str]]
+"""What each edit is called, and the source with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +57,18 @@ class Place:
                     found = node
         return found
 
-    def function(self, name: str) -> Function | None:
+    def function(self, name: str) -> FunctionNode | None:
         """Return the file's own function of this name."""
         for node in self.tree.body:
             if isinstance(node, ast.FunctionDef) and node.name == name:
                 return node
         return None
 
-    def assignments(self, attribute: str) -> Iterator[tuple[Function, ast.Assign]]:
+    def assignments(self, attribute: str) -> Iterator[tuple[FunctionNode, ast.Assign]]:
         """Give each ``self.<attribute> = ...`` in a method, with the method."""
         for cls in ast.walk(self.tree):
             for method in cls.body if isinstance(cls, ast.ClassDef) else ():
-                if not isinstance(method, Function):
+                if not isinstance(method, FunctionNode):
                     continue
                 for node in ast.walk(method):
                     if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -165,7 +167,7 @@ def path_expression(root: str, path: str) -> str:
     )
 
 
-def first_statement(function: Function) -> ast.stmt:
+def first_statement(function: FunctionNode) -> ast.stmt:
     """Return a function's first statement behind its docstring."""
     body = function.body
     is_text = isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)

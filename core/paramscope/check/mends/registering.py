@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     first_statement,
@@ -18,11 +18,10 @@ from paramscope.check.mends.place import (
 )
 from paramscope.code.call_text import CallText
 from paramscope.code.commands import Register, RegisterBuffer
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Document
 from paramscope.rules.finding import Finding
-
-Mends = Iterator[tuple[str, str]]
 
 
 def hold_modules(finding: Finding, source: str) -> Mends:
@@ -177,13 +176,13 @@ def _based_on(place: Place, cls: ast.ClassDef, module: str) -> list[Edit]:
 
 def _base_init(place: Place, cls: ast.ClassDef) -> list[Edit]:
     for method in cls.body:
-        if isinstance(method, Function) and method.name == "__init__":
+        if isinstance(method, FunctionNode) and method.name == "__init__":
             if not _super_init(method):
                 return [place.line_before(first_statement(method), "super().__init__()")]
     return []
 
 
-def _super_init(method: Function) -> ast.Expr | None:
+def _super_init(method: FunctionNode) -> ast.Expr | None:
     for statement in method.body:
         value = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(value, ast.Call) and last_name(value.func) == "__init__":
@@ -197,7 +196,7 @@ def init_first(finding: Finding, source: str) -> Mends:
     place = place_of(finding, source)
     cls = place.class_at(finding.line) if finding.line is not None else None
     for method in cls.body if cls is not None else ():
-        if not isinstance(method, Function) or method.name != "__init__":
+        if not isinstance(method, FunctionNode) or method.name != "__init__":
             continue
         first = first_statement(method)
         call = _super_init(method)
@@ -348,7 +347,7 @@ def spell_init(finding: Finding, source: str) -> Mends:
     place = place_of(finding, source)
     for cls in ast.walk(place.tree):
         for method in cls.body if isinstance(cls, ast.ClassDef) else ():
-            if isinstance(method, Function) and is_near_init(method.name):
+            if isinstance(method, FunctionNode) and is_near_init(method.name):
                 start, _ = place.text.node_range(method)
                 at = place.source.index(method.name, place.source.index("def", start) + 3)
                 edit = Edit(at, at + len(method.name), "__init__")

@@ -1,10 +1,9 @@
 """Edits for gradients that are zero, tiny or huge, and for losses that were made leaves."""
 
 import ast
-from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     last_name,
@@ -12,10 +11,10 @@ from paramscope.check.mends.place import (
     place_of,
     spelling,
 )
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.rules.finding import Finding
 
-Mends = Iterator[tuple[str, str]]
 _LARGE = 100.0  # a constant factor above which a loss is scaled
 _SATURATING = ("Sigmoid", "Tanh", "sigmoid", "tanh")
 _STEEP = {"Sigmoid": ("ReLU", "LeakyReLU"), "sigmoid": ("relu",)}
@@ -143,7 +142,7 @@ def leave_the_loss_alone(finding: Finding, source: str) -> Mends:
     """``loss.requires_grad = True`` hides that nothing can learn: drop it, and what cut it off."""
     place = place_of(finding, source)
     for function in ast.walk(place.tree):
-        if not isinstance(function, Function):
+        if not isinstance(function, FunctionNode):
             continue
         statements = [s for s in ast.walk(function) if isinstance(s, ast.Assign)]
         edits = [place.without_lines(s) for s in statements if _makes_leaf(s)]

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from paramscope.check.mends.place import (
-    Function,
+    Mends,
     Place,
     calls_of,
     expression_statements,
@@ -17,10 +17,9 @@ from paramscope.check.mends.place import (
     spelling,
 )
 from paramscope.code.call_text import CallText
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit
 from paramscope.rules.finding import Finding
-
-Mends = Iterator[tuple[str, str]]
 
 
 def step_it_too(finding: Finding, source: str) -> Mends:
@@ -72,7 +71,7 @@ def clear_before_backward(finding: Finding, source: str) -> Mends:
     """Gradients that pile up, or are cleared too late: clear them right before ``backward``."""
     place = place_of(finding, source)
     for node in ast.walk(place.tree):
-        if isinstance(node, Function):
+        if isinstance(node, FunctionNode):
             yield from _cleared_in_time(place, node)
     function = place.function("train_step")
     backward = next(expression_statements(function, "backward"), None) if function else None
@@ -84,7 +83,7 @@ def clear_before_backward(finding: Finding, source: str) -> Mends:
         yield "Clear before backward", place.edited(edit)
 
 
-def _cleared_in_time(place: Place, function: Function) -> Mends:
+def _cleared_in_time(place: Place, function: FunctionNode) -> Mends:
     """What clears behind a ``backward`` in the same block is put before it."""
     for backward in expression_statements(function, "backward"):
         late = [s for s in function.body if s.lineno > backward.lineno and _clears(s)]

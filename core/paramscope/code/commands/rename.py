@@ -10,9 +10,9 @@ from paramscope.code.commands.values import function_of, hoist, is_nested, names
 from paramscope.code.commands.workspace import Key, Workspace, refuse
 from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind
-from paramscope.code.members import ClassInfo, FunctionNode, Member, self_name
+from paramscope.code.members import ClassInfo, Member, self_name
 from paramscope.code.names import statements_of
-from paramscope.code.syntax import walk
+from paramscope.code.syntax import FunctionNode, walk
 from paramscope.code.text_edit import Edit
 from paramscope.document.document import Document
 

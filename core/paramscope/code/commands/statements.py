@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Sequence
 
-from paramscope.code.members import FunctionNode
 from paramscope.code.names import BLOCKS
+from paramscope.code.syntax import FunctionNode
 from paramscope.code.text_edit import Edit, SourceText
 
 

@@ -10,9 +10,8 @@ from paramscope.code.commands.statements import body_of, inserted_after, inserte
 from paramscope.code.commands.workspace import Handle, Workspace, refuse
 from paramscope.code.draft import Draft, Source
 from paramscope.code.graph import NodeKind, PortRef
-from paramscope.code.members import FunctionNode
 from paramscope.code.parse import Drawing
-from paramscope.code.syntax import walk
+from paramscope.code.syntax import FunctionNode, walk
 from paramscope.code.text_edit import Edit
 
 MEMBER_TENSORS = (NodeKind.PARAMETER, NodeKind.BUFFER, NodeKind.TENSOR)

@@ -18,10 +18,10 @@ from paramscope.code.reading.values import (
     Tensor,
     Thing,
 )
+from paramscope.code.syntax import FunctionNode
 
 MOST_STEPS = 60_000
 Names = dict[str, Any]
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _PARSED = ("parse_args", "parse_known_args")
 
 

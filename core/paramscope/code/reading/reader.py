@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paramscope.code.parse import Analysis
-from paramscope.code.reading.expressions import Expressions, FunctionNode, Names
+from paramscope.code.reading.expressions import Expressions, Names
 from paramscope.code.reading.plain import (
     FUNCTIONS,
     MOST_ROUNDS,
@@ -30,6 +30,7 @@ from paramscope.code.reading.values import (
     Thing,
 )
 from paramscope.code.shape_rules import Misfit
+from paramscope.code.syntax import FunctionNode
 
 DEEPEST = 40
 
