@@ -59,7 +59,7 @@ class RunBar(QWidget):
         self._captions: dict[str, ThemedLabel] = {}
         self.setObjectName("run_bar")
         self.activity = ActivityLine(themes, live)
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
         row.setContentsMargins(GRID, GRID // 2, GRID + GRID // 2, GRID // 2)
         row.setSpacing(GRID // 2)
         for action in actions:
@@ -180,6 +180,8 @@ class RunBar(QWidget):
         for one in spare:
             one.show()
         for one in spare:
+            # What a hidden widget needed stands in the inner layout until that is told.
+            self._row.invalidate()
             if self.minimumSizeHint().width() <= self.width():
                 return
             one.hide()

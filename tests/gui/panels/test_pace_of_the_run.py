@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from paramscope.engine.protocol import (
@@ -209,6 +209,24 @@ def test_the_longest_pace_is_not_clipped(qtbot: QtBot, themes: ThemeModel, scale
     image = figure.grab().toImage()
     edge = image.width() - 1
     assert len({image.pixel(edge, y) for y in range(image.height())}) == 1
+
+
+def test_a_narrow_bar_leaves_out_the_engine_and_keeps_the_mode(
+    qtbot: QtBot, themes: ThemeModel, live: Live
+) -> None:
+    holder = QWidget()  # a window of its own would not get narrower than it wants to be
+    qtbot.addWidget(holder)
+    bar = RunBar(themes, live, [], holder)
+    bar.resize(1200, 48)
+    holder.show()
+    tell(qtbot, live, "eager", PRINTS)
+    engine = bar.findChild(QWidget, "run_engine_value")
+    assert engine is not None
+    assert engine.isVisible()
+    bar.resize(bar.minimumSizeHint().width() - 8, 48)
+    assert not engine.isVisible()
+    assert bar.slider.isVisible()
+    assert bar.pace.isVisible()
 
 
 class _Silent:
