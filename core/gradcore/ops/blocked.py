@@ -12,6 +12,8 @@ import numpy as np
 from gradcore.dtypes import Array
 
 _BLOCK = 1 << 15
+_ROWS = 1 << 17
+"""How many values of rows are worked on at once: with few steps for each, calls cost more."""
 _DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
 # The normal distribution's cumulative function is (1 + tanh(x P(x^2))) / 2. P was fitted to
 # |x| <= 5.8 for the smallest largest error of the function: 3e-8, below single precision.
@@ -76,7 +78,7 @@ def blocked_softmax(x: Array) -> Array:
     out = np.empty_like(x)
     width = x.shape[-1]
     rows, into = x.reshape(-1, width), out.reshape(-1, width)
-    step = max(1, _BLOCK // max(1, width))
+    step = max(1, _ROWS // max(1, width))
     ones = np.ones((width, 1), x.dtype)
     for start in range(0, len(rows), step):
         part, e = rows[start : start + step], into[start : start + step]
@@ -91,7 +93,7 @@ def blocked_softmax_slope(g: Array, y: Array) -> Array:
     out = np.empty_like(y)
     width = y.shape[-1]
     rows, values, into = g.reshape(-1, width), y.reshape(-1, width), out.reshape(-1, width)
-    step = max(1, _BLOCK // max(1, width))
+    step = max(1, _ROWS // max(1, width))
     ones = np.ones((width, 1), y.dtype)
     for start in range(0, len(rows), step):
         at = slice(start, start + step)
@@ -117,15 +119,16 @@ def blocked_normalize(
     count, width = x.shape
     y, x_hat = np.empty_like(x), np.empty_like(x)
     mean, inverse, variance = (np.empty((count, 1), x.dtype) for _ in range(3))
-    share = np.full((width, 1), 1.0 / width, x.dtype)
-    step = min(count, max(1, _BLOCK // width))
+    part_of_one = x.dtype.type(1.0 / width)
+    share = np.full((width, 1), part_of_one, x.dtype)
+    step = min(count, max(1, _ROWS // width))
     weights, biases = _tiled(weight, step), _tiled(bias, step)
     for start in range(0, count, step):
         at = slice(start, start + step)
         now, out = x_hat[at], y[at]
         np.subtract(x[at], np.matmul(x[at], share, out=mean[at]), out=now)
-        np.multiply(now, now, out=out)
-        spread = np.matmul(out, share, out=variance[at])
+        spread = np.vecdot(now, now, out=variance[at][:, 0])[:, None]
+        spread *= part_of_one
         np.sqrt(spread + x.dtype.type(eps), out=inverse[at])
         np.divide(1, inverse[at], out=inverse[at])
         now *= inverse[at]
@@ -144,20 +147,21 @@ def blocked_normalize_slope(
     """Return the gradients of the rows before they were normalised, and of the weight."""
     count, width = x_hat.shape
     out, into_weight = np.empty_like(x_hat), np.zeros(width, x_hat.dtype)
-    share = np.full((width, 1), 1.0 / width, x_hat.dtype)
-    step = min(count, max(1, _BLOCK // width))
-    room, ones = np.empty((step, width), x_hat.dtype), np.ones(step, x_hat.dtype)
+    part_of_one = x_hat.dtype.type(1.0 / width)
+    share = np.full((width, 1), part_of_one, x_hat.dtype)
+    step = min(count, max(1, _ROWS // width))
+    room = np.empty((step, width), x_hat.dtype)
     weights = _tiled(weight, step)
     for start in range(0, count, step):
         at = slice(start, start + step)
         now, values, part = out[at], x_hat[at], room[: len(x_hat[at])]
-        into_weight += np.matmul(ones[: len(part)], np.multiply(g[at], values, out=part))
         if weights is None:
             np.copyto(now, g[at])
         else:
+            into_weight += np.einsum("ij,ij->j", g[at], values)
             np.multiply(g[at], weights[: len(part)], out=now)
-            part *= weights[: len(part)]
-        slope = np.matmul(part, share)
+        slope = np.vecdot(now, values)[:, None]
+        slope *= part_of_one
         now -= np.matmul(now, share)
         now -= np.multiply(values, slope, out=part)
         now *= inverse[at]

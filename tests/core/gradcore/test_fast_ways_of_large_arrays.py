@@ -136,3 +136,20 @@ def test_gradients_of_picked_places_add_up_where_places_repeat(shape, index):
         results.append((y.detach().numpy(), x.grad.numpy()))
     for found, expected in zip(results[1], results[0], strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3000, 100), (200, 2000), (2, 40000)])
+def test_rows_normalised_and_softmaxed_block_by_block_are_torchs(shape):
+    results = []
+    for library, functions in ((torch, theirs), (gradcore, own)):
+        numbers = np.random.default_rng(7)
+        x, weight, bias, g = (
+            library.from_numpy(numbers.normal(size=size).astype("float32")).requires_grad_()
+            for size in (shape, shape[1:], shape[1:], shape)
+        )
+        y = functions.layer_norm(x, shape[1:], weight, bias)
+        p = functions.softmax(x, -1)
+        (y * g.detach() + p * g.detach()).sum().backward()
+        results.append([t.detach().numpy() for t in (y, p, x.grad, weight.grad, bias.grad)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
