@@ -12,6 +12,18 @@ Node = Any
 """A node of the tape."""
 
 
+class Noted:
+    """A number that notes what is done with it while a step is recorded; ``number``: just that."""
+
+    __slots__ = ("number",)
+    number: Any
+
+
+def plain(item: Any) -> Any:
+    """Return a number without its notes, anything else as it is."""
+    return item.number if isinstance(item, Noted) else item
+
+
 class Journal(Protocol):
     """What a recording is told beside the recorder's events: work that no operation stands for.
 
@@ -52,6 +64,12 @@ class Journal(Protocol):
 
     def ended(self) -> None:
         """A backward pass is over."""
+
+    def settling(self, optimizer: Any) -> None:
+        """An optimizer, or a schedule of it, is about to step: it must find plain settings."""
+
+    def settled(self) -> None:
+        """The optimizer has stepped. Of schedules, ``call`` tells."""
 
     def applied(self, outputs: tuple[Tensor, ...]) -> None:
         """A user's ``Function`` has made these, by operations that were told."""

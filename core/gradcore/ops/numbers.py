@@ -21,6 +21,7 @@ from gradcore.errors import (
     ValueRangeError,
 )
 from gradcore.graph import TensorBase
+from gradcore.journal import Noted
 
 ndarray = np.ndarray
 _EXACT = (float, int, bool, complex)
@@ -37,6 +38,8 @@ def number(value: Any, x: Array) -> tuple[Array, Any]:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    elif isinstance(value, Noted):
+        value = value.number
     elif type(value) not in _EXACT:
         # NumPy takes only Python's own types for numbers without a dtype.
         value = next((to(value) for of, to in _PLAIN if isinstance(value, of)), value)

@@ -40,6 +40,17 @@ def _with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def call(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
+        journal = graph.journal
+        if journal is None:
+            return run(self, *args, **kwargs)
+        # A recording keeps numbers in the settings that note what users do with them.
+        journal.settling(self)
+        try:
+            return run(self, *args, **kwargs)
+        finally:
+            journal.settled()
+
+    def run(self: "Optimizer", *args: Any, **kwargs: Any) -> Any:
         if self._inside or not (self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks):
             result = step(self, *args, **kwargs)
             self._opt_called = True

@@ -5,6 +5,7 @@ object under a key; two walks that find the same facts mean that nothing a step 
 What cannot be listed this way (a clock, a file, a generator) is refused.
 """
 
+import builtins
 import dis
 import functools
 import sys
@@ -20,6 +21,7 @@ from gradcore.graph import TensorBase
 from gradcore.nn.module import Module
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.optim.optimizer import Optimizer
+from gradcore.replay.foreign import functions_in, is_python, name_of
 from gradcore.replay.program import RefusalError
 from gradcore.replay.reads import PLAIN, STILL, Reads, is_own, slots_of
 from gradcore.replay.slots import END, Place, Slot, only_appends, tensors_in
@@ -32,10 +34,10 @@ _SAFE = {
     "type", "zip", "AssertionError", "AttributeError", "Exception", "IndexError", "KeyError",
     "NotImplementedError", "RuntimeError", "StopIteration", "TypeError", "ValueError",
 }  # fmt: skip
-_SETTINGS = {
-    "param_groups", "defaults", "state_dict", "get_last_lr", "_last_lr", "last_epoch", "get_lr",
-    "base_lrs", "_step_count", "num_bad_epochs", "best",
+_OF_SCHEDULES = {
+    "state_dict", "last_epoch", "get_lr", "base_lrs", "_step_count", "num_bad_epochs", "best",
 }  # fmt: skip
+_SETTINGS = {"param_groups", "defaults", "get_last_lr", "_last_lr", *_OF_SCHEDULES}
 _WITH_TENSORS = "gradcore.distributions"
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _CELL = attrgetter("cell_contents")
@@ -97,25 +99,48 @@ class Captured(Reads):
         self.hooks: list[Any] = []
         self.settings: list[Any] = []
         self.groups: list[dict[str, Any]] = []
+        self.watches_settings = False
+        # Functions of Python's own whose calls are to be seen, and what they are called.
+        self.followed: list[tuple[Place, str]] = []
+        # The schedules whose rates the step looks up.
+        self.read_schedules: list[LRScheduler] = []
         self._seen: dict[int, Any] = {}
         for thing in self.given:
             self._visit(thing)
         self._visit(function)
         self._check_growing()
-        if self._any or not self._mentioned.isdisjoint(_SETTINGS):
+        if self._any or not self.mentioned.isdisjoint(_SETTINGS):
             self._watch_settings()
 
     def _watch_settings(self) -> None:
         """Watch what optimizers and schedules are set to: the step's own code looks at it."""
-        kept: list[dict[str, Any]] = [one for each in self.optimizers for one in each.param_groups]
-        for settings in [*kept, *map(vars, self._schedules)]:
-            for key, value in settings.items():
-                if type(value) in (int, float, bool, str, tuple, type(None)):
-                    self._read(settings.get, key, value)
-                    self.facts.append((key, value))
-                elif type(value) is list and key != "params":
-                    self._lists.append((value, list(value)))
-                    self.facts.append((key, *value))
+        self.watches_settings = True
+        owners = [one.optimizer for one in self._schedules]
+        scheduled = [group for owner in owners for group in owner.param_groups]
+        for group in self.groups:
+            for key, value in group.items():
+                if type(value) in (int, float):
+                    self.places.append(Place(group, key))
+                    if any(group is one for one in scheduled):
+                        # The step may call the schedule, and look at what that has set.
+                        self.moving.setdefault((id(group), key), Place(group, key))
+                    if self._moves(group, key, value):
+                        continue
+                self._watch_setting(group, key, value)
+        if not self.mentioned.isdisjoint(("get_last_lr", "_last_lr")):
+            self.read_schedules = [one for one in self._schedules if _has_rates(one)]
+        if self._any or not self.mentioned.isdisjoint(_OF_SCHEDULES):
+            for schedule in self._schedules:
+                for key, value in vars(schedule).items():
+                    self._watch_setting(vars(schedule), key, value)
+
+    def _watch_setting(self, settings: dict[str, Any], key: str, value: Any) -> None:
+        if type(value) in (int, float, bool, str, tuple, type(None)):
+            self._read(settings.get, key, value)
+            self.facts.append((key, value))
+        elif type(value) is list and key not in ("params", "_last_lr"):
+            self._lists.append((value, list(value)))
+            self.facts.append((key, *value))
 
     def _check_growing(self) -> None:
         """Refuse lists that grow and that are looked at."""
@@ -126,10 +151,6 @@ class Captured(Reads):
                 )
                 if not is_known:
                     raise RefusalError("reads a list that it appends to")
-
-    def mentions(self, names: set[str]) -> bool:
-        """Tell whether the user's code names one of these."""
-        return not names.isdisjoint(self._mentioned)
 
     def constants(self) -> set[int]:
         """Return the ids of what stands in the code of the user's functions."""
@@ -278,8 +299,14 @@ class Captured(Reads):
                 self._read(space.get, name, value)
                 if isinstance(value, types.ModuleType):
                     self._visit_namespace(value, others)
+                elif is_python(value):
+                    self.followed.append((Place(space, name), name_of(value)))
                 else:
                     self._visit_named("variable", name, value)
+            elif name == "print":
+                self.facts.append(name)
+                self._read(space.get, name, None)
+                self.followed.append((Place(vars(builtins), name), name))
             elif name in _SAFE:
                 # Until somebody calls something of his own so.
                 self.facts.append(name)
@@ -296,7 +323,8 @@ class Captured(Reads):
         if top == "numpy" and "random" not in names and "load" not in names:
             return
         if top == "numpy" or top in sys.stdlib_module_names:
-            raise RefusalError(f"uses the module `{module.__name__}`, which may give something new")
+            self.followed += functions_in(module, names)
+            return
         self._spaces[id(module)] = module
         for name in sorted(names):
             if name in vars(module) and (id(module), name) not in self._entries:
@@ -308,7 +336,7 @@ class Captured(Reads):
                     self._visit(value)
 
     def _visit_library(self, module: types.ModuleType) -> None:
-        self._visit_namespace(module, set(self._mentioned))
+        self._visit_namespace(module, set(self.mentioned))
 
     def _visit_method(self, method: types.MethodType) -> None:
         self._visit(method.__self__)
@@ -449,6 +477,12 @@ _VISITS: tuple[tuple[Any, Callable[..., None]], ...] = (
     (dict, Captured._visit_dict),
     ((set, frozenset), Captured._visit_set),
 )
+
+
+def _has_rates(schedule: LRScheduler) -> bool:
+    """Tell whether a schedule remembers the rates that it has set."""
+    last = getattr(schedule, "_last_lr", None)
+    return type(last) is list and all(type(rate) in (int, float) for rate in last)
 
 
 def _can_move(value: Any) -> bool:

@@ -19,9 +19,10 @@ from gradcore.graph import TensorBase, state
 from gradcore.nn.module import Module
 from gradcore.replay.arguments import Arguments, objects_in
 from gradcore.replay.captured import Captured
+from gradcore.replay.followed import followed
 from gradcore.replay.program import Program, RefusalError
 from gradcore.replay.recording import Recording
-from gradcore.replay.replayed import Replay, Witness
+from gradcore.replay.replayed import Replay
 from gradcore.replay.slots import Place, Snapshot, purge
 
 MODES = ("eager", "replay", "native")
@@ -30,13 +31,12 @@ ATTEMPTS = 4
 """So often in a row may the world have changed before a step is left to run as it is."""
 RECORDINGS = 16
 """So many recordings that were made for arguments and never met again are enough."""
-BRANCHES = 2
+BRANCHES = 8
 """So often may a recording be compared with a step that takes other branches."""
-DETOURS = 12
+DETOURS = 24
 """So often in a row may a recording that is compared with a step lead another way."""
-OLDER = 2
+OLDER = 5
 """So many recordings that hold no longer are kept for the case that they will again."""
-_TELLS_NAN = {"isnan", "isinf", "isfinite", "isclose", "copysign"}
 _ELSEWHERE = "its values lead another way than when recorded"
 _CHANGES = "changes an attribute, a list or a setting in Python"
 
@@ -73,7 +73,6 @@ class Compiled:
         self._arguments = Arguments(function)
         # What the step changes in Python, by container and key.
         self._moving: dict[tuple[int, Any], Place] = {}
-        self._is_strict = False
         # Does the last step again where nothing has changed but values; None: nothing does.
         self._quick: Any = None
         self._busy = False
@@ -295,17 +294,16 @@ class Compiled:
         for optimizer in world.optimizers:
             optimizer.gather()
         recording = Recording(list(inputs), world.tensors, self._function)
-        recording.book.is_strict = self._is_strict
         recording.constants = world.constants()
-        recording.asks_finite = world.mentions(_TELLS_NAN)
         settings = [dict(one) for one in world.settings]
         graph.journal = recording
         try:
-            recording.enter(world.slots)
+            recording.enter(world)
             # From here on: what is set to the number that it was before is set all the same.
             snapshot = Snapshot(world.places)
             given, named = self._arguments.with_numbers(args, kwargs, inputs, recording.number)
-            with graph.set_recorder(recording):
+            following = followed(recording, world.mentioned, world.followed)
+            with following, graph.set_recorder(recording):
                 result = self._as_it_is("it was recorded", given, named)
             changes = snapshot.changes()
         finally:
@@ -315,6 +313,8 @@ class Compiled:
             snapshot.purge()
             purge([args, kwargs])
             purge(world.groups)
+            for schedule in world.read_schedules:
+                purge(schedule._last_lr)
         try:
             self._keep(key, recording, (result, changes), (inputs, args, kwargs), (world, settings))
         except Exception as error:
@@ -343,18 +343,19 @@ class Compiled:
         if changes is None:
             raise RefusalError(_CHANGES)
         effects = self._known(changes)
-        witnesses = [Witness(number) for number, _ in recording.book.whole]
-        left = [value for _, value in effects] + [how for _, how in recording.book.whole]
-        pieced = recording.finish(result, list(inputs), left)
+        pieced = recording.finish(result, list(inputs), [value for _, value in effects])
         after = Captured(self._function, dict(self._moving), objects_in(key))
         schedules = [one for part in pieced.parts for one in part.schedules]
-        if not world.same(after) or not _same_settings(settings, after, schedules):
+        if not world.same(after):
+            raise RefusalError(_CHANGES)
+        if not world.watches_settings and not _same_settings(settings, after, schedules):
             raise RefusalError(_CHANGES)
         for part in pieced.parts:
             _add_optimizers(part.program, part.stepped, after)
             part.program.late += part.schedules
         places = [place for place, _ in effects]
-        found = Replay(pieced, after, inputs, self._upgrade, [*places, *witnesses])
+        beside = (recording.sides, recording.questions)
+        found = Replay(pieced, after, inputs, self._upgrade, places, beside)
         self._steps[key] = found
 
     def _known(self, changes: Any) -> list[Any]:
@@ -398,11 +399,6 @@ class Compiled:
                 self._steps[key] = self._reason
             elif not 0 < replay.raised <= BRANCHES:
                 # A first step may differ from all later ones: then the second is recorded anew.
-                del self._steps[key]
-        elif replay.doubts():
-            # Whole numbers that were the same both times may have decided what was done.
-            if replay.checks > ATTEMPTS:
-                self._is_strict = True
                 del self._steps[key]
         else:
             replay.is_checked = True

@@ -4,6 +4,7 @@ While a step is recorded, ``item()`` hands out a number that notes what is worke
 comparison is a question, which each replay asks anew: there the step may branch.
 """
 
+import math
 import operator
 import sys
 import types
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.journal import Noted
+from gradcore.journal import plain as plain
 from gradcore.replay.looks import is_own
-from gradcore.replay.program import Number, Value, Worked
+from gradcore.replay.program import Number, Reading, Side, Value, Worked
 
 _KINDS = (bool, int, float)
 _BY_NUMPY = "works by NumPy with a number that is another one in each step"
@@ -35,21 +38,14 @@ class Book:
     ) -> None:
         self._ask, self._refuse, self._leave = ask, refuse, leave
         self.is_open = True
-        self.is_strict = False
-        self.whole: list[tuple[int, Any]] = []
+        # What the library itself has taken for a number: its operations tell of that, others not.
+        self.unseen: list[tuple[Any, Any]] = []
 
     def take(self, number: Any, how: Any) -> Any:
         """Return a number that notes what is done with it."""
         if not self.is_open or type(number) not in (int, float):
             return number
-        taken: Any = (TakenFloat if type(number) is float else TakenInt)(number)
-        taken.how, taken.book = how, self
-        if type(number) is int and isinstance(how, Number):
-            if self.is_strict:
-                self.ask(how, number)
-            else:
-                self.whole.append((number, how))
-        return taken
+        return (TakenFloat if type(number) is float else TakenInt)(number, how, self)
 
     def leave(self, number: Any, how: Any) -> None:
         """Note a plain number that is one taken: it is known by its identity alone."""
@@ -68,16 +64,9 @@ class Book:
             self._refuse(why)
 
 
-def plain(item: Any) -> Any:
-    """Return a number without its notes."""
-    if isinstance(item, TakenFloat):
-        return float.__float__(item)
-    return int.__int__(item) if isinstance(item, TakenInt) else item
-
-
 def how(item: Any) -> Any:
     """Return how a number comes about: a `Worked`, a `Number`, or itself."""
-    return item.how if isinstance(item, (TakenFloat, TakenInt)) else item
+    return item.how if isinstance(item, _Taken) else item
 
 
 def _is_number(item: Any) -> bool:
@@ -157,17 +146,37 @@ def _is_called_by_library(frame: types.FrameType | None) -> bool:
     return False
 
 
+def _is_used_by_library(frame: types.FrameType) -> bool:
+    """Tell whether the library takes a number for itself, not for ``float(tensor)``."""
+    return _is_called_by_library(frame) and frame.f_code.co_name not in ("__float__", "__int__")
+
+
 def _stripped(item: Any) -> Any:
     if type(item) in (tuple, list):
         return type(item)([_stripped(part) for part in item])
     return plain(item)
 
 
-class _Taken:
-    """What both kinds of numbers do."""
+class _Taken(Noted):
+    """What both kinds of numbers do.
 
-    book: Book
-    how: Any
+    They are no floats and integers, though they say so: NumPy and Python's own functions, as
+    ``range``, would take the number of such unseen. So they have to ask for it.
+    """
+
+    __slots__ = ("book", "how")
+
+    def __init__(self, number: Any, how: Any, book: Book) -> None:
+        self.number, self.how, self.book = number, how, book
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.number, name)
+        self.book.ask(self.how, self.number)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        self.book.ask(self.how, self.number)
+        return np.asarray(self.number, dtype)
 
     __add__, __radd__ = _arithmetic(operator.add)
     __sub__, __rsub__ = _arithmetic(operator.sub)
@@ -193,39 +202,52 @@ class _Taken:
         # operation that is all; its recording knows the number. Elsewhere nobody would.
         if not _is_called_by_library(sys._getframe(1)):
             self.book.refuse(_BY_NUMPY)
+        self.book.unseen += [(one.how, one.number) for one in inputs if isinstance(one, _Taken)]
         return getattr(ufunc, method)(*map(plain, inputs), **options)
 
     def __array_function__(self, function: Any, kinds: Any, args: Any, options: Any) -> Any:
         if not _is_called_by_library(sys._getframe(1)):
             self.book.refuse(_BY_NUMPY)
+        given = [*args, *options.values()]
+        self.book.unseen += [(one.how, one.number) for one in given if isinstance(one, _Taken)]
         named = {key: _stripped(value) for key, value in options.items()}
         return function(*map(_stripped, args), **named)
 
     def __float__(self) -> float:
+        if _is_used_by_library(sys._getframe(1)):
+            self.book.ask(self.how, self.number)
+            return float(self.number)
         # Python asks for a float that is nothing but that: it is known by its identity.
-        number = float.__float__(float(plain(self)) + 0.0)
+        number = float(self.number) + 0.0
         self.book.leave(number, self.how)
         return number
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(plain(self)), (plain(self),)
+        return type(self.number), (self.number,)
 
 
-class TakenFloat(_Taken, float):
+class TakenFloat(_Taken):
     """A float that notes what is worked out with it."""
 
-    __floor__ = __ceil__ = _guarded(int)
-    is_integer = _guarded(float.is_integer)
+    __slots__ = ()
+    __class__ = float  # type: ignore[assignment]  # as ``isinstance`` is to find it
+    __floor__, __ceil__ = _guarded(math.floor), _guarded(math.ceil)
 
 
-class TakenInt(_Taken, int):
+class TakenInt(_Taken):
     """A whole number that notes what is worked out with it."""
 
+    __slots__ = ()
+    __class__ = int  # type: ignore[assignment]  # as ``isinstance`` is to find it
     __index__ = _guarded(int)
+    __floor__ = __ceil__ = _single(operator.pos)
 
     def __int__(self) -> int:
-        number = int.__int__(self)
-        self.book.leave(number, self.how)
+        number: int = self.number
+        if _is_used_by_library(sys._getframe(1)):
+            self.book.ask(self.how, number)
+        else:
+            self.book.leave(number, self.how)
         return number
 
     __and__, __rand__ = _arithmetic(operator.and_)
@@ -271,4 +293,4 @@ def worked_out(tree: Any, found: dict[Value, Any]) -> Any:
         return item.item() if hasattr(item, "item") else item
     if isinstance(tree, Worked):
         return tree[0](*[worked_out(part, found) for part in tree[1:]])
-    return tree
+    return tree.now if isinstance(tree, (Side, Reading)) else tree

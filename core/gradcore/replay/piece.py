@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase, wrap, written
-from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import default_generator
 from gradcore.replay.handing import HandOut
 from gradcore.replay.inline import Inliner, UntraceableError
 from gradcore.replay.pieces import Kept, Part
 from gradcore.replay.program import Program, returned_values
+from gradcore.replay.returned import rebuilt
 from gradcore.replay.slots import Place
 
 Upgrader = Callable[[Program, Sequence[Any]], Any]
@@ -25,8 +25,18 @@ class Piece:
         self.sources = sources
         self.stores = [
             (leaf, number, name)
-            for (leaf, _, name), number in zip(part.stores, stored, strict=True)
+            for (leaf, _, name), number in zip(part.stores, stored, strict=False)
         ]
+        after = iter(stored[len(part.stores) :])
+        # What is known before the program has run, and what it works out itself.
+        self.settings: list[tuple[Place, Any]] = []
+        self._late_settings: list[tuple[Place, Any, list[int]]] = []
+        for place, tree in part.settings:
+            numbers = [next(after) for _ in returned_values(tree)]
+            if numbers:
+                self._late_settings.append((place, tree, numbers))
+            else:
+                self.settings.append((place, tree))
         self.cleared = part.cleared
         self.upgrade: Any = None
         self.was_native = False
@@ -44,7 +54,8 @@ class Piece:
             else type(x)
             for x in extra
         ]
-        self.upgrade = upgrade(self.program.copy(), inputs)
+        if not self._late_settings:
+            self.upgrade = upgrade(self.program.copy(), inputs)
         inliner = Inliner(self.program, inputs)
         inliner.run()
         self._hand_out = HandOut(self.program)
@@ -71,6 +82,13 @@ class Piece:
                 t = wrap(_laid_out(t, layout))
             given.append(t)
         return given
+
+    def set(self) -> list[tuple[Place, Any]]:
+        """Set the optimizers to what is known beforehand; return what they were set to."""
+        before = [(place, place.get()) for place, _ in self.settings]
+        for place, tree in self.settings:
+            place.put(rebuilt(tree, iter(())))
+        return before
 
     def run(self, inputs: Sequence[Any]) -> bool:
         """Compute, in the fastest way that is there; False: nothing has changed."""
@@ -113,12 +131,12 @@ class Piece:
         if stream is not None:
             default_generator.return_to(stream)
 
-    def finish(self, is_rehearsal: bool = False) -> list[Any]:
+    def finish(self) -> list[Any]:
         """Store the gradients and let the optimizers step; returns what it hands out."""
         if self.was_native:
             handed: list[Any] = self.upgrade.finish()
         else:
-            handed = self._finish(is_rehearsal)
+            handed = self._finish()
         for leaf, number, name in self.stores:
             np.copyto(leaf._grad._a, handed[number])
             written(leaf._grad, name, False)
@@ -126,7 +144,7 @@ class Piece:
             t._grad = None
         return handed
 
-    def _finish(self, is_rehearsal: bool) -> list[Any]:
+    def _finish(self) -> list[Any]:
         program = self.program
         gradients, handed = self._results
         self._results = ([], [])
@@ -134,11 +152,12 @@ class Piece:
             written(t, name, False)
         program.clear()
         self._hand_out.give(gradients)
+        for place, tree, numbers in self._late_settings:
+            place.put(rebuilt(tree, iter([handed[number] for number in numbers])))
         self._hand_out.know(True)
         try:
             for function, args in program.late:
-                if not (is_rehearsal and isinstance(owner(function), LRScheduler)):
-                    function(*args)
+                function(*args)
         finally:
             self._hand_out.know(False)
         for one in program.gradients:

@@ -12,7 +12,20 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase
-from gradcore.replay.program import Program, RefusalError, Returned, Value, members, returned_values
+from gradcore.replay.numbers import TakenFloat, TakenInt, how, worked_out
+from gradcore.replay.program import (
+    Number,
+    Program,
+    Reading,
+    RefusalError,
+    Returned,
+    Value,
+    Worked,
+    members,
+    parts_of,
+    returned_values,
+)
+from gradcore.replay.slots import Place
 from gradcore.replay.way_back import WayBack
 
 LateCall = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -32,12 +45,26 @@ class Kept:
         self.result = self.function(*args)
 
 
+class Given:
+    """A call at the end of a program with numbers that stand beside it."""
+
+    __slots__ = ("function", "trees")
+
+    def __init__(self, function: Callable[..., Any], trees: list[Any]) -> None:
+        self.function, self.trees = function, trees
+
+    def __call__(self) -> Any:
+        """Call it with what the numbers are now."""
+        return self.function(*[worked_out(tree, {}) for tree in self.trees])
+
+
 @dataclass(slots=True)
 class Part:
     """One program, with what it fetches as it begins and what it stores as it ends.
 
     ``gradients``: values that are a leaf's gradient as the program begins; ``late``: results of
-    calls at the end of earlier ones; ``stores``: what gradients are overwritten by; ``cleared``:
+    calls at the end of earlier ones; ``stores``: what gradients are overwritten by; ``settings``:
+    what optimizers are to be set to before they step, as a tree of numbers; ``cleared``:
     whose gradients are taken away after the optimizers' steps; ``arrays``: what was fetched when
     the step was recorded; ``examples``: the same, in the order of the arguments.
     """
@@ -48,6 +75,7 @@ class Part:
     stores: list[tuple[TensorBase, Value, str]] = field(default_factory=list)
     stepped: list[tuple[str, TensorBase]] = field(default_factory=list)
     schedules: list[LateCall] = field(default_factory=list)
+    settings: list[tuple[Place, Any]] = field(default_factory=list)
     cleared: list[TensorBase] = field(default_factory=list)
     arrays: dict[Value, Any] = field(default_factory=dict)
     examples: list[Any] = field(default_factory=list)
@@ -187,6 +215,11 @@ class Pieces(WayBack):
             raise RefusalError(f"calls {function.__name__} while backward runs")
         if self.stepped or self.part.stores or self._names_gradients():
             self._cut()
+        if any(isinstance(item, (TakenFloat, TakenInt)) for item in args):
+            trees = [how(item) for item in args]
+            if any(isinstance(one, (Number, Reading)) for one in parts_of(Worked((how, *trees)))):
+                raise RefusalError(f"calls {function.__name__} with a number that it works out")
+            function, args = Given(function, trees), ()
         self.program.late.append((function, args))
         self._last = (self.program, len(self.program.late) - 1)
 
@@ -291,9 +324,9 @@ class Pieced:
 
     ``sources`` says for each part what is to stand behind its arguments: a leaf (its gradient), a
     `Kept` (its result), or part and number of what an earlier one handed out. ``stored`` are the
-    numbers, among what a part hands out, of its ``stores``. ``returned`` is what the step returns,
-    and ``order`` part and number of each value in it. ``is_single``: one program is all, as of most
-    steps, and returns just that.
+    numbers, among what a part hands out, of its ``stores`` and then of its ``settings``.
+    ``returned`` is what the step returns, and ``order`` part and number of each value in it.
+    ``is_single``: one program is all, as of most steps, and returns just that.
     """
 
     parts: list[Part]
@@ -311,7 +344,9 @@ def split(parts: list[Part], returned: Any, count: int, slots: dict[Value, Any])
     """
     pieced = Pieced(parts, [[] for _ in parts], [[] for _ in parts], returned, [])
     wanted = returned_values(returned)
-    if len(parts) == 1 and not (parts[0].gradients or parts[0].late or parts[0].stores or slots):
+    first = parts[0]
+    apart = first.gradients or first.late or first.stores or slots
+    if len(parts) == 1 and not apart and not any(_set_by(part) for part in parts):
         parts[0].program.returned = returned
         pieced.is_single = True
         pieced.order = [(0, number) for number in range(len(wanted))]
@@ -338,8 +373,8 @@ def split(parts: list[Part], returned: Any, count: int, slots: dict[Value, Any])
             if value in part.arrays:
                 part.examples.append(part.arrays[value])
     for part, values, numbers in zip(parts, handed, pieced.stored, strict=True):
-        for _, value, _ in part.stores:
-            numbers.append(_number(values, value))
+        numbers += [_number(values, value) for _, value, _ in part.stores]
+        numbers += [_number(values, value) for value in _set_by(part)]
     last = len(parts) - 1
     for value in wanted:
         owner = next((k for k, own in enumerate(made) if value in own), last)
@@ -364,8 +399,13 @@ def _used(part: Part) -> dict[Value, None]:
             used[call.writes] = None
     used.update(dict.fromkeys(one.value for one in part.program.gradients))
     used.update(dict.fromkeys(value for _, value, _ in part.stores))
-    used.update(dict.fromkeys([*part.gradients, *part.late]))
+    used.update(dict.fromkeys([*part.gradients, *part.late, *_set_by(part)]))
     return used
+
+
+def _set_by(part: Part) -> list[Value]:
+    """Return the values that settings are worked out of."""
+    return [value for _, tree in part.settings for value in returned_values(tree)]
 
 
 def _source(value: Value, part: Part, made: list[set[Value]], handed: list[list[Value]]) -> Any:

@@ -4,7 +4,7 @@ Made by ``recording``, run by ``compiled``. A program computes loss and gradient
 knows neither tensors' history nor Python's control flow, both of which are settled when it is made.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,6 +68,58 @@ class Worked(tuple[Any, ...]):
     """A Python number that is worked out: a function, and what it is given."""
 
     __slots__ = ()
+
+
+class Side:
+    """A number that stands in a place of Python, or among the arguments, as a step begins.
+
+    What is only counted, compared or stored never enters a program. ``place`` is the number of
+    the argument, or where it stands; ``path`` leads into lists there.
+    """
+
+    __slots__ = ("kind", "now", "path", "place")
+
+    def __init__(self, place: Any, path: tuple[int, ...], number: Any) -> None:
+        self.place, self.path = place, path
+        self.kind, self.now = type(number), number
+
+    def fetch(self, inputs: Sequence[Any]) -> bool:
+        """Look what it is now; False: it is no number of that kind any more."""
+        if type(self.place) is int:
+            self.now = inputs[self.place]
+        else:
+            self.now = self.place.get()
+            for part in self.path:
+                self.now = self.now[part]
+        return type(self.now) is self.kind
+
+
+class Reading:
+    """A setting at one time of a step's end: after what was called before this."""
+
+    __slots__ = ("now", "place")
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+        self.now: Any = None
+
+    def __call__(self) -> None:
+        """Read it."""
+        self.now = self.place.get()
+
+
+def parts_of(tree: Any) -> list[Any]:
+    """Return what a number is worked out of."""
+    if isinstance(tree, Worked):
+        return [part for branch in tree[1:] for part in parts_of(branch)]
+    return [tree]
+
+
+def with_values(tree: Any, value_of: Callable[[Side], Any]) -> Any:
+    """Return how a number is worked out, with what ``value_of`` gives in place of each `Side`."""
+    if isinstance(tree, Worked):
+        return Worked((tree[0], *[with_values(part, value_of) for part in tree[1:]]))
+    return value_of(tree) if isinstance(tree, Side) else tree
 
 
 @dataclass(slots=True)

@@ -3,19 +3,34 @@
 ``recording`` builds upon this.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
-from gradcore.graph import FREED, Node, TensorBase
+from gradcore.graph import FREED, Node, TensorBase, user_line
+from gradcore.optim.optimizer import Optimizer
+from gradcore.replay.captured import Captured
+from gradcore.replay.followed import Draw
 from gradcore.replay.looks import Looks
-from gradcore.replay.numbers import Book, Evaluate, TakenFloat, TakenInt
+from gradcore.replay.numbers import Book, Evaluate, TakenFloat, TakenInt, plain
 from gradcore.replay.pieces import Pieces
-from gradcore.replay.program import Call, Number, RefusalError, Returned, Value, Worked
+from gradcore.replay.program import (
+    Call,
+    Number,
+    Reading,
+    RefusalError,
+    Returned,
+    Side,
+    Value,
+    Worked,
+    parts_of,
+    with_values,
+)
 from gradcore.replay.questions import Asked
+from gradcore.replay.rates import Rates
 from gradcore.replay.slots import Place
+from gradcore.replay.way_back import READS
 
 
 class PythonSide(Pieces):
@@ -30,9 +45,10 @@ class PythonSide(Pieces):
         self.book = Book(self._asks, self._refuse, self._leaves_as_float)
         # Numbers and texts that stand in the step's own code, by id.
         self.constants: set[int] = set()
-        self.asks_finite = False
-        # Values that stand in places of Python when the step begins.
-        self.slots: dict[Value, tuple[Place, tuple[int, ...]]] = {}
+        # Numbers beside the programs, and what is decided by them alone.
+        self.sides: list[Side] = []
+        self.questions: list[tuple[Any, Any]] = []
+        self.rates = Rates()
         self._item: Value | None = None
         self._looked: TensorBase | None = None
         # How many writes to each value there were, and how many when it was looked at.
@@ -45,7 +61,7 @@ class PythonSide(Pieces):
         try:
             part(*args)
         except RefusalError as refusal:
-            self.refused = str(refusal)
+            self._refuse(str(refusal))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             self.refused = f"was not understood: {type(error).__name__}: {error}"
 
@@ -57,27 +73,31 @@ class PythonSide(Pieces):
             return number
         if isinstance(number, bool):
             return number
-        if self.asks_finite and isinstance(number, float):
-            # Python's own functions would tell a NaN unseen.
-            self._asks(Worked((math.isfinite, Number(value))), math.isfinite(number))
         return self.book.take(number, Number(value))
 
     def number(self, place: int, number: Any) -> Any:
         """Return a number for a free one among the arguments."""
-        value = self._new()
-        self.program.inputs[value] = place
-        return self.book.take(number, Number(value))
+        return self._beside(place, (), number)
 
-    def enter(self, slots: list[Place]) -> None:
+    def _beside(self, place: Any, path: tuple[int, ...], number: Any) -> Any:
+        side = Side(place, path, number)
+        self.sides.append(side)
+        return self.book.take(number, side)
+
+    def enter(self, world: Captured) -> None:
         """Follow the values in places that the step changes."""
-        for place in slots:
+        for place in world.slots:
             found = place.get()
             if type(found) in (int, float):
-                value = self._new()
-                self.slots[value] = (place, ())
-                place.put(self.book.take(found, Number(value)))
+                taken = self._beside(place, (), found)
+                place.put(taken)
+                if any(place.container is group for group in world.groups):
+                    self.rates.enter(place, taken)
             else:
                 self._enter_tensors(place, found, ())
+        for schedule in world.read_schedules:
+            place, last = Place(vars(schedule), "_last_lr"), schedule._last_lr
+            last[:] = [self._beside(place, (number,), rate) for number, rate in enumerate(last)]
 
     def _enter_tensors(self, place: Place, found: Any, path: tuple[int, ...]) -> None:
         if isinstance(found, TensorBase):
@@ -94,13 +114,20 @@ class PythonSide(Pieces):
         self._listen(self._add_question, how, answer)
 
     def _add_question(self, how: Any, answer: Any) -> None:
+        parts = parts_of(how)
+        if any(isinstance(part, Reading) for part in parts):
+            raise RefusalError(READS)
+        if not any(isinstance(part, Number) for part in parts):
+            self.questions.append((how, answer))
+            return
+        how = with_values(how, self._side_number)
         evaluate = Evaluate(how)
         self.program.calls.append(
             Call(Asked(evaluate, answer), tuple(evaluate.values), self._new())
         )
 
     def _refuse(self, why: str) -> None:
-        self.refused = self.refused or why
+        self.refused = self.refused or located(why)
 
     def _leaves_as_float(self, number: Any, how: Any) -> None:
         self.looks.add(number, how)
@@ -123,6 +150,45 @@ class PythonSide(Pieces):
         self._check_still(tensors)
         given = tuple(self._of(t) for t in tensors)
         self.program.calls.append(Call(Asked(function, answer), given, self._new()))
+
+    # --- settings, and numbers that are drawn
+
+    def settling(self, optimizer: Optimizer) -> None:
+        """Let an optimizer, or its schedule, find plain settings."""
+        new = self.rates.begin(optimizer)
+        if new:
+            self._listen(self._sets, optimizer, new)
+
+    def _sets(self, optimizer: Optimizer, new: list[tuple[Place, Any]]) -> None:
+        members = [p for group in optimizer.param_groups for p in group["params"]]
+        if any(t is p for _, t in self.stepped for p in members):
+            self._cut()
+        self.part.settings += [(place, self._plain_output(value, [])) for place, value in new]
+
+    def draws_number(self, draw: Draw) -> Any:
+        """Return a number that notes what is done with one that was drawn by Python or NumPy."""
+        if draw.needs_tensors:
+            self._refuse("draws a random number by one that it has taken out of a tensor")
+        self.sides.append(draw)
+        return self.book.take(draw.now, draw)
+
+    def settled(self, is_schedule: bool = False) -> None:
+        """Go on noting what is done with settings."""
+        for place, value in self.rates.end(is_schedule):
+            reading = Reading(place)
+            taken = self.book.take(value, reading)
+            self.part.schedules.append((reading, ()))
+            place.put(taken)
+            self.rates.enter(place, taken)
+
+    def _rates_read(self, schedule: Any) -> None:
+        """Let the rates that a schedule remembers be those of its optimizer."""
+        last: Any = getattr(schedule, "_last_lr", ())
+        groups = schedule.optimizer.param_groups
+        if len(last) == len(groups):
+            for number, group in enumerate(groups):
+                if last[number] == plain(group["lr"]):
+                    last[number] = group["lr"]
 
     # --- results
 
@@ -149,7 +215,7 @@ class PythonSide(Pieces):
         """Return what stands for something that is no tensor."""
         if isinstance(result, (TakenFloat, TakenInt)):
             return result.how
-        if isinstance(result, (Number, Worked)):
+        if isinstance(result, (Number, Worked, Side, Reading)):
             return result
         found = self.looks.value_of(result)
         if found is not None:
@@ -164,9 +230,7 @@ class PythonSide(Pieces):
             raise RefusalError("returns a number that it works out from one it has taken")
         if result is None or type(result) is bool:
             return result
-        if type(result) in (int, str) and not self.book.whole:
-            return result
-        if id(result) in self.constants:
+        if type(result) in (int, float, str) or id(result) in self.constants:
             return result
         raise RefusalError(f"returns a {type(result).__name__} that comes from none of its tensors")
 
@@ -180,6 +244,12 @@ class PythonSide(Pieces):
             needs = needs or one.saved != ()
             nodes += [edge for edge in one.edges if isinstance(edge, Node)]
         return not needs
+
+
+def located(why: str) -> str:
+    """Return a reason with the user's line that is being run."""
+    place = user_line()
+    return f"{why}, at {place}" if place else why
 
 
 def _assembled(kind: Any, names: tuple[str, ...], *values: Any) -> Any:

@@ -61,7 +61,7 @@ class Reads:
         self._edit = edits[0]
         self._lists: list[tuple[list[Any], list[Any]]] = []
         self._dicts: list[tuple[dict[Any, Any], list[Any], list[Any]]] = []
-        self._mentioned: set[str] = {"forward", "backward", "setup_context"}
+        self.mentioned: set[str] = {"forward", "backward", "setup_context"}
         self._any = False
         self._waiting: dict[str, list[Any]] = {}
         self._classes: set[type] = set()
@@ -139,7 +139,7 @@ class Reads:
             self.library[id(module), name] = value
             if isinstance(value, types.ModuleType):
                 if is_own(value) or value.__name__.partition(".")[0] == "gradcore":
-                    self._watch_module(value, self._mentioned | set(names))
+                    self._watch_module(value, self.mentioned | set(names))
             elif callable(value):
                 self._read(space.get, name, value)
                 self._visit_foreign(value)
@@ -191,7 +191,7 @@ class Reads:
     def _await(self, name: str, thing: Any) -> None:
         """Visit something as soon as code mentions its name, or Python may call it unseen."""
         unseen = name.startswith("__") and name not in _CREATORS
-        if unseen or self._any or name in self._mentioned:
+        if unseen or self._any or name in self.mentioned:
             self._visit_awaited(thing)
         else:
             self._waiting.setdefault(name, []).append(thing)
@@ -245,10 +245,10 @@ class Reads:
             raise RefusalError(f"asks for `{min(unwatched)}`, which nobody watches")
         # By these, code reaches what it does not name.
         self._any = self._any or bool({"getattr", "__dict__", "vars"} & set(names))
-        new = set(names) - self._mentioned
-        self._mentioned |= new
+        new = set(names) - self.mentioned
+        self.mentioned |= new
         for name in list(self._waiting) if self._any else list(names):
-            self._mentioned.add(name)
+            self.mentioned.add(name)
             for thing in self._waiting.pop(name, ()):
                 self._visit_awaited(thing)
         for name in new:

@@ -78,6 +78,7 @@ class Recording(PythonSide):
     ) -> None:
         """Add one operation."""
         self._listen(self._operation, name, inputs, attributes, outputs, recorded)
+        self.book.unseen.clear()
 
     def gradients(self, node: Node, gradients: tuple[Any, ...]) -> None:
         """Add the gradients of one node."""
@@ -95,8 +96,13 @@ class Recording(PythonSide):
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Note a call that changes gradients, or the settings of an optimizer."""
-        is_schedule = isinstance(getattr(function, "__self__", None), LRScheduler)
-        self._listen(self._schedules if is_schedule else self._calls_late, function, args)
+        schedule = getattr(function, "__self__", None)
+        if not isinstance(schedule, LRScheduler):
+            self._listen(self._calls_late, function, args)
+            return
+        self._listen(self._schedules, function, args)
+        self.settled(is_schedule=True)
+        self._rates_read(schedule)
 
     def gave(self, t: TensorBase) -> None:
         """Note what the call told of last has returned."""
@@ -216,6 +222,8 @@ class Recording(PythonSide):
             return
         if name not in _CONSTANT or len(outputs) != 1:
             raise RefusalError(f"makes a tensor by `{name}`, which is not recorded")
+        for how, number in self.book.unseen:
+            self._add_question(how, number)
         array = outputs[0]._a
         constant = self._constant(array.copy())
         self.program.calls.append(Call(np.copy, (constant,), self._name(array)))

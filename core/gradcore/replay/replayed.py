@@ -17,33 +17,19 @@ from gradcore.graph import TensorBase, wrap
 from gradcore.nn.hooks import GLOBAL_HOOKS
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
+from gradcore.replay.followed import STREAMS, Draw
 from gradcore.replay.inline import UntraceableError
+from gradcore.replay.numbers import worked_out
 from gradcore.replay.piece import Piece, Upgrader, owner, standing
 from gradcore.replay.pieces import Pieced
-from gradcore.replay.program import RefusalError
+from gradcore.replay.program import RefusalError, Side
+from gradcore.replay.rates import schedules_in
 from gradcore.replay.returned import is_same, rebuilt
 from gradcore.replay.slots import END, Place
 from gradcore.replay.trial import Undo
 
 _ARRAY, _TRAINED = attrgetter("_a"), attrgetter("_rg")
 _MORE, _GRAD = attrgetter("_more"), attrgetter("_grad")
-
-
-class Witness(Place):
-    """A whole number that a step took out of a tensor when it was recorded.
-
-    Python may look things up by such a number unseen. Only a step that went well with another
-    number as well is trusted.
-    """
-
-    __slots__ = ("differed", "number")
-
-    def __init__(self, number: int) -> None:
-        super().__init__(self, None)
-        self.number, self.differed = number, False
-
-    def put(self, value: Any) -> None:
-        """Do nothing: it stands nowhere."""
 
 
 class Replay:
@@ -56,24 +42,32 @@ class Replay:
         inputs: Sequence[Any],
         upgrade: Upgrader,
         effects: list[Place],
+        beside: tuple[list[Side], list[tuple[Any, Any]]],
     ) -> None:
         self.world = world
         self.effects = effects
+        # Numbers beside the programs, and what is asked of them before these run.
+        self._sides, self._questions = beside
+        names = dict.fromkeys(one.stream for one in self._sides if isinstance(one, Draw))
+        self._streams = [STREAMS[name] for name in names]
+        self._drawn: list[Any] = []
         self.is_checked = False
         self.pieces = [
             Piece(*each) for each in zip(pieced.parts, pieced.sources, pieced.stored, strict=True)
         ]
         self._returned, self._order = pieced.returned, pieced.order
         self._is_whole = pieced.is_single
-        self.is_single = pieced.is_single and not effects
+        is_set = any(part.settings for part in pieced.parts)
+        self.is_single = pieced.is_single and not (effects or self._sides or is_set)
+        self._schedules = [one for part in pieced.parts for one in schedules_in(part.program.late)]
         self._handed: list[list[Any]] = []
         self._expected: Any = None
         self._rehearsed: Undo | None = None
-        self.checks = self.raised = 0
+        self.raised = 0
         self._float = dtypes.default_float()
         self._settle(pieced, inputs, upgrade)
         self._guard()
-        self._undo = None if len(self.pieces) == 1 else Undo(world, self._writes())
+        self._undo = None if len(self.pieces) == 1 else self._taking_back(True)
 
     def _settle(self, pieced: Pieced, inputs: Sequence[Any], upgrade: Upgrader) -> None:
         stream = stream_place()
@@ -219,11 +213,16 @@ class Replay:
 
     def _run(self, inputs: Sequence[Any], is_rehearsal: bool) -> bool:
         """Run one program after the other; take all back where one of them cannot go on."""
+        self._drawn = [place() for place, _ in self._streams]
+        if not self._begins(inputs):
+            self._draw_back()
+            return False
         undo = self._undo or self._taking_back(is_rehearsal)
         if undo is not None:
             undo.keep()
         self._handed = []
         for piece in self.pieces:
+            before = piece.set()
             try:
                 given = piece.fill(inputs, self._handed)
             except UntraceableError:
@@ -231,26 +230,39 @@ class Replay:
             goes = given is not None and (piece.replay(given) if is_rehearsal else piece.run(given))
             del given
             if not goes:
+                for place, value in before:
+                    place.put(value)
                 if undo is not None:
                     undo.restore()
+                self._draw_back()
                 self._handed = []
                 return False
             if is_rehearsal:
                 piece.was_native = False
-            self._handed.append(piece.finish(is_rehearsal))
+            self._handed.append(piece.finish())
         if undo is not None and not is_rehearsal:
             undo.forget()
         self._rehearsed = undo
         return True
 
+    def _draw_back(self) -> None:
+        for (_, go_to), place in zip(self._streams, self._drawn, strict=True):
+            go_to(place)
+
+    def _begins(self, inputs: Sequence[Any]) -> bool:
+        """Look up the numbers beside the programs; tell whether they lead the recorded way."""
+        try:
+            if not all(side.fetch(inputs) for side in self._sides):
+                return False
+            return all(worked_out(tree, {}) == answer for tree, answer in self._questions)
+        except Exception:
+            # Which error it is, and where, the step itself is to say.
+            return False
+
     def _taking_back(self, is_wanted: bool) -> Undo | None:
-        return Undo(self.world, self._writes()) if is_wanted else None
+        return Undo(self.world, self._writes(), self._schedules) if is_wanted else None
 
     # --- before it is trusted
-
-    def doubts(self) -> bool:
-        """Tell whether a whole number was the same whenever the step was compared."""
-        return any(isinstance(one, Witness) and not one.differed for one in self.effects)
 
     def rehearse(self, inputs: Sequence[Any]) -> str:
         """Run the recording and take back what it wrote; return what went wrong, if anything."""
@@ -295,6 +307,7 @@ class Replay:
         values = [(t, t._a.copy()) for t in undo.tensors]
         self._expected = (grads, handed, values, stream_place())
         undo.restore()
+        self._draw_back()
         return ""
 
     def compare(self, result: Any) -> str:
@@ -304,12 +317,7 @@ class Replay:
         expected = rebuilt(self._returned, iter(handed))
         if self.effects:
             left, expected = expected
-            self.checks += 1
-            for place, value in zip(self.effects, left, strict=True):
-                if isinstance(place, Witness) and value != place.number:
-                    place.differed = True
-            places = [one for one in self.effects if not isinstance(one, Witness)]
-            if not is_same(_ends(places), left[: len(places)]):
+            if not is_same(_ends(self.effects), left):
                 return "its recording leaves other values in Python than the step itself"
         if not is_same(result, expected):
             return "its recording returns other values than the step itself"

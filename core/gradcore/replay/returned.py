@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import FREED, Node, TensorBase, new, tick, wrap
-from gradcore.replay.program import Number, Returned, Worked
+from gradcore.replay.program import Number, Reading, Returned, Side, Worked
 
 
 def rebuilt(item: Any, arrays: Any) -> Any:
@@ -16,6 +16,8 @@ def rebuilt(item: Any, arrays: Any) -> Any:
         return number.item() if hasattr(number, "item") else number
     if isinstance(item, Worked):
         return item[0](*[rebuilt(part, arrays) for part in item[1:]])
+    if isinstance(item, (Side, Reading)):
+        return item.now
     if isinstance(item, Returned):
         t = wrap(np.array(next(arrays)))
         if item.node is not None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase, wrap
+from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 from gradcore.replay.slots import Snapshot
@@ -98,13 +99,39 @@ class _State:
             value.restore()
 
 
+class _Plan:
+    """What a schedule, and those in it, remember."""
+
+    def __init__(self, schedule: LRScheduler) -> None:
+        self._own = vars(schedule)
+        self._items = dict(self._own)
+        self._lists = [(one, list(one)) for one in self._items.values() if type(one) is list]
+        inside = [part for one in self._items.values() for part in _members(one)]
+        self._parts = [_Plan(part) for part in inside if isinstance(part, LRScheduler)]
+
+    def restore(self) -> None:
+        self._own.clear()
+        self._own.update(self._items)
+        for one, content in self._lists:
+            one[:] = content
+        for part in self._parts:
+            part.restore()
+
+
+def _members(item: Any) -> list[Any]:
+    return list(item) if type(item) in (list, tuple) else [item]
+
+
 class Undo:
     """What a step of several programs has changed before one of them cannot go on.
 
     No references to gradients are kept: whoever hands them out counts these.
     """
 
-    def __init__(self, world: Captured, writes: list[TensorBase]) -> None:
+    def __init__(
+        self, world: Captured, writes: list[TensorBase], schedules: list[LRScheduler]
+    ) -> None:
+        self._schedules = schedules
         moved = [t for one in world.optimizers for group in one.param_groups for t in _of(group)]
         self.tensors = list({id(t): t for t in [*moved, *writes]}.values())
         self._leaves, self._optimizers = world.tensors, world.optimizers
@@ -114,7 +141,9 @@ class Undo:
         """Keep how everything is now."""
         grads = [_held(t._grad) for t in self._leaves]
         states = [_State(one) for one in self._optimizers]
-        self._kept = [t._a.copy() for t in self.tensors], grads, states, default_generator.place()
+        plans = [_Plan(one) for one in self._schedules]
+        values = [t._a.copy() for t in self.tensors]
+        self._kept = values, grads, states, plans, default_generator.place()
 
     def forget(self) -> None:
         """Let go of what was kept."""
@@ -122,7 +151,7 @@ class Undo:
 
     def restore(self) -> None:
         """Bring back what was kept."""
-        values, grads, states, drawn = self._kept
+        values, grads, states, plans, drawn = self._kept
         self._kept = None
         for t, kept in zip(self.tensors, values, strict=True):
             np.copyto(t._a, kept)
@@ -135,6 +164,8 @@ class Undo:
                 t._grad = wrap(held[1])
         for state in states:
             state.restore()
+        for plan in plans:
+            plan.restore()
         default_generator.return_to(drawn)
 
 

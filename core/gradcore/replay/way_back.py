@@ -10,9 +10,22 @@ import numpy as np
 from gradcore.engine import fit_array
 from gradcore.graph import Node, TensorBase, wrap
 from gradcore.replay.numbers import Evaluate, TakenFloat, TakenInt
-from gradcore.replay.program import Call, Gradient, Number, Program, RefusalError, Value
+from gradcore.replay.program import (
+    Call,
+    Gradient,
+    Number,
+    Program,
+    Reading,
+    RefusalError,
+    Side,
+    Value,
+    parts_of,
+    with_values,
+)
 
 AFTER = "has a hook that runs when a gradient has been added (post accumulate)"
+
+READS = "computes with, or decides by, a setting that its schedule has just made"
 
 
 class Step:
@@ -43,6 +56,9 @@ class WayBack:
         self._filled: dict[int, tuple[Gradient, Any]] = {}
         # What arrived at each output of a node, by node and number of the output.
         self._gradient_at: dict[tuple[int, int], Value] = {}
+        # What stands in places of Python when the step begins, and is computed with.
+        self.slots: dict[Value, tuple[Any, tuple[int, ...]]] = {}
+        self._side_values: dict[Side, Value] = {}
         # The arrays that the step has made itself.
         self._own: set[int] = set()
         self._named: set[Value] = set()
@@ -100,12 +116,26 @@ class WayBack:
 
     def _number(self, how: Any) -> Value:
         """Return the value that a Python number is."""
+        if any(isinstance(part, Reading) for part in parts_of(how)):
+            raise RefusalError(READS)
+        how = with_values(how, self._side_number)
         if isinstance(how, Number) and how.value not in self._named:
             return how.value
         evaluate = Evaluate(how)
         number = self._new()
         self.program.calls.append(Call(evaluate, tuple(evaluate.values), number))
         return number
+
+    def _side_number(self, side: Side) -> Number:
+        """Let a number that stands beside the program become an argument of it."""
+        value = self._side_values.get(side)
+        if value is None:
+            value = self._side_values[side] = self._new()
+            if type(side.place) is int:
+                self.program.inputs[value] = side.place
+            else:
+                self.slots[value] = (side.place, side.path)
+        return Number(value)
 
     # --- backward
 

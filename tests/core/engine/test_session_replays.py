@@ -154,10 +154,8 @@ def test_what_cannot_be_replayed_says_why(adapter: Adapter) -> None:
         pytest.skip("PyTorch has one mode only")
     session = loaded(adapter, ODD["loss that prints"])
     run(session, 40)
-    assert (session.mode, session.mode_reason) == (
-        "eager",
-        "`loss` calls `print`, which may do anything",
-    )
+    assert session.mode == "eager"
+    assert session.mode_reason.startswith("`loss` calls `print`, which may do anything, at ")
 
 
 @pytest.mark.parametrize("name", ["drawn batch", "own step"])

@@ -1,6 +1,5 @@
 """Whatever a recording does not cover runs as it is, and the report says why."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -202,7 +201,7 @@ def notes(self: Any, x: Any) -> Any:
 
 
 def asks(self: Any, x: Any) -> Any:
-    return x * math.tanh(x.detach().mean().item())
+    return x * np.tanh(x.detach().mean().item())
 
 
 def waits(self: Any, x: Any) -> Any:
@@ -220,8 +219,8 @@ def tells(self: Any, x: Any) -> Any:
 
 REFUSED = {
     notes: "reads a list that it appends to",
-    asks: "returns other values",
-    waits: "`time`",
+    asks: "works by NumPy",
+    waits: "`time.time`",
     computes_outside: "numpy",
     tells: "`print`",
 }

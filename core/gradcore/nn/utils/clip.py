@@ -8,6 +8,7 @@ import numpy as np
 from gradcore import graph
 from gradcore.creation import zeros
 from gradcore.graph import wrap, written
+from gradcore.journal import plain
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
@@ -73,6 +74,7 @@ def clip_grad_norm_(
     """
     if graph.journal is not None:
         parameters = _told(clip_grad_norm_, parameters, (max_norm, norm_type, error_if_nonfinite))
+        max_norm = plain(max_norm)
     gradients = _gradients(parameters)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     _scale_to(gradients, float(max_norm), total)
@@ -103,6 +105,7 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     """Limit every value of every gradient to `-clip_value` .. `clip_value`."""
     if graph.journal is not None:
         parameters = _told(clip_grad_value_, parameters, (clip_value,))
+        clip_value = plain(clip_value)
     limit = float(clip_value)
     for gradient in _gradients(parameters):
         np.clip(gradient._a, -limit, limit, out=gradient._a)

@@ -17,6 +17,7 @@ def _told(step: Callable[..., None]) -> Callable[..., None]:
         journal = graph.journal
         if journal is None:
             return step(self, *args, **kwargs)
+        journal.settling(self.optimizer)
         graph.journal = None
         try:
             step(self, *args, **kwargs)
