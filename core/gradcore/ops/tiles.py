@@ -5,15 +5,13 @@ One call of ``np.matmul`` on stacks of tiles reaches them: 100 to 115 GFLOP/s wh
 the whole takes 70 to 95 (Zen 5). ``replay`` writes the same calls, so the bits are the same.
 """
 
-import ctypes
-import os
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcore.dtypes import Array
+from gradcore.ops.openblas import core_name
 
 _CORES = {b"SkylakeX", b"Cooperlake", b"SapphireRapids"}
 SMALL = 1_000_000
@@ -50,18 +48,7 @@ class Plan(NamedTuple):
 @cache
 def has_small_kernels() -> bool:
     """Tell whether NumPy's BLAS multiplies small matrices without copying them."""
-    root = Path(np.__file__).parent
-    paths = [*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]
-    for path in paths:
-        try:
-            library = ctypes.CDLL(os.fspath(path))
-        except OSError:
-            continue
-        ask = getattr(library, "scipy_openblas_get_corename64_", None)
-        if ask is not None:
-            ask.restype = ctypes.c_char_p
-            return ask() in _CORES
-    return False
+    return core_name() in _CORES
 
 
 def plan_of(x: Any, y: Any) -> Plan | None:

@@ -19,12 +19,14 @@ def check_betas(betas: tuple[float, float]) -> None:
 
 
 _KINDS = ("exp_avg", "exp_avg_sq")
+_LEAST = 1e-37
+"""Smaller factors are 0 in single precision, which `mix` may not be given."""
 
 
 class _AdamStep(Step):
     """One step of Adam; a third kind of state is the largest square so far."""
 
-    __slots__ = ("_shrink",)
+    __slots__ = ("_can_mix", "_eps", "_shrink")
 
     def __init__(self, group: Group, count: float, kind: Any) -> None:
         lr, (beta1, beta2) = float(group["lr"]), group["betas"]
@@ -34,9 +36,35 @@ class _AdamStep(Step):
         root = math.sqrt(1 - beta2**count)
         factor = lr / (1 - beta1**count) * root
         numbers = (1 - beta1, beta2, 1 - beta2, group["eps"] * root, factor)
+        self._can_mix = min(beta2, abs(self._shrink), abs(factor)) > _LEAST
+        self._eps = np.array(numbers[3], kind)
         super().__init__(group, kind, *numbers, decay=not decoupled)
 
     def move(self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]) -> None:
+        mix = self.mix
+        if mix is None or not self._can_mix:
+            self._move_by_passes(values, g, state, rooms)
+            return
+        out = rooms[0]
+        mean, square = state[0], state[1]
+        rest1, beta2, rest2, _, factor = self.plain
+        g = self.direction(values, g, rooms[1])
+        # Not as b1 * m + (1 - b1) * g: an infinite mean becomes NaN, as torch.
+        subtract(g, mean, out)
+        mix(rest1, out, 1.0, mean)
+        multiply(g, g, out)
+        mix(rest2, out, beta2, square)
+        if len(state) > 2:
+            square = np.maximum(state[2], square, out=state[2])
+        np.sqrt(square, out)
+        add(out, self._eps, out)
+        np.divide(mean, out, out)
+        mix(-factor, out, self._shrink, values)
+
+    def _move_by_passes(
+        self, values: Any, g: Any, state: Sequence[Any], rooms: Sequence[Any]
+    ) -> None:
+        """Do the same by calls of NumPy alone."""
         out = rooms[0]
         mean, square = state[0], state[1]
         rest1, beta2, rest2, eps, factor = self.numbers

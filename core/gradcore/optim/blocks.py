@@ -5,12 +5,13 @@ they belong to. Where nobody else holds the memory of the parameters, it is move
 well; otherwise small ones are gathered and put back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcore.optim.gradients import FlatGradients, Kept
+from gradcore.optim.mixing import Places, mixer
 from gradcore.optim.moving import flat_memory, is_alone, moved_together, same
 from gradcore.optim.state import edits, is_watched
 from gradcore.tensor import Tensor
@@ -74,6 +75,10 @@ class _Run(NamedTuple):
     rooms: tuple[Any, ...]
 
 
+_Part = tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]
+"""A stretch: its values, gradients, state and room."""
+
+
 class Block:
     """The state of all tensors of a group, each kind (by its name) in one array.
 
@@ -102,7 +107,9 @@ class Block:
         del self._states
         self._kept = Kept()
         self._partner: FlatGradients | None = None
-        self._parts: list[tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]] = []
+        self._parts: list[_Part] = []
+        self._places = Places()
+        self.mix = mixer(self.kind, self._places)
         self._divide(rooms)
 
     def _gather(self, name: str, kind: Any) -> Any:
@@ -154,7 +161,8 @@ class Block:
         self._stretches = [slice(at, min(at + width, total)) for at in range(0, total, width or 1)]
         room = max(1, min(max(width, _STRETCH), total))
         self._rooms = [flat_memory(room, self.kind)[1] for _ in range(rooms)]
-        self._gathered: list[Any] = []
+        self._gathered: dict[int, tuple[Any, Any]] = {}
+        self._pieces: dict[int, list[tuple[slice, _Part]]] = {}
         self._runs: list[_Run] = []
         first = start = end = 0
         small = _SMALL[min(len(self.state), 2)]
@@ -171,7 +179,9 @@ class Block:
         flat = self.values.flat
         count = part.stop - part.start
         rooms = tuple([room[:count] for room in self._rooms])
-        return _Run(first, last, part, None if flat is None else flat[part], state, rooms)
+        values = None if flat is None else flat[part]
+        self._places.add(values, *state, *rooms)
+        return _Run(first, last, part, values, state, rooms)
 
     def move(self, grads: list[Any], known: Sequence[FlatGradients], move: Move) -> None:
         """Call ``move`` for all values, a stretch at a time."""
@@ -199,25 +209,38 @@ class Block:
     def _join(self, gradients: FlatGradients) -> bool:
         """Pair the stretches of the values with those of the gradients."""
         self._partner = gradients
-        self._parts = []
-        for at in self._stretches:
-            rooms = tuple([room[: at.stop - at.start] for room in self._rooms])
-            state = tuple([flat[at] for flat in self.state])
-            self._parts.append((self.values.flat[at], gradients.flat[at], state, rooms))
+        for values, _, state, rooms in self._parts:
+            self._places.forget(values, *state, *rooms)
+        self._parts = [self._part(at, gradients.flat[at]) for at in self._stretches]
         return True
+
+    def _part(self, at: slice, gradient: Any) -> _Part:
+        """Return a stretch of values with its state and room."""
+        rooms = tuple([room[: at.stop - at.start] for room in self._rooms])
+        state = tuple([flat[at] for flat in self.state])
+        values = None if self.values.flat is None else self.values.flat[at]
+        self._places.add(values, *state, *rooms)
+        return values, gradient, state, rooms
+
+    def _gathered_in(self, run: _Run) -> tuple[Any, Any]:
+        """Return room for the gradients and values of a run."""
+        if not self._gathered:
+            size = max(run.own.stop - run.own.start for run in self._runs)
+            gradients, values = [flat_memory(size, self.kind)[1] for _ in range(2)]
+            for one in self._runs:
+                count = one.own.stop - one.own.start
+                self._gathered[one.first] = gradients[:count], values[:count]
+                self._places.add(*self._gathered[one.first])
+        return self._gathered[run.first]
 
     def _move_small(self, run: _Run, grads: list[Any], move: Move) -> None:
         """Move tensors together: gradients are gathered, values, where needed, and put back."""
-        if not self._gathered:
-            size = max(run.own.stop - run.own.start for run in self._runs)
-            self._gathered = [flat_memory(size, self.kind)[1] for _ in range(2)]
-        count = run.own.stop - run.own.start
-        gradient = self._gathered[0][:count]
+        gradient, values = self._gathered_in(run)
         np.concatenate([g.ravel() for g in grads], out=gradient)
         if run.values is not None:
             move(run.values, gradient, run.state, run.rooms)
             return
-        values, params = self._gathered[1][:count], self.params[run.first : run.last]
+        params = self.params[run.first : run.last]
         np.concatenate([p._a.ravel() for p in params], out=values)
         move(values, gradient, run.state, run.rooms)
         end = 0
@@ -226,19 +249,20 @@ class Block:
             np.copyto(p._a, values[start:end].reshape(p._a.shape))
 
     def _move_one(self, run: _Run, g: Any, move: Move) -> None:
+        """Move a large tensor by its own gradient, a stretch at a time."""
         own = self.params[run.first]._a
         plain = own.flags.c_contiguous
         values, g = own.reshape(-1) if plain else own.ravel(), g.reshape(-1)
-        for at in _pieces(values.size):
-            rooms = [room[: at.stop - at.start] for room in self._rooms]
-            move(values[at], g[at], [flat[at] for flat in run.state], rooms)
+        pieces = self._pieces.get(run.first)
+        if pieces is None:
+            begin, end = run.own.start, run.own.stop
+            cuts = [slice(at, min(at + _STRETCH, end)) for at in range(begin, end, _STRETCH)]
+            pieces = [(slice(c.start - begin, c.stop - begin), self._part(c, None)) for c in cuts]
+            self._pieces[run.first] = pieces
+        for at, (part, _, state, rooms) in pieces:
+            move(values[at] if part is None else part, g[at], state, rooms)
         if not plain:
             np.copyto(own, values.reshape(own.shape))
-
-
-def _pieces(size: int) -> Iterator[slice]:
-    for start in range(0, size, _STRETCH):
-        yield slice(start, min(start + _STRETCH, size))
 
 
 def may_share(params: list[Tensor]) -> bool:

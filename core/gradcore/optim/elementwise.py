@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcore.graph import wrap
 from gradcore.modes import no_grad
+from gradcore.optim.mixing import Mix, mixer
 from gradcore.optim.optimizer import Group, Optimizer
 from gradcore.tensor import Tensor
 
@@ -20,17 +21,27 @@ _ONE = np.ones((), np.float32)
 class Step:
     """One step of a group: its numbers as arrays of the tensors' dtype, and how they are used.
 
-    NumPy reads an array without axes faster than a number of Python's.
+    NumPy reads an array without axes faster than a number of Python's. ``mix``: see `mixing`.
     """
 
-    __slots__ = ("_decay", "_maximize", "numbers")
+    __slots__ = ("_arrays", "_decay", "_kind", "_maximize", "mix", "plain")
 
     def __init__(self, group: Group, kind: Any, *numbers: float, decay: bool = True) -> None:
-        flat = np.array(numbers, kind)
-        self.numbers = [flat[i, ...] for i in range(len(numbers))]
+        self.plain = numbers
+        self.mix: Mix | None = None
+        self._kind = kind
+        self._arrays: list[Any] | None = None
         self._maximize = bool(group.get("maximize"))
         rate = float(group.get("weight_decay", 0.0)) if decay else 0.0
         self._decay = np.array(rate, kind) if rate else None
+
+    @property
+    def numbers(self) -> list[Any]:
+        """The numbers as arrays; ``plain`` are the same as they were given."""
+        if self._arrays is None:
+            flat = np.array(self.plain, self._kind)
+            self._arrays = [flat[i, ...] for i in range(len(self.plain))]
+        return self._arrays
 
     def direction(self, values: Any, g: Any, room: Any) -> Any:
         """Return the gradient of what is to fall, weight decay included."""
@@ -91,12 +102,14 @@ class Elementwise(Optimizer):
             block = blocks.make(group, params, states, kinds, self.numbers, self.rooms)
         if block is not None and block.agree():
             step = self._step(group, block.numbers, block.kind)
+            step.mix = block.mix
             block.move(grads, self.known_gradients, step.move)
             return
         for p, g in zip(params, grads, strict=True):
             state = self._state_of(group, p, kinds)
             numbers = [state[name]._a.reshape(-1) for name in self.numbers]
             step = self._step(group, numbers, p._a.dtype)
+            step.mix = mixer(p._a.dtype, None)
             own = [state[name]._a for name in kinds]
             step.move(p._a, g, own, [np.empty_like(p._a) for _ in range(self.rooms)])
 
