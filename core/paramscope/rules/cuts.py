@@ -53,10 +53,8 @@ def findings_by_cut(
     for path, items in rolled_up(everything, evidence):
         cut = first_cut[id(items[0].tensor)]
         at = f" in line {cut.span.line}" if cut.span is not None else ""
-        yield Finding(
-            rule=rule.id,
+        yield rule.finding(
             where=path,
-            severity=rule.severity,
             message=message.format(
                 path=path, values=values_in(items), cut=f"`{cut.operation}`{at}"
             ),

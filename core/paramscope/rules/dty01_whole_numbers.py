@@ -41,10 +41,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     where, is_attribute = _where(failure, frame, evidence)
     what = f"`{where}`" if is_attribute else "A tensor"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=f"{what} is to get a gradient, and it is made of whole numbers, which have none.",
         cause="Make it of floating-point numbers: `dtype=torch.float32`, `.float()`, `1.0`.",
         line=frame.span.line,

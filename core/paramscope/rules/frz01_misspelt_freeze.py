@@ -32,10 +32,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 misspelt.setdefault(name, []).append(found)
     for name, items in misspelt.items():
         for path, _ in rolled_up(items, evidence):
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where=path,
-                severity=ERROR,
                 message=(
                     f"`{path}` has an attribute `{name}`, which means nothing: it is not frozen, "
                     "and goes on training."

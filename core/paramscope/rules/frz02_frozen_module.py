@@ -22,10 +22,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if not any(item.path.startswith(prefix) for item in trained):
             continue
         where = path or "model"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=ERROR,
             message=(
                 f"`{where}.requires_grad = False` has no effect: a Module has no such switch, and "
                 "its Parameters go on training."

@@ -34,10 +34,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     where = groups[0][0] if len(groups) == 1 else "model"
     names = ", ".join(f"`{path}`" for path, _ in groups[:6])
     names += f" and {len(groups) - 6} more" if len(groups) > 6 else ""
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"Everything the loss depends on is frozen, so backward() has nothing to do: {names} "
             f"({values_in(frozen)})."
@@ -74,10 +72,8 @@ def _line(evidence: Evidence, failure: Failure) -> int | None:
 
 def _without_model(failure: Failure, evidence: Evidence) -> Finding:
     where = step_where(failure)
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=where,
-        severity=ERROR,
         message="The loss depends on no Parameter of the model, so backward() has nothing to do.",
         cause="Calculate it from what the model returns, and without torch.no_grad().",
         line=last_line(failure) or evidence.source.function_lines.get(where),

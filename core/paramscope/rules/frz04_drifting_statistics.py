@@ -53,10 +53,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 told.setdefault(part, f"{path}.{moved[path]}" if path else moved[path])
     for part, statistic in told.items():
         where = part or "model"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=WARNING,
             message=(
                 f"`{where}` is frozen, but it is in training mode: `{statistic}` changes with "
                 "every batch, and so does what it gives."

@@ -44,10 +44,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     ]
     everything = [f for f in evidence.walk.tensors if f.place is Place.PARAMETER]
     for path, items in rolled_up(moving, evidence, everything):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` ({values_in(items)}) is frozen, and the optimizer moves it all the "
                 "same: it still has a gradient, to which momentum and weight decay are added."

@@ -35,10 +35,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     for path, items in rolled_up(unused, evidence, may_be_all=False):
         is_read = any(id(item.tensor) in thrown_away for item in items)
         what = "was used, but the result has no part in the loss" if is_read else "was never used"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"`{path}` ({values_in(items)}) {what} in {evidence.traced_steps} batches: "
                 "it gets no gradient and never learns."

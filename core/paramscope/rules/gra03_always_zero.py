@@ -40,10 +40,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     gathered = rolled_up(zero, evidence)
     whole = [pair for pair in gathered if pair[0] in evidence.walk.modules or pair[0] == "model"]
     for path, items in whole or gathered:
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"The gradient of `{path}` ({values_in(items)}) was exactly zero in all "
                 f"{evidence.traced_steps} batches looked at: it cannot learn."
@@ -84,10 +82,8 @@ def _dead_finding(dead: Dead, feeders: list[FoundTensor], evidence: Evidence) ->
         what = f"`{dead.cut.operation}`{at} gave nothing but zeros"
         cause = "Its units never open: begin with smaller biases, or scale what comes in."
     path = _widest(feeders, evidence)
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=path,
-        severity=WARNING,
         message=(
             f"The gradient of `{path}` was exactly zero in all {evidence.traced_steps} batches "
             f"looked at: {what}."

@@ -40,10 +40,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         span = source.span if source is not None else None
         at = f" It comes from `{source.operation}`" if source is not None else ""
         at += f" in line {span.line}." if span is not None else "." if at else ""
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"The gradient of `{path}` was NaN or infinite in step {record.number}, though "
                 f"the loss was finite.{at}"

@@ -48,10 +48,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             if not _is_passed(found, evidence):
                 faulty.append(found)
     for path, items in rolled_up(faulty, evidence)[:1]:
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"The gradient of `{items[0].path}` is less than {VANISHING_BELOW:.0e} of the "
                 "largest weight's in every step looked at: it hardly learns."

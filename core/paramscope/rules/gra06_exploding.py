@@ -30,10 +30,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if all(_is_huge(record.uses.get(id(found.tensor))) for record in evidence.steps)
     ]
     for path, items in rolled_up(faulty, evidence)[:1]:
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"Gradients of `{path}` are above {EXPLODING_ABOVE:.0e} in every step looked at."
             ),

@@ -37,10 +37,8 @@ def _flattened(evidence: Evidence) -> Iterator[Finding]:
     for path, items in rolled_up(faulty, evidence):
         cut = evidence.summaries[id(items[0].tensor)].flats[0]
         at = f" in line {cut.span.line}" if cut.span is not None else ""
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` ({values_in(items)}) goes through `{cut.operation}`{at}, whose slope "
                 "is zero everywhere: its gradient is zero, and it never learns."

@@ -59,10 +59,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     # What lies behind such a layer may be alike because of it: the first is the one to mend.
     for found in faulty[:1]:
         path, items = found.path, [found]
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"All rows of `{items[0].path}` ({values_in(items)}) began alike and move alike: "
                 "its units calculate the same for ever."

@@ -34,10 +34,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _finding(path: str, line: int | None) -> Finding:
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=path,
-        severity=ERROR,
         message=(
             f"`{path}` was made by torch.empty and never filled: its values are whatever lay in "
             "memory."

@@ -35,10 +35,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         else ""
     )
     lines = evidence.source
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="loss",
-        severity=ERROR,
         message=(
             "The loss was made to require a gradient, which hides an error: it does not depend "
             f"on any Parameter, and nothing is trained.{at}"

@@ -40,10 +40,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     where = _where(failure, frame, evidence)
     statement = statement_at(failure.source, frame.span)
     written = text_of(failure, statement).partition("\n")[0][:80] if statement else "this line"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"`{written}` changes {_what(where)} in place while autograd is watching: "
             "the value that its gradient belongs to would be gone."

@@ -33,10 +33,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     line = write.span.line if write is not None and write.span is not None else None
     needing = _named(needed, "the backward pass")
     is_step = write is not None and write.operation.endswith(".step")
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=_where(failure, evidence),
-        severity=ERROR,
         message=(
             f"{_named(write, 'An operation in place')} overwrites what the gradient of "
             f"{needing} still needs."

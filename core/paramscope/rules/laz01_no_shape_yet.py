@@ -35,10 +35,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     layers = list(dict.fromkeys(found.owner_path or found.path for found in lazy))
     where = asked.path if asked is not None else layers[0] if len(layers) == 1 else "model"
     names = ", ".join(f"`{name}`" for name in layers[:6]) or "a lazy layer"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"{names} {'is' if len(layers) < 2 else 'are'} lazy: the shape is unknown until a "
             "first batch has gone through, and it is asked for here."

@@ -20,10 +20,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     for call in evidence.last_step.loss_calls if evidence.last_step else ():
         is_softmax = call.is_distribution or call.producer == "softmax"
         if call.operation == "cross_entropy" and is_softmax:
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where="loss",
-                severity=WARNING,
                 message=(
                     "The prediction is the result of a softmax, and cross_entropy applies "
                     "softmax again: "

@@ -18,10 +18,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     """Report the loss if its prediction comes from a sigmoid."""
     for call in evidence.last_step.loss_calls if evidence.last_step else ():
         if call.operation == "binary_cross_entropy_with_logits" and call.producer == "sigmoid":
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where="loss",
-                severity=WARNING,
                 message=(
                     "The prediction is the result of a sigmoid, and this loss applies sigmoid "
                     "again: no "

@@ -32,10 +32,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     """Report the loss if it compares every prediction with every target."""
     for call in evidence.last_step.loss_calls if evidence.last_step else ():
         if is_spread(call):
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where="loss",
-                severity=WARNING,
                 message=(
                     f"The loss compares a prediction of shape {call.prediction} with a target "
                     f"of shape "

@@ -21,10 +21,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if call.operation != "nll_loss":
             continue
         if call.is_distribution or call.producer in ("softmax", "sigmoid"):
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where="loss",
-                severity=ERROR,
                 message=(
                     "nll_loss gets probabilities, and wants their logarithms: the loss is "
                     "negative, and what "

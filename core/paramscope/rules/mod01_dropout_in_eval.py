@@ -24,10 +24,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         places.setdefault(cut, []).append(path)
     for cut, paths in places.items():
         where = _common(paths) or "forward"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=ERROR,
             message=(
                 f"`{cut.operation}` in `{where}` is at work in eval mode too: what the model "
                 "says changes from call to call."

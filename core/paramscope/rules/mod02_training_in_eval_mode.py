@@ -41,10 +41,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     lines = evidence.source.function_lines
     is_built_so = not evidence.build.was_training
     name = "build" if is_built_so or "train_step" not in lines else "train_step"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="model" if is_built_so else "train_step",
-        severity=ERROR,
         message=(
             "The model is trained in eval mode: dropout is off, and BatchNorm uses its stored "
             "statistics instead of the batch's."

@@ -37,10 +37,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue  # made after the optimizer, or put in the place of what it holds
         faulty.append(found)
     for path, items in rolled_up(faulty, evidence):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` ({values_in(items)}) gets gradients, and no optimizer holds it: "
                 "it never learns."

@@ -44,10 +44,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         return
     names = ", ".join(f"`{found.path}`" for found in missing[:3])
     more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="optimizer",
-        severity=ERROR,
         message=(
             f"{_tensors(len(lost))} in the optimizer {_are(len(lost))} not in the model; "
             f"{len(missing)} in the model {_are(len(missing))} stepped by nobody: {names}{more}."
@@ -70,10 +68,8 @@ def _of_another_model(lost: list[Any], evidence: Evidence) -> Iterator[Finding]:
     met = {id(stranger.tensor) for record in evidence.steps for stranger in record.strangers}
     if any(id(t) in met or id(t) in evidence.outside or t.grad is not None for t in lost):
         return
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="optimizer",
-        severity=ERROR,
         message=(
             f"{_tensors(len(lost))} in the optimizer {_are(len(lost))} not in the model, and no "
             "step has read them: they are those of another model of the same kind."

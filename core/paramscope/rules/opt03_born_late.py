@@ -39,10 +39,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if evidence.view.shape(found.tensor) not in lost:
             faulty.append(found)
     for path, items in rolled_up(faulty, evidence):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` ({values_in(items)}) was made after the optimizer, which does not "
                 "know it: it gets gradients and never learns."

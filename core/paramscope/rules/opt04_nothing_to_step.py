@@ -36,10 +36,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if failure is None:
         return
     why, cure = _why(failure, evidence)
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="optimizer",
-        severity=ERROR,
         message=f"The optimizer is given no Parameter at all: {why}.",
         cause=cure,
         line=last_line(failure),

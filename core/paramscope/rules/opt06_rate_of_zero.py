@@ -44,10 +44,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if not names:
             continue
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where="optimizer",
-            severity=WARNING,
             message=(
                 f"The learning rate of group {index} (`{names[0]}`{more}) was 0 in all "
                 f"{len(evidence.steps)} steps looked at: it does not move."

@@ -49,10 +49,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     both = stepped_by_two(evidence)
     if both:
         names = [found.path for found in parameters(evidence) if id(found.tensor) in both]
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where="optimizer",
-            severity=WARNING,
             message=(
                 f"`{names[0] if names else 'A tensor'}`{_more(both)} is stepped by two "
                 "optimizers in the same step."
@@ -80,8 +78,7 @@ def stepped_by_two(evidence: Evidence) -> set[int]:
 
 
 def _refused(line: int | None) -> Finding:
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where="optimizer",
         severity=ERROR,
         message="A Parameter stands in two groups of one optimizer, which would step it twice.",
@@ -102,10 +99,8 @@ def _in_one(evidence: Evidence) -> Iterator[Finding]:
         twice = [names.get(key, "a tensor") for key, count in counts.items() if count > 1]
         if not twice:
             continue
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where="optimizer",
-            severity=WARNING,
             message=(
                 f"`{twice[0]}`{_more(twice)} stands more than once in "
                 f"{type(optimizer).__name__}: each step moves it more than once."

@@ -36,10 +36,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if use.gradient_always_zero and use.zero_factors:
             faulty.append(found)
     for path, items in rolled_up(faulty, evidence):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=WARNING,
             message=(
                 f"`{path}` ({values_in(items)}) is used times zero: its gradient is zero, and "
                 "weight decay shrinks it step by step."

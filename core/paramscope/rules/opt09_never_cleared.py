@@ -41,10 +41,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     # One that is stepped in another's place uses its own gradients again: a consequence.
     if not stale or never_stepping(evidence):
         return
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="train_step",
-        severity=ERROR,
         message=(
             f"Gradients of {len(stale)} tensors are not cleared between two steps: each step "
             "uses the sum of all gradients so far."

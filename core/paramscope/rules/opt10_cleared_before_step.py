@@ -29,10 +29,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     wiped = set.intersection(*(record.wiped for record in evidence.steps))
     if not wiped:
         return
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where="train_step",
-        severity=ERROR,
         message=(
             "The gradients are cleared after backward() and before step(): the optimizer finds "
             "none, and nothing moves."

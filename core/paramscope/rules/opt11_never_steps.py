@@ -47,10 +47,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     """Report optimizers that have let gradients be cleared unused, and never used any."""
     for number, optimizer in never_stepping(evidence):
         name = f"optimizer {number + 1}" if len(evidence.optimizers) > 1 else "the optimizer"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where="optimizer",
-            severity=ERROR,
             message=(
                 f"No step of {name} ({type(optimizer).__name__}) was seen, though its Parameters "
                 "get gradients: they never move."

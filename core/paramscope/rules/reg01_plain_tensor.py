@@ -68,8 +68,7 @@ def _finding(found: FoundTensor, evidence: Evidence, is_stepped: bool) -> Findin
     what = f"`{found.path}` is a plain tensor of {values} with requires_grad=True"
     line = line_of(found, evidence)
     if is_stepped:
-        return Finding(
-            rule=RULE.id,
+        return RULE.finding(
             where=found.path,
             severity=HINT,
             message=f"{what}: an optimizer steps it, but it is not part of the model.",
@@ -78,10 +77,8 @@ def _finding(found: FoundTensor, evidence: Evidence, is_stepped: bool) -> Findin
             edits=_edits(found, evidence),
         )
     arrives = "gets gradients" if found.tensor.grad is not None else "asks for gradients"
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=found.path,
-        severity=ERROR,
         message=f"{what}: it {arrives}, and no optimizer steps it. It never learns.",
         cause="Only an nn.Parameter is registered when it is assigned to an attribute.",
         line=line,

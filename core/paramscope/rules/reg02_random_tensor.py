@@ -56,10 +56,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
 def _finding(found: FoundTensor, evidence: Evidence) -> Finding:
     count = found.tensor.numel()
     values = "1 random value" if count == 1 else f"{count} random values"
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=found.path,
-        severity=WARNING,
         message=(
             f"`{found.path}` holds {values} from `__init__`, and `forward` uses them like a "
             "weight. A plain tensor never learns, and state_dict() does not save it."

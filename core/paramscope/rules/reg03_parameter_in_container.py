@@ -32,10 +32,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             kept.setdefault(join_path(found.owner_path, found.attribute), []).append(found)
     for path, items in kept.items():
         what = "a Parameter" if len(items) == 1 else f"{len(items)} Parameters"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` is a Python {items[0].container} with {what} ({values_in(items)}): "
                 "no optimizer sees them, and state_dict() and .to() skip them."

@@ -38,10 +38,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         made = evidence.source.assignment(type(first.owner).__mro__, first.attribute)
         what = f"{len(modules)} Modules" if len(modules) > 1 else type(first.module).__name__
         them = "them" if len(modules) > 1 else "it"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` is a Python {first.container}. The {what} in it ({values_in(trained)}) "
                 f"{'are' if len(modules) > 1 else 'is'} no part of the model: no optimizer sees "

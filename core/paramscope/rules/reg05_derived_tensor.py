@@ -31,10 +31,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue
         if tensor.requires_grad and not tensor.is_leaf and is_as_built(found, evidence):
             seen.add(id(tensor))
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where=found.path,
-                severity=ERROR,
                 message=(
                     f"`{found.path}` is the result of a calculation with a Parameter. It was made "
                     "once, is no Parameter itself, and the Parameter in it belongs to nobody."

@@ -51,10 +51,8 @@ def _place_of(stranger: Stranger, evidence: Evidence) -> str:
 
 
 def _finding(where: str, line: int | None) -> Finding:
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"`{where}` makes new weights at every step: they get a gradient, and are thrown "
             "away before any optimizer has seen them."

@@ -39,10 +39,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             owned.setdefault(join_path(found.owner_path, found.attribute), []).append(found)
     for path, items in owned.items():
         made = evidence.source.assignment(type(items[0].owner).__mro__, items[0].attribute)
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=path,
-            severity=ERROR,
             message=(
                 f"`{path}` is a {items[0].container}, which is no Module. Its {values_in(items)} "
                 "to be trained are no part of the model, and no optimizer steps them."

@@ -32,10 +32,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     where = _path(failure, name)
     given = match["given"].rpartition(".")[2]
     what = "a plain tensor" if given.endswith("Tensor") else f"an object of type {given}"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"`{where}` is a registered {_KINDS[match['kind']]}, and here {what} is assigned "
             "to its name: it would no longer be there to be trained."

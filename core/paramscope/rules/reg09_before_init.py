@@ -37,10 +37,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     if line is None or not name:
         line = evidence.source.class_spans.get(owner, (line, line))[0]
     what = f"`self.{name}` is set" if name else "it is used"
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"`{owner}` is no Module yet when {what}: its `super().__init__()` "
             f"{_fault(failure, owner)}, so there is nowhere to register anything."

@@ -50,10 +50,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         count = sum(s.tensor.numel() for s in strangers)
         values = "1 value" if count == 1 else f"{count:,} values"
         span = strangers[0].span
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where or "loss",
-            severity=ERROR,
             message=(
                 f"The loss trains `{where or 'a tensor outside of the model'}` ({values}), but "
                 "no optimizer has it: it never learns."

@@ -31,10 +31,8 @@ TRAPS = (
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report each such tensor once."""
     for found in changing_states(evidence, Place.ATTRIBUTE):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=found.path,
-            severity=WARNING,
             message=(
                 f"`{found.path}` is changed by training and used in eval mode, but it is a plain "
                 "tensor: state_dict() does not save it, and .to() does not move it."

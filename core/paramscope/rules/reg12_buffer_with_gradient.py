@@ -30,10 +30,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue
         seen.add(key)
         if found.tensor.requires_grad and found.tensor.is_leaf and key not in stepped:
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where=found.path,
-                severity=ERROR,
                 message=(
                     f"`{found.path}` is a buffer that requires a gradient: it gets one at each "
                     "backward(), and no optimizer steps it, since parameters() leaves it out."
@@ -42,8 +40,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 line=lines_of([found], evidence),
             )
     for found in _constants(evidence):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=found.path,
             severity=HINT,
             message=(

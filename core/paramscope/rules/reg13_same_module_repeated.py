@@ -52,10 +52,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         told.add(parent)
         count = Counter(places).total()
         where = parent or "model"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=WARNING,
             message=(
                 f"`{where}` holds the same {type(evidence.walk.modules[first]).__name__} "
                 f"{count} times: they share one set of weights."
@@ -76,10 +74,8 @@ def _repeated_parameters(evidence: Evidence) -> Iterator[Finding]:
     for path, counts in held.items():
         count = max(counts.values())
         if count > 1:
-            yield Finding(
-                rule=RULE.id,
+            yield RULE.finding(
                 where=path or "model",
-                severity=WARNING,
                 message=(
                     f"`{path or 'model'}` holds the same Parameter {count} times: "
                     "they share one set of values."

@@ -47,10 +47,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue
         if _is_copied_whole(one, other, evidence):
             continue
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=other.path,
-            severity=WARNING,
             message=(
                 f"`{other.path}` began as a copy of `{one.path}`, but they are two Parameters: "
                 "each is trained on its own, and they drift apart."

@@ -44,10 +44,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
         if path is None:
             continue
         where = join_path(path, attribute)
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=WARNING,
             message=(
                 f"`{where}` was assigned {count + 1} times by one line: only the last Module is "
                 "part of the model."

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from paramscope.census.evidence import Evidence
-from paramscope.rules.finding import Finding
+from paramscope.rules.finding import Finding, OfferedEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,16 @@ class Rule:
     good: str
     traps: tuple[str, ...] = ()
     explains_errors: bool = False  # it is asked when the document's code has raised, too
+
+    def finding(
+        self,
+        where: str,
+        message: str,
+        *,
+        cause: str = "",
+        line: int | None = None,
+        edits: tuple[OfferedEdit, ...] = (),
+        severity: str = "",
+    ) -> Finding:
+        """Return a verdict of this rule, of another severity where that is given."""
+        return Finding(self.id, where, severity or self.severity, message, cause, line, edits)

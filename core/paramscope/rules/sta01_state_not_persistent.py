@@ -27,10 +27,8 @@ TRAPS = (
 def check(evidence: Evidence) -> Iterator[Finding]:
     """Report each such buffer."""
     for found in changing_states(evidence, Place.BUFFER_NOT_SAVED):
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=found.path,
-            severity=WARNING,
             message=(
                 f"`{found.path}` is changed by training and used in eval mode, but it was "
                 "registered with persistent=False: state_dict() does not save it."

@@ -31,10 +31,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             continue
         given, own = load.example
         where = path or "model"
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=ERROR,
             message=(
                 f"None of the {load.given} names in the file is known to `{where}`: nothing was "
                 f"loaded, and strict=False hides it. The file has `{given}`, the model `{own}`."

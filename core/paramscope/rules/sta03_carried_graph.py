@@ -67,10 +67,8 @@ def _carried(
         if where in seen or (is_calculated and is_as_built(found, evidence)):
             continue  # calculated from a Parameter in __init__: that is a mistake of its own
         seen.add(where)
-        yield Finding(
-            rule=RULE.id,
+        yield RULE.finding(
             where=where,
-            severity=ERROR,
             message=(
                 f"`{where}` carries the graph of the last batch into this one. Its backward() "
                 "runs on into the last batch's operations, whose values are gone."
@@ -89,10 +87,8 @@ def _carried_outside(failure: Failure) -> Finding:
         and node.id == name
         and function_at(failure.source, node.lineno)
     ]
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=step_where(failure),
-        severity=ERROR,
         message=(
             f"The global `{name}` carries the graph of the last batch into this one. Its "
             "backward() runs on into the last batch's operations, whose values are gone."
@@ -109,10 +105,8 @@ def _second_call(failure: Failure) -> Finding:
     through = ""
     if needed is not None and needed.span is not None:
         through = f" through `{needed.operation}` in line {needed.span.line}"
-    return Finding(
-        rule=RULE.id,
+    return RULE.finding(
         where=step_where(failure),
-        severity=ERROR,
         message=f"This backward() goes{through} again, where {first} has used the values up.",
         cause=(
             "Add the losses and call backward() once; or detach() what both share; or run "

@@ -50,10 +50,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
     made = _line_of(culprit, failure, evidence) or line
     at = f" by line {line}" if line is not None else ""
     name = where.rpartition(".")[2]
-    yield Finding(
-        rule=RULE.id,
+    yield RULE.finding(
         where=where,
-        severity=ERROR,
         message=(
             f"`{where}` holds a calculated tensor with its history, and is copied{at}: only "
             "tensors that were not calculated can be."
