@@ -23,9 +23,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             yield RULE.finding(
                 where="loss",
                 message=(
-                    "The prediction is the result of a softmax, and cross_entropy applies "
-                    "softmax again: "
-                    "the gradients become small, and the loss cannot come near zero."
+                    "The prediction is the result of a softmax, and cross_entropy applies softmax "
+                    "again: the gradients become small, and the loss cannot come near zero."
                 ),
                 cause=("Give cross_entropy the values before softmax."),
                 line=call.span.line if call.span is not None else None,
@@ -39,8 +38,7 @@ RULE = Rule(
     title="Softmax before cross_entropy",
     help=(
         "cross_entropy takes logits: it applies log-softmax by itself, in a form that is exact "
-        "for "
-        "large values. Probabilities lie between 0 and 1, so a second softmax flattens them."
+        "for large values. Probabilities lie between 0 and 1, so a second softmax flattens them."
     ),
     check=check,
     bad=BAD,

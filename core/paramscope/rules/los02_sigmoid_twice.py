@@ -22,8 +22,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 where="loss",
                 message=(
                     "The prediction is the result of a sigmoid, and this loss applies sigmoid "
-                    "again: no "
-                    "prediction can come nearer to 0 than 0.5."
+                    "again: no prediction can come nearer to 0 than 0.5."
                 ),
                 cause=("Give it the values before sigmoid, or use binary_cross_entropy."),
                 line=call.span.line if call.span is not None else None,
@@ -36,9 +35,8 @@ RULE = Rule(
     severity=WARNING,
     title="Sigmoid before a loss on logits",
     help=(
-        "The losses whose name ends in with_logits apply sigmoid by themselves. Applied twice, "
-        "it maps "
-        "everything into the narrow range from 0.5 to 0.73."
+        "The losses whose name ends in with_logits apply sigmoid by themselves. Applied twice, it "
+        "maps everything into the narrow range from 0.5 to 0.73."
     ),
     check=check,
     bad=BAD,

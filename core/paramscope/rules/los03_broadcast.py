@@ -35,9 +35,8 @@ def check(evidence: Evidence) -> Iterator[Finding]:
             yield RULE.finding(
                 where="loss",
                 message=(
-                    f"The loss compares a prediction of shape {call.prediction} with a target "
-                    f"of shape "
-                    f"{call.target}: each is compared with every other, not with its own."
+                    f"The loss compares a prediction of shape {call.prediction} with a target of "
+                    f"shape {call.target}: each is compared with every other, not with its own."
                 ),
                 cause=(
                     "Give both the same shape, for example with `.squeeze(-1)` on the prediction."
@@ -53,9 +52,8 @@ RULE = Rule(
     title="Broadcast in the loss",
     help=(
         "Shapes (N, 1) and (N,) together make (N, N): broadcasting sets each prediction against "
-        "all "
-        "targets, and the best answer becomes the mean. PyTorch warns for some losses, not for "
-        "sums."
+        "all targets, and the best answer becomes the mean. PyTorch warns for some losses, not "
+        "for sums."
     ),
     check=check,
     bad=BAD,

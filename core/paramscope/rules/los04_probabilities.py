@@ -25,8 +25,7 @@ def check(evidence: Evidence) -> Iterator[Finding]:
                 where="loss",
                 message=(
                     "nll_loss gets probabilities, and wants their logarithms: the loss is "
-                    "negative, and what "
-                    "it teaches is wrong."
+                    "negative, and what it teaches is wrong."
                 ),
                 cause=("Use log_softmax before it, or cross_entropy on the values before softmax."),
                 line=call.span.line if call.span is not None else None,
@@ -40,8 +39,7 @@ RULE = Rule(
     title="nll_loss on probabilities",
     help=(
         "nll_loss picks the value of the right class and changes its sign; that is a likelihood "
-        "only "
-        "if the values are log-probabilities."
+        "only if the values are log-probabilities."
     ),
     check=check,
     bad=BAD,
