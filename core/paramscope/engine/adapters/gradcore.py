@@ -56,7 +56,7 @@ _LOSSES = frozenset(
         loss.smooth_l1_loss,
     )
 )
-_LOSS_PARTS = frozenset({"expand", "log", "log_softmax", "sub"})  # what they begin with
+_LOSS_PARTS = frozenset({"expand", "huber", "log", "log_softmax", "sub"})  # what they begin with
 _FILLS = frozenset({init.trunc_normal_.__code__, init.orthogonal_.__code__, init.sparse_.__code__})
 _DEEPEST = 8  # frames between the recorder and the function
 
