@@ -179,11 +179,12 @@ def owner(function: Any) -> Any:
 
 def standing(place: Place, path: tuple[int, ...]) -> Any:
     """Return what stands in a place, or in a part of it."""
-    found = place.get()
     try:
+        found = place.get()
         for number in path:
             found = found[number]
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError, AttributeError):
+        # Somebody has deleted it, or put something else there.
         raise UntraceableError from None
     return found
 

@@ -6,17 +6,20 @@ recorded can be taken back: they change tensors, gradients, optimizers and the s
 numbers, and nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from gradcore.graph import TensorBase, wrap
+from gradcore.graph import INFERENCE, TensorBase, counter, wrap
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import default_generator
 from gradcore.replay.captured import Captured
 from gradcore.replay.slots import Snapshot
+
+_LAST = attrgetter("count", "stamp", "rebased", "what", "where")
 
 
 @contextmanager
@@ -31,6 +34,7 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
     values = [_Value(t) for t in world.tensors if id(t) in moved or was_written(t)]
     gradients = [(t, t._grad) for t in world.tensors]
     sums = [_Value(g) for _, g in gradients if g is not None]
+    writes = _Writes([*world.tensors, *[g for _, g in gradients if g is not None]])
     optimizers = [_State(one) for one in world.optimizers]
     drawn = default_generator.place()
     try:
@@ -43,6 +47,7 @@ def taken_back(function: Callable[..., Any]) -> Iterator[None]:
             t._grad = grad
         for value in sums:
             value.restore()
+        writes.restore()
         for state in optimizers:
             state.restore()
         default_generator.return_to(drawn)
@@ -67,6 +72,18 @@ class _Value:
     def restore(self) -> None:
         self._t._a = self._array
         np.copyto(self._array, self._copy)
+
+
+class _Writes:
+    """How often memory was written in place, and which write was the last."""
+
+    def __init__(self, tensors: Iterable[TensorBase]) -> None:
+        counters = {id(t._vc): t._vc for t in tensors if t._vc not in (None, INFERENCE)}
+        self._kept = [(one, *_LAST(one)) for one in counters.values()]
+
+    def restore(self) -> None:
+        for one, *was in self._kept:
+            one.count, one.stamp, one.rebased, one.what, one.where = was
 
 
 class _State:
@@ -134,6 +151,9 @@ class Undo:
         self._schedules = schedules
         moved = [t for one in world.optimizers for group in one.param_groups for t in _of(group)]
         self.tensors = list({id(t): t for t in [*moved, *writes]}.values())
+        for t in self.tensors:
+            # Made now, so that it can be brought back.
+            counter(t)
         self._leaves, self._optimizers = world.tensors, world.optimizers
         self._kept: Any = None
 
@@ -143,7 +163,8 @@ class Undo:
         states = [_State(one) for one in self._optimizers]
         plans = [_Plan(one) for one in self._schedules]
         values = [t._a.copy() for t in self.tensors]
-        self._kept = values, grads, states, plans, default_generator.place()
+        writes = _Writes([*self.tensors, *[t._grad for t in self._leaves if t._grad is not None]])
+        self._kept = values, grads, states, plans, writes, default_generator.place()
 
     def forget(self) -> None:
         """Let go of what was kept."""
@@ -151,7 +172,7 @@ class Undo:
 
     def restore(self) -> None:
         """Bring back what was kept."""
-        values, grads, states, plans, drawn = self._kept
+        values, grads, states, plans, writes, drawn = self._kept
         self._kept = None
         for t, kept in zip(self.tensors, values, strict=True):
             np.copyto(t._a, kept)
@@ -166,6 +187,7 @@ class Undo:
             state.restore()
         for plan in plans:
             plan.restore()
+        writes.restore()
         default_generator.return_to(drawn)
 
 
