@@ -56,6 +56,19 @@ def blocked_gelu(input: Array) -> tuple[Array, Array]:
     return y.reshape(input.shape), cumulative.reshape(input.shape)
 
 
+def single_erf(input: Array) -> Array:
+    """Return the error function in single precision, by the same formula."""
+    x = input * np.float32(math.sqrt(2.0))
+    squared = np.square(x)
+    total = squared * _P[0]
+    for coefficient in _P[1:-1]:
+        total += coefficient
+        total *= squared
+    total += _P[-1]
+    total *= x
+    return np.tanh(total, out=total)
+
+
 def blocked_gelu_slope(g: Array, input: Array, cumulative: Array) -> Any:
     """Return ``g * (cumulative + x * density(x))``."""
     shape, dtype = input.shape, input.dtype

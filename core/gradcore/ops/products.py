@@ -297,9 +297,54 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     return FUNCTIONS["stack"](parts, where)
 
 
-@composite("cdist", samples=[(T(2, 3), T(4, 3)), (T(2, 2, 3), T(2, 4, 3), 1.0)])
+def _euclidean_first(g: Any, x1: Any, x2: Any, y: Any) -> Any:
+    share = _share_of(g, y)
+    return x1 * share.sum(-1)[..., None] - share @ x2
+
+
+def _euclidean_second(g: Any, x1: Any, x2: Any, y: Any) -> Any:
+    return _euclidean_first(g.swapaxes(-1, -2), x2, x1, y.swapaxes(-1, -2))
+
+
+def _share_of(g: Any, y: Any) -> Any:
+    """Return ``g / y``; where two rows are equal, nothing goes back to them."""
+    is_apart = y != 0
+    return FUNCTIONS["where"](is_apart, g, 0.0) / FUNCTIONS["where"](is_apart, y, 1.0)
+
+
+@operation(
+    "euclidean",
+    inputs=2,
+    gradient={"x1": _euclidean_first, "x2": _euclidean_second},
+    functions=False,
+    samples=[(T(3, 2), T(4, 2)), (T(2, 3, 2), T(2, 4, 2))],
+    parity=None,
+    grad_name="CdistBackward",
+)
+def euclidean(x1: Array, x2: Array) -> Any:
+    """Return the distances of all rows of one from all of the other, through their products."""
+    squares = x1 @ (x2.swapaxes(-1, -2) * -2.0)
+    squares += (x1 * x1).sum(-1)[..., None]
+    squares += (x2 * x2).sum(-1)[..., None, :]
+    return np.sqrt(np.maximum(squares, 0))
+
+
+_MANY_ROWS = 25
+
+
+@composite(
+    "cdist",
+    samples=[(T(2, 3), T(4, 3)), (T(2, 2, 3), T(2, 4, 3), 1.0), (T(30, 3, low=2, high=9), T(2, 3))],
+)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = None) -> Any:
     """Return the p-norm of the difference of each row of one with each row of the other."""
+    # As torch: through products where there are many rows.
+    by_products = compute_mode == "use_mm_for_euclid_dist" or (
+        compute_mode in (None, "use_mm_for_euclid_dist_if_necessary")
+        and max(x1.shape[-2], x2.shape[-2]) > _MANY_ROWS
+    )
+    if p == 2 and by_products:
+        return euclidean(x1, x2)
     return FUNCTIONS["norm"](unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1)
 
 

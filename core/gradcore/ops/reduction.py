@@ -8,6 +8,7 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
+from gradcore.graph import TensorBase, ask
 from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, S, T, composite, operation
@@ -328,11 +329,25 @@ for _name, _ufunc in (("all", np.logical_and), ("any", np.logical_or)):
 # --- products
 
 
+def _zeros_in(a: Any) -> Any:
+    return (a == 0).sum() > 0
+
+
+def _has_zero(input: Any) -> bool:
+    return bool(ask(_zeros_in, input) if isinstance(input, TensorBase) else _zeros_in(input))
+
+
 def _prod_back(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     """Multiply the others of each value: exact also where a factor is zero."""
     shape = tuple(input.shape)
     if not shape:
         return g
+    if not _has_zero(input):
+        # As torch.
+        y = prod_of(input, dim, True) if dim is not None else prod_of(input, None, False)
+        if dim is not None and not keepdim:
+            g = reshape(g, kept(shape, dim))
+        return g * conj(y) / conj(input)
     if dim is None:
         return reshape(_prod_back(g, input.reshape((-1,)), 0, False), shape)
     where = axis(dim, len(shape))
@@ -365,13 +380,7 @@ prod = _with_dtype("prod", prod_of, prod_of.__doc__, [(T(2, 3),), (T(2, 3), 1), 
 
 @operation(
     "cumsum",
-    gradient={
-        "input": lambda g, dim: (
-            FUNCTIONS["flip"](CALLS.cumsum(FUNCTIONS["flip"](g, (dim,)), dim), (dim,))
-            if len(g.shape)
-            else g
-        )
-    },
+    gradient={"input": lambda g, dim: _summed_from_behind(g, dim) if len(g.shape) else g},
     functions=False,
     parity=None,
 )
@@ -379,8 +388,29 @@ def cumsum_of(input: Array, dim: int) -> Any:
     """Return the running sum along a dimension."""
     if input.ndim == 0:
         return input.copy()
+    return _accumulated(_ADD, input, axis(dim, input.ndim))
+
+
+def _accumulated(ufunc: Any, input: Array, where: int) -> Any:
+    """Return running sums or products; those of many rows row by row, which NumPy does not."""
     kind = np.int64 if input.dtype.kind in "iub" else None
-    return _ADD.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
+    n, inner = input.shape[where], math.prod(input.shape[where + 1 :])
+    if kind is not None or type(input) is not np.ndarray or inner < 64 or input.size < 1 << 12:
+        return ufunc.accumulate(input, axis=where, dtype=kind)
+    out = np.empty(input.shape, input.dtype)
+    rows, into = np.moveaxis(input, where, 0), np.moveaxis(out, where, 0)
+    into[:1] = rows[:1]
+    for i in range(1, n):
+        ufunc(into[i - 1], rows[i], into[i])
+    return out
+
+
+def _summed_from_behind(g: Any, dim: int) -> Any:
+    """Return the sum of each value and all that follow: the gradient of a running sum."""
+    if isinstance(g, np.ndarray):
+        where = axis(dim, g.ndim)
+        return np.flip(cumsum_of.operation.kernel(np.flip(g, where), where), where)
+    return FUNCTIONS["flip"](CALLS.cumsum(FUNCTIONS["flip"](g, (dim,)), dim), (dim,))
 
 
 @operation(
@@ -393,8 +423,7 @@ def cumprod_of(input: Array, dim: int) -> Any:
     """Return the running product along a dimension."""
     if input.ndim == 0:
         return input.copy()
-    kind = np.int64 if input.dtype.kind in "iub" else None
-    return _MULTIPLY.accumulate(input, axis=axis(dim, input.ndim), dtype=kind)
+    return _accumulated(_MULTIPLY, input, axis(dim, input.ndim))
 
 
 def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
@@ -403,6 +432,9 @@ def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
     if not shape:
         return g
     where = axis(dim, len(shape))
+    if not _has_zero(input):
+        # As torch.
+        return _summed_from_behind(g * conj(cumprod_of(input, where)), where) / conj(input)
     n = shape[where]
     head = (slice(None),) * where
     cat = FUNCTIONS["cat"]

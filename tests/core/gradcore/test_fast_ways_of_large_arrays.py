@@ -153,3 +153,96 @@ def test_rows_normalised_and_softmaxed_block_by_block_are_torchs(shape):
         results.append([t.detach().numpy() for t in (y, p, x.grad, weight.grad, bias.grad)])
     for found, expected in zip(results[1], results[0], strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["remainder", "fmod", "floor_divide"])
+@pytest.mark.parametrize("huge", [False, True])
+def test_what_divisions_leave_is_exact_in_long_arrays(name, huge):
+    numbers = np.random.default_rng(8)
+    x = (numbers.normal(size=4000) * (1e12 if huge else 50)).astype("float32")
+    y = (numbers.choice([-1, 1], 4000) * numbers.uniform(0.1, 9, 4000)).astype("float32")
+    x[:500] = np.round(x[:500]) * y[:500]
+    for other in (y, 3.0, -0.7):
+        theirs_ = other if isinstance(other, float) else torch.from_numpy(other)
+        ours = other if isinstance(other, float) else gradcore.from_numpy(other)
+        expected = getattr(torch, name)(torch.from_numpy(x), theirs_).numpy()
+        found = getattr(gradcore, name)(gradcore.from_numpy(x), ours).numpy()
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["remainder", "fmod", "floor_divide"])
+def test_divisions_of_long_arrays_with_nan_and_infinity_are_torchs(name):
+    x, y = long_array(), long_array()[::-1].copy()
+    y[y == 0] = 1
+    y.reshape(-1)[:9], x.reshape(-1)[-9:] = 2.0, 5.0
+    y.reshape(-1)[20:23] = [np.nan, np.inf, -np.inf]
+    expected = getattr(torch, name)(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+    found = getattr(gradcore, name)(gradcore.from_numpy(x), gradcore.from_numpy(y)).numpy()
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    usual = np.isfinite(expected)
+    np.testing.assert_array_equal(found[usual], expected[usual])
+
+
+def both(function, *shapes, low=None):
+    """Return value and gradients of a function on both libraries."""
+    results = []
+    for library in (torch, gradcore):
+        numbers = np.random.default_rng(9)
+        inputs = []
+        for shape in shapes:
+            a = numbers.normal(size=shape) if low is None else numbers.uniform(low, 1.2, shape)
+            inputs.append(library.from_numpy(a.astype("float32")).requires_grad_())
+        y = function(library, *inputs)
+        y.backward(library.from_numpy(numbers.normal(size=tuple(y.shape)).astype("float32")))
+        results.append([y.detach().numpy(), *(x.grad.numpy() for x in inputs)])
+    return results
+
+
+FUNCTIONS = {
+    "erf": lambda t, x: t.erf(x),
+    "cumsum": lambda t, x: x.cumsum(0),
+    "cumsum behind": lambda t, x: x.cumsum(1),
+    "repeat": lambda t, x: x.repeat_interleave(3, 0),
+    "repeat last": lambda t, x: x.repeat_interleave(3, -1),
+    "pow 3": lambda t, x: x**3,
+    "pow -2": lambda t, x: (x.abs() + 0.5) ** -2,
+    "clamp": lambda t, x: x.clamp(-0.5, 0.7),
+    "huber": lambda t, x: t.nn.functional.huber_loss(x, t.ones(80, 90), "none", 0.6),
+    "smooth_l1": lambda t, x: t.nn.functional.smooth_l1_loss(
+        x, t.ones(80, 90), reduction="none", beta=0.6
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_of_a_long_array_is_torchs(name):
+    expected, found = both(FUNCTIONS[name], (80, 90))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2])
+@pytest.mark.parametrize("name", ["prod", "prod along", "cumprod"])
+def test_gradients_of_products_are_exact_with_and_without_zeros(name, zeros):
+    ways = {
+        "prod": lambda x: x.prod(),
+        "prod along": lambda x: x.prod(1),
+        "cumprod": lambda x: x.cumprod(1),
+    }
+
+    def function(library, x):
+        mask = library.ones(4, 6)
+        mask[1, 2] = 0.0 if zeros else 1.0
+        mask[1, 4] = 0.0 if zeros > 1 else 1.0
+        return ways[name](x * mask)
+
+    expected, found = both(function, (4, 6), low=0.5)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
+
+
+def test_distances_through_products_are_torchs_also_of_equal_rows():
+    expected, found = both(lambda t, x, y: t.cdist(x, t.cat([y, x[:3].detach()])), (40, 5), (30, 5))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=2e-3)

@@ -208,4 +208,6 @@ def _one_hot(numbers: Array, num_classes: int) -> Any:
         num_classes = int(numbers.max()) + 1
     elif numbers.size and numbers.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return (numbers[..., None] == np.arange(num_classes)).astype(np.int64)
+    out = np.zeros((*numbers.shape, num_classes), np.int64)
+    out.reshape(-1)[np.arange(numbers.size) * num_classes + numbers.reshape(-1)] = 1
+    return out
