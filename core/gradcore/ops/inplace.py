@@ -12,7 +12,7 @@ from gradcore.graph import INFERENCE, Node, TensorBase, counter, state, tick, wr
 from gradcore.ops.calls import bind
 from gradcore.ops.entry import Operation
 from gradcore.ops.numbers import broadcast_failed, long_name, promoted
-from gradcore.ops.tape import record
+from gradcore.ops.tape import current_node, is_saved, record
 
 ndarray = np.ndarray
 
@@ -77,16 +77,20 @@ def check_writable(target: Any, public: str) -> None:
 def write(op: Operation, public: str, inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Run an operation and put its result where its first input is."""
     target = inputs[0]
-    arrays: list[Any] = [x._a if isinstance(x, TensorBase) else x for x in inputs]
     check_writable(target, public)
-    where = arrays[0]
+    if state.grad and op.differentiable and _asks_for_first(op, inputs):
+        inputs = (_as_it_was(target), *inputs[1:])
+    arrays: list[Any] = [x._a if isinstance(x, TensorBase) else x for x in inputs]
+    arrays[0] = where = target._a
     if len(arrays) == 2 and op.attributes == ():
         if not isinstance(arrays[1], ndarray) or arrays[1].dtype is not where.dtype:
             arrays = list((op.adapt or promoted)(*arrays))
     elif op.adapt is not None and (len(arrays) > 1 or where.dtype.kind in "iub"):
         arrays = list(op.adapt(*arrays))
     try:
-        if op.takes_out and arrays[0] is where and isinstance(op.kernel, np.ufunc):
+        # NumPy's negative reads past gaps when it writes over what it reads.
+        is_direct = op.takes_out and arrays[0] is where and where.flags.forc
+        if is_direct and isinstance(op.kernel, np.ufunc):
             result = op.kernel(*arrays, *attrs, out=where)
         else:
             result = op.kernel(*arrays, *attrs)
@@ -99,6 +103,19 @@ def write(op: Operation, public: str, inputs: tuple[Any, ...], attrs: tuple[Any,
             raise broadcast_failed(public, arrays, error) from None
     finish_write(op, public, target, result, inputs, attrs)
     return target
+
+
+def _asks_for_first(op: Operation, inputs: tuple[Any, ...]) -> bool:
+    """Tell whether the gradient of a write needs what stood there before."""
+    every = 0 if op.joint is not None else (1 << len(op.inputs)) - 1
+    return bool(op.gradients) and 0 in op.plan(every).inputs and is_saved(op, 0, inputs)
+
+
+def _as_it_was(target: Any) -> Any:
+    """Return a copy of what is to be overwritten, with its history; torch keeps one, too."""
+    before = graph.work_out(np.copy, target)
+    before._node, before._port = current_node(target), target._port
+    return before
 
 
 def finish_write(
@@ -123,14 +140,17 @@ def finish_write(
         followed = record(op, inputs, (holder,), attrs)
         if followed:
             node: Any = holder._node
-            if 0 in node.plan.inputs:
+            saved = [inputs[i] for i in node.plan.inputs]
+            if any(isinstance(x, TensorBase) and x._vc is target._vc for x in saved):
                 node.poison = public
             _rebase(target, node)
     else:
         written(target, public, False)
     if graph.recorder is not None:
         named = dict(zip(op.attributes, attrs, strict=False))
-        graph.tell(public, inputs, named, (target,), followed)
+        # Who draws the graph knows the tensor, who replays the step the copy that was saved.
+        told = inputs if graph.journal is not None else (target, *inputs[1:])
+        graph.tell(public, told, named, (target,), followed)
 
 
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}

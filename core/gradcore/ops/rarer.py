@@ -7,7 +7,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
-from gradcore.graph import wrap
+from gradcore.graph import state, wrap
 from gradcore.ops.indexing import index_add_put, index_put_op
 from gradcore.ops.parts import tensor_split
 from gradcore.ops.registry import CALLS, FUNCTIONS, METHODS, S, T, composite, operation
@@ -380,7 +380,9 @@ def _overwriting(name: str) -> None:
     plain = METHODS[name]
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.copy_(plain(self, *args, **kwargs))
+        # The gradient may need the values that the write replaces.
+        source = self.clone() if state.grad else self
+        return self.copy_(plain(source, *args, **kwargs))
 
     call.__name__ = call.__qualname__ = name + "_"
     call.__doc__ = f"In-place form of ``{name}``."

@@ -9,7 +9,7 @@ import numpy as np
 from gradcore import dtypes
 from gradcore.dtypes import Array
 from gradcore.errors import ArgumentError, DtypeError, IndexOutOfRangeError, ShapeError
-from gradcore.graph import TensorBase, ask, wrap
+from gradcore.graph import TensorBase, ask, state, wrap
 from gradcore.ops.choosing import at_least, at_most
 from gradcore.ops.indexing import (
     gather_of,
@@ -196,7 +196,9 @@ def _overwriting(name: str) -> None:
     plain = METHODS[name]
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.copy_(plain(self, *args, **kwargs))
+        # The gradient may need the values that the write replaces.
+        source = self.clone() if state.grad else self
+        return self.copy_(plain(source, *args, **kwargs))
 
     call.__name__ = call.__qualname__ = name + "_"
     call.__doc__ = f"In-place form of ``{name}``."

@@ -79,6 +79,12 @@ def _edges(members: Any) -> tuple[list[Any], list[int] | None, int]:
     return edges, ports, mask
 
 
+def is_saved(op: Operation, place: int, inputs: tuple[Any, ...]) -> bool:
+    """Tell whether a node of an operation on ``inputs`` would save that one of them."""
+    mask = _edges(inputs)[2]
+    return bool(mask) and place in op.plan(0 if op.joint is not None else mask).inputs
+
+
 def record(
     op: Operation,
     inputs: tuple[Any, ...],

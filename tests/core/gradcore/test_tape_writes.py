@@ -27,12 +27,57 @@ def test_write_to_a_saved_tensor_is_found_and_names_the_write():
     assert "test_tape_writes.py" in caught.value.fields["written_at"]
 
 
-def test_write_that_needs_its_own_old_value_is_found():
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [
+        (lambda x: x.pow_(2), [6.0, 6.0]),
+        (lambda x: x.clamp_(0, 2), [0.0, 0.0]),
+        (lambda x: x.clamp_max_(4), [1.0, 1.0]),
+        (lambda x: x[1:].square_(), [1.0, 6.0]),
+        (lambda x: x.view(2, 1).diagonal().square_(), [6.0, 1.0]),
+        (lambda x: torch.nn.functional.silu(x, inplace=True), [1.088104, 1.088104]),
+    ],
+)
+def test_write_keeps_the_old_value_that_its_gradient_needs(write, expected):
+    w = torch.ones(2, requires_grad=True)
+    x = w * 3
+    write(x)
+    (x.sum() / 3).backward()
+    assert w.grad.tolist() == pytest.approx(expected)
+
+
+def test_write_keeps_the_old_value_for_the_gradient_of_the_other():
     w = torch.ones(2, requires_grad=True)
     x = torch.ones(2, requires_grad=True) * 3
     x.mul_(w)
+    x.sum().backward()
+    assert w.grad.tolist() == [3.0, 3.0]
+
+
+def test_kept_old_value_has_a_second_gradient():
+    w = torch.full((2,), 2.0, requires_grad=True)
+    x = w * 1
+    x.pow_(3)
+    (first,) = torch.autograd.grad(x.sum(), w, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), w)
+    assert (first.tolist(), second.tolist()) == ([12.0, 12.0], [12.0, 12.0])
+
+
+@pytest.mark.parametrize("other", [lambda x: x, lambda x: x.detach(), lambda x: x.view(2)])
+def test_write_of_a_tensor_multiplied_by_itself_is_found(other):
+    x = torch.ones(2, requires_grad=True) * 3
+    x.mul_(other(x))
     with pytest.raises(ModifiedError, match="mul_"):
         x.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])
+@pytest.mark.parametrize("step", range(1, 9))
+def test_negation_in_place_leaves_the_gaps_alone(dtype, step):
+    x = torch.arange(1, 50, dtype=dtype)
+    x[::step].neg_()
+    signs = [-1 if i % step == 0 else 1 for i in range(49)]
+    assert x.tolist() == [sign * (i + 1) for i, sign in enumerate(signs)]
 
 
 def test_write_through_a_view_or_detached_alias_is_found():
