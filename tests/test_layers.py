@@ -66,7 +66,13 @@ LAYERS = (
     ("gradcore.modes", "gradcore.statistics"),
     ("gradcore.graph",),
     ("gradcore.dtypes", "gradcore.device", "gradcore.distributed", "gradcore.size"),
-    ("gradcore.errors", "gradcore.hooks", "gradcore.journal", "gradcore.later"),
+    (
+        "gradcore.counting",
+        "gradcore.errors",
+        "gradcore.hooks",
+        "gradcore.journal",
+        "gradcore.later",
+    ),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 QT = {"PySide6", "shiboken6", "pyqtgraph"}

@@ -6,7 +6,6 @@ are in `state.py`, calls with hooks in `hooks.py`, shape errors that name the mo
 `located.py`.
 """
 
-import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
@@ -18,13 +17,12 @@ from gradcore.nn.hooks import Hook, call_with_hooks, has_hooks
 from gradcore.nn.located import LOCATED, locate
 from gradcore.nn.names import typename
 from gradcore.nn.parameter import Buffer, Parameter
+from gradcore.nn.tables import Table, count_edit
+from gradcore.nn.tables import edits as edits
 from gradcore.tensor import Tensor
 
 _set = object.__setattr__
 _TABLES = ("_parameters", "_buffers", "_modules")
-_count_edit = itertools.count(1).__next__
-edits = [0]
-"""The number of the last change to an attribute of any Module; who has seen it needs not look."""
 
 
 class Module(HookRegistration, Conversion):
@@ -67,8 +65,8 @@ class Module(HookRegistration, Conversion):
                 f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
             )
         _set(self, "training", True)
-        _set(self, "_parameters", {})
-        _set(self, "_buffers", {})
+        _set(self, "_parameters", Table())
+        _set(self, "_buffers", Table())
         _set(self, "_non_persistent_buffers_set", set())
         _set(self, "_backward_pre_hooks", OrderedDict())
         _set(self, "_backward_hooks", OrderedDict())
@@ -82,7 +80,7 @@ class Module(HookRegistration, Conversion):
         _set(self, "_state_dict_pre_hooks", OrderedDict())
         _set(self, "_load_state_dict_pre_hooks", OrderedDict())
         _set(self, "_load_state_dict_post_hooks", OrderedDict())
-        _set(self, "_modules", {})
+        _set(self, "_modules", Table())
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -114,7 +112,7 @@ class Module(HookRegistration, Conversion):
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
-        edits[0] = _count_edit()
+        count_edit()
         parameters = own.get("_parameters")
         if isinstance(value, Parameter):
             if parameters is None:
@@ -143,7 +141,7 @@ class Module(HookRegistration, Conversion):
         elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
             self._assign_buffer(name, value)
         else:
-            _set(self, name, value)
+            _set(self, name, Table(value) if name in _TABLES else value)
 
     def _assign_buffer(self, name: str, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):
@@ -169,7 +167,7 @@ class Module(HookRegistration, Conversion):
             own[table].pop(name, None)
 
     def __delattr__(self, name: str) -> None:
-        edits[0] = _count_edit()
+        count_edit()
         for table in _TABLES:
             if name in self.__dict__.get(table, ()):
                 del self.__dict__[table][name]
@@ -184,6 +182,9 @@ class Module(HookRegistration, Conversion):
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
         self.__dict__.update(saved)
+        for name in _TABLES:
+            if type(saved.get(name)) is dict:
+                self.__dict__[name] = Table(saved[name])
 
     # Registration
 
@@ -191,7 +192,7 @@ class Module(HookRegistration, Conversion):
         """Add a Parameter (or a place for one, None) under a name."""
         if "_parameters" not in self.__dict__:
             raise AttributeError("cannot assign parameter before Module.__init__() call")
-        edits[0] = _count_edit()
+        count_edit()
         self._check_name("parameter", name, self._parameters)
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
@@ -210,7 +211,7 @@ class Module(HookRegistration, Conversion):
         """Add a tensor that belongs to the state but is not trained (running statistics)."""
         if "_buffers" not in self.__dict__:
             raise AttributeError("cannot assign buffer before Module.__init__() call")
-        edits[0] = _count_edit()
+        count_edit()
         self._check_name("buffer", name, self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -227,7 +228,7 @@ class Module(HookRegistration, Conversion):
         """Add a child under a name that need not be an identifier."""
         if not isinstance(module, Module) and module is not None:
             raise TypeError(f"{typename(module)} is not a Module subclass")
-        edits[0] = _count_edit()
+        count_edit()
         self._check_name("module", name, self._modules)
         self._modules[name] = module
 

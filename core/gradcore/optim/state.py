@@ -5,46 +5,26 @@ every entry before each step would cost more than the step; they ask the one cou
 """
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
+
+from gradcore.counting import counting
 
 edits = [0]
 """How often the state of any optimizer has been changed so far, the tensors in it left aside."""
-_CHANGING = (
-    "__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"
-)  # fmt: skip
 
 
-def _counting(base: type) -> Callable[[type], type]:
-    """Let a class count the calls of every method that changes a dictionary."""
-
-    def method(name: str) -> Callable[..., Any]:
-        change = getattr(base, name)
-
-        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-            edits[0] += 1
-            return change(self, *args, **kwargs)
-
-        call.__name__ = name
-        call.__doc__ = change.__doc__
-        return call
-
-    def decorate(kind: type) -> type:
-        for name in _CHANGING:
-            setattr(kind, name, method(name))
-        return kind
-
-    return decorate
+def _count() -> None:
+    edits[0] += 1
 
 
-@_counting(dict)
+@counting(dict, _count)
 class State(dict[str, Any]):
     """The state of one tensor."""
 
     __slots__ = ()
 
 
-@_counting(defaultdict)
+@counting(defaultdict, _count)
 class States(defaultdict[Any, dict[str, Any]]):
     """The state of all tensors of an optimizer."""
 
