@@ -18,6 +18,7 @@ from paramscope_gui.bridge.selection import Scope, Selection
 from paramscope_gui.bridge.workspace import Workspace
 from paramscope_gui.canvas.evidence import Gatherer
 from paramscope_gui.canvas.faces import node_face, wire_face
+from paramscope_gui.canvas.recent import Recent
 from paramscope_gui.canvas.scene import CanvasScene
 
 
@@ -46,7 +47,7 @@ class Presenter(QObject):
         self._found: dict[str, dict[str, Point]] = {}
         self._given: dict[str, Point] = {}
         # What was laid out last, and how: an edit of an argument moves nothing.
-        self._laid_out: tuple[dict[str, Size], list[Edge], dict[str, Point]] = ({}, [], {})
+        self._laid_out = Recent[tuple[dict[str, Size], list[Edge]], Mapping[str, Point]]()
         workspace.program_changed.connect(self._on_workspace_program_changed)
         workspace.document_changed.connect(self._on_workspace_document_changed)
         workspace.opened.connect(self._on_workspace_opened)
@@ -118,9 +119,11 @@ class Presenter(QObject):
     def _place(self, sizes: Mapping[str, Size], edges: list[Edge]) -> Mapping[str, Point]:
         name = self._scene.graph.name
         if not self._given:
-            if (sizes, edges) != self._laid_out[:2]:
-                self._laid_out = (dict(sizes), edges, layered(sizes, edges))
-            points = self._laid_out[2]
+            given = (dict(sizes), edges)
+            known = self._laid_out.find(given)
+            points = layered(sizes, edges) if known is None else known
+            if known is None:
+                self._laid_out.keep(given, points)
         else:
             kept = {**self._found.get(name, {}), **self._given}
             points = place_missing(sizes, edges, {k: p for k, p in kept.items() if k in sizes})

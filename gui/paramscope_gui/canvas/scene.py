@@ -19,6 +19,7 @@ from paramscope_gui.canvas.faces import NodeFace, TensorFace, WireFace
 from paramscope_gui.canvas.ink import Ink
 from paramscope_gui.canvas.node_item import NodeItem
 from paramscope_gui.canvas.overlay import Marks, Overlay
+from paramscope_gui.canvas.recent import Recent
 from paramscope_gui.canvas.wire_layer import FarLayer, WireLayer
 from paramscope_gui.canvas.wire_path import Router, WirePath, direct
 
@@ -66,7 +67,8 @@ class CanvasScene(QGraphicsScene):
         self._chosen_wires: frozenset[Wire] = frozenset()
         self._moving: frozenset[Wire] = frozenset()
         self._by_node: dict[str, list[Wire]] = {}
-        self._routed: tuple[object, ...] = ()  # where nodes and ports lay when wires were led
+        # The ways of wires by where nodes and ports lay; only the text around them may differ.
+        self._routed = Recent[tuple[object, ...], tuple[list[WirePath], QRectF]]()
         self._content: QRectF | None = None
         self._is_far = False
         self._wires = WireLayer(ink)
@@ -188,15 +190,17 @@ class CanvasScene(QGraphicsScene):
         areas = [item.area for item in self.items_by_id.values()]
         ends = {wire: self._ends(wire) for wire in self.graph.wires}
         routed = (areas, [(wire.source, wire.target, *ends[wire]) for wire in self.graph.wires])
-        if routed == self._routed:  # only the text around them has changed
-            before = {(wire.source, wire.target): path for wire, path in self.paths.items()}
-            self.paths = {wire: before[wire.source, wire.target] for wire in self.graph.wires}
-        else:
+        known = self._routed.find(routed)
+        if known is None:
             router = Router(areas)
             wires = sorted(ends, key=lambda wire: abs(ends[wire][1].x() - ends[wire][0].x()))
             self.paths = {wire: router.route(*ends[wire]) for wire in wires}
-            self._routed = routed
-            self._content = None
+            self._content = self._find_content()
+            ways = [self.paths[wire] for wire in self.graph.wires]
+            self._routed.keep(routed, (ways, self._content))
+        else:
+            self.paths = dict(zip(self.graph.wires, known[0], strict=True))
+            self._content = known[1]
         self._wires.show_wires(self.paths, self.wire_faces)
         self._mark_chosen_wires()
         self._refresh_far()

@@ -185,9 +185,9 @@ class CanvasView(QGraphicsView):
             self.zoom_to(1.0)
             self.centerOn(0.0, 0.0)
             self._tell_moved()
-        else:
+        elif self._fitting_zoom(area, LARGEST_FIRST_ZOOM) >= SMALLEST_FIRST_ZOOM:
             self._fit(area, LARGEST_FIRST_ZOOM)
-        if not area.isEmpty() and self.zoom_factor < SMALLEST_FIRST_ZOOM:
+        else:
             self.zoom_to(BEGINNING_ZOOM)
             wide, high = self.visible_area.width(), self.visible_area.height()
             margin = _MARGIN / BEGINNING_ZOOM
@@ -229,13 +229,15 @@ class CanvasView(QGraphicsView):
         if area.isEmpty():
             self.show_start()
             return
+        self.zoom_to(self._fitting_zoom(area, largest))
+        self.centerOn(area.center())
+        self._tell_moved()
+
+    def _fitting_zoom(self, area: QRectF, largest: float) -> float:
         room = self.viewport().rect()
         # The margin is one of the screen: at a small zoom it takes no more room.
         across, down = room.width() - 2 * _MARGIN, room.height() - 2 * _MARGIN
-        zoom = min(across / area.width(), down / area.height(), largest)
-        self.zoom_to(max(MIN_ZOOM, zoom))
-        self.centerOn(area.center())
-        self._tell_moved()
+        return max(MIN_ZOOM, min(across / area.width(), down / area.height(), largest))
 
     def _on_calm_timeout(self) -> None:
         self.setRenderHint(QPainter.RenderHint.Antialiasing, True)
