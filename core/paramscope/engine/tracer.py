@@ -19,13 +19,13 @@ from paramscope.census.evidence import (
     Stranger,
     TensorUse,
 )
-from paramscope.census.rows import Statistics
-from paramscope.census.statistics import norm_of, statistics_of
+from paramscope.census.statistics import norm_of
 from paramscope.census.walk import Walk
 from paramscope.code.graph import Span
 from paramscope.engine.adapters.base import Adapter, listening
 from paramscope.engine.entrances import entering
 from paramscope.engine.frames import Site, find_site
+from paramscope.engine.gradient_ledger import GradientLedger, measured_gradient
 from paramscope.engine.known_tensors import KnownTensors, is_distribution
 from paramscope.engine.leaves import is_leaf, requires_grad
 from paramscope.engine.operation_names import LOSSES, SAME_VALUES, SHAPES, SHAPES_OF_OTHERS
@@ -59,14 +59,6 @@ class StepTracer:
         self.record = StepRecord(number)
         self.trail: Trail = Trail(adapter.storage, number, last.trail if last is not None else None)
         self.forward_operations = 0  # how many there were when the model was last at work
-        # Ids of tensors whose gradient an optimizer has used; known only from the step before.
-        follows = last is not None and last.record.number == number - 1
-        self._used: set[int] = set(last._used) if last is not None and follows else set()
-        # Of those, the ones that a backward has added to since.
-        self._reused: set[int] = set(last._reused) if last is not None and follows else set()
-        self._dirty: dict[int, Statistics] = {}
-        # Those with a gradient that no optimizer has used yet.
-        self._unspent: set[int] = set(last._unspent) if last is not None and follows else set()
         self._strangers: dict[int, Stranger] = {}
         self._made_by: dict[int, TracedOperation] = {}
         self._optimizers: list[Any] = []
@@ -81,6 +73,9 @@ class StepTracer:
         self._producers: dict[int, str] = {}
         self._suspicions = Suspicions()
         self._known = KnownTensors(walk, adapter)
+        follows = last is not None and last.record.number == number - 1
+        before = last._ledger if last is not None and follows else None
+        self._ledger: GradientLedger = GradientLedger(self.record, self._known, adapter, before)
         self._lives.update(self._known.bits)
         self._before = self._known.copies()
 
@@ -184,41 +179,15 @@ class StepTracer:
             self.record.has_leaf_loss = True
         model = next(iter(self._walk.modules.values()), None)
         self.record.was_training = bool(getattr(model, "training", True))
-        wasted = self._cleared_of(self._unspent)
-        self.record.wasted |= wasted
-        self._unspent -= wasted
-        with np.errstate(all="ignore"):
-            self._note_used_gradients()
-
-    def _note_used_gradients(self) -> None:
-        self.record.backward_calls += 1
-        self._dirty.clear()
-        if not self._used:
-            return  # nothing was stepped yet with a gradient that could still be there
-        for key, found in self._known.by_id.items():
-            old = self._gradient(found.tensor)
-            if old is None or not (old.norm or old.non_finite):
-                self._used.discard(key)
-                self._reused.discard(key)
-                self.record.cleared.add(key)
-            elif key in self._used:
-                self._dirty[key] = old
+        self._ledger.begin_backward()
 
     def after_backward(self, loss: Any) -> None:
         """Measure the gradients, and note which were added to."""
         self.trail.backward_ends()
         self.capture_gradients()
-        self._unspent |= {
-            key
-            for key, use in self.record.uses.items()
-            if use.gradient is not None and use.gradient.norm
-        } - self._cleared_of(set(self.record.uses))
+        self._ledger.end_backward()
         for stranger in self._strangers.values():
             stranger.had_gradient = stranger.had_gradient or stranger.tensor.grad is not None
-        for key, old in self._dirty.items():
-            # A backward that leaves a gradient alone (the other side's, in a GAN) adds nothing.
-            if self.record.uses[key].gradient != old:
-                self._reused.add(key)
 
     def note_optimizer_step(self, optimizer: Any) -> None:
         """Note that an optimizer has used the gradients of its tensors."""
@@ -227,13 +196,7 @@ class StepTracer:
         self.record.stepped.add(number)
         for index, group in enumerate(optimizer_groups(optimizer)):
             self.record.rates[number, index] = float(group.get("lr", 1.0))
-            self._unspent -= {id(tensor) for tensor in group.get("params", ())}
-        for group in optimizer_groups(optimizer):
-            keys = {id(t) for t in group.get("params", ()) if t.grad is not None}
-            # Adding to a used gradient is harmless until it is stepped with.
-            self.record.uncleared |= self._reused & keys
-            self._reused -= keys
-            self._used |= keys
+        self._ledger.spend(optimizer)
 
     # After the step
 
@@ -241,7 +204,7 @@ class StepTracer:
         """Measure the gradient of every leaf that the model holds."""
         with np.errstate(all="ignore"):
             for key, found in self._known.by_id.items():
-                gradient = self._gradient(found.tensor)
+                gradient = measured_gradient(found.tensor, self._adapter)
                 if gradient is not None:
                     use = self.record.uses.setdefault(key, TensorUse())
                     use.had_gradient = True
@@ -298,7 +261,8 @@ class StepTracer:
         # An optimizer's own arithmetic reads every tensor it steps; the model does not.
         self._adapter.mute()
         if not values:
-            self._note_wiped(optimizer)
+            if self._ledger.is_wiped(optimizer):
+                self.record.wiped.add(self._number_of(optimizer))
             return None
 
         # A closure calls forward and backward within the step.
@@ -331,32 +295,12 @@ class StepTracer:
         """Return the place in the document from which the library was called."""
         return find_site(self._filename, {}, self._adapter.is_module, skip=2).span
 
-    def _note_wiped(self, optimizer: Any) -> None:
-        """A step that finds nothing to use, though there was something."""
-        held = {id(t) for group in optimizer_groups(optimizer) for t in group.get("params", ())}
-        unspent = held & self._unspent
-        if unspent and self._cleared_of(held & set(self._known.by_id)) >= unspent:
-            self.record.wiped.add(self._number_of(optimizer))
-
     def _number_of(self, optimizer: Any) -> int:
         for number, known in enumerate(self._optimizers):
             if known is optimizer:
                 return number
         self._optimizers.append(optimizer)
         return len(self._optimizers) - 1
-
-    def _cleared_of(self, keys: set[int]) -> set[int]:
-        """Return those of ``keys`` whose tensors have no gradient now, or one of zeros."""
-        cleared = set()
-        for key in keys:
-            tensor = self._known.by_id[key].tensor if key in self._known.by_id else None
-            if tensor is None:
-                continue
-            gradient = tensor.grad if is_leaf(tensor) else None
-            array = self._adapter.array(gradient) if gradient is not None else None
-            if gradient is None or (array is not None and not array.any()):
-                cleared.add(key)
-        return cleared
 
     def _note_stranger(self, tensor: Any, inputs: tuple[Any, ...], site: Site) -> None:
         if id(tensor) in self._strangers or len(self._strangers) >= MAX_STRANGERS:
@@ -380,12 +324,6 @@ class StepTracer:
         self._strangers[id(tensor)] = stranger
         self.record.strangers.append(stranger)
 
-    def _gradient(self, tensor: Any) -> Statistics | None:
-        if not tensor.is_leaf or tensor.grad is None:
-            return None
-        gradient = self._adapter.array(tensor.grad)
-        return None if gradient is None else statistics_of(gradient)
-
     def _note_write(self, name: str, target: Any) -> None:
         key = self._known.with_memory_of(target)
         if key is not None and name not in ("requires_grad_", "retain_grad"):
@@ -395,13 +333,8 @@ class StepTracer:
     def _note_step_by_hand(self, key: int) -> None:
         """Without any optimizer, a write to what has a gradient is its step."""
         tensor = self._known.by_id[key].tensor
-        if self._optimizers or not is_leaf(tensor) or tensor.grad is None:
-            return
-        if key in self._reused:
-            self.record.uncleared.add(key)
-            self._reused.discard(key)
-        self._unspent.discard(key)
-        self._used.add(key)
+        if not self._optimizers and is_leaf(tensor) and tensor.grad is not None:
+            self._ledger.spend_one(key)
 
     def _note_loss(self, name: str, prediction: Any, target: Any, span: Span | None) -> None:
         if len(self.record.loss_calls) >= MAX_LOSS_CALLS:
