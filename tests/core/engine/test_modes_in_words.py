@@ -64,13 +64,13 @@ def test_a_slow_mode_is_told_apart_from_an_error() -> None:
 @pytest.mark.parametrize(
     ("reason", "why", "line"),
     [
-        ("has a hook on a parameter, at /home/a b/net.py:31", "a parameter (line 31).", 31),
-        ("has a hook, at /home/a b/my.py:3", "a hook (line 3 of `my.py`).", None),
+        ("has a hook on a parameter, at /models of mine/net.py:31", "a parameter (line 31).", 31),
+        ("has a hook, at /models of mine/my.py:3", "a hook (line 3 of `my.py`).", None),
         ("slices [1:2] at will", "slices [1:2] at will.", None),
     ],
 )
 def test_the_place_of_a_reason_is_told_apart(reason: str, why: str, line: int | None) -> None:
-    explained = explain_mode("eager", reason, "/home/a b/net.py")
+    explained = explain_mode("eager", reason, "/models of mine/net.py")
     assert explained is not None
     assert explained.why.endswith(why)
     assert explained.line == line
