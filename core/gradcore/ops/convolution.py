@@ -18,12 +18,13 @@ from numpy.lib.stride_tricks import as_strided
 from gradcore.dtypes import Array
 from gradcore.errors import DtypeError, ShapeError
 from gradcore.ops.registry import T, operation
-from gradcore.ops.sums import sum_of_columns
+from gradcore.ops.sums import product, sum_of_columns
 from gradcore.ops.tiles import band_width
 
 Ints = tuple[int, ...]
 _CHUNK = 1 << 17
 """How many window values are copied at a time: 512 KiB in float32."""
+_MUCH_MORE = 3
 
 
 def output_size(size: Any, kernel: int, stride: int, padding: int, dilation: int) -> Any:
@@ -125,6 +126,10 @@ class _Plan:
         shape, strides = self.view.shape[: 2 + n], self.view.strides[: 2 + n]
         self.view = as_strided(grown, (*shape, length), (*strides, grown.itemsize), writeable=False)
         self.area = math.prod(self.rows)
+
+    def rows_of_windows(self) -> Array:
+        """Return each sample's only window as a row."""
+        return self.view.reshape(self.count, self.depth)
 
     def matrices(self) -> Iterator[tuple[slice, Array]]:
         """Yield (samples, their windows as (n, groups, depth, area)), a few samples at a time."""
@@ -233,6 +238,9 @@ def convolution(
     plan = _Plan(input, weight.shape[2:], stride, padding, dilation, groups, out_channels)
     matrix = np.ascontiguousarray(weight).reshape(groups, out_channels // groups, plan.depth)
     row = None if bias is None else bias.reshape((-1,) + (1,) * len(plan.positions))
+    if plan.area == 1 and groups == 1:
+        out = product(plan.rows_of_windows(), matrix[0].T).reshape(plan.count, -1, *plan.positions)
+        return out if row is None else out + row
     if plan.wide:
         return _wide_convolution(plan, matrix, row)
     out = np.empty((plan.count, out_channels, *plan.positions), input.dtype)
@@ -310,8 +318,12 @@ def convolution_input(
     """Spread each output value over the window it came from; ``size`` is that of the input."""
     kernel = weight.shape[2:]
     reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
-    if all(step == 1 for step in stride) and all(
-        p <= r for p, r in zip(padding, reach, strict=True)
+    # Where little comes in and much comes out, most of a convolution would be of zeros.
+    is_even = math.prod(size) < _MUCH_MORE * math.prod(g.shape[2:])
+    if (
+        is_even
+        and all(step == 1 for step in stride)
+        and all(p <= r for p, r in zip(padding, reach, strict=True))
     ):
         border = tuple(r - p for p, r in zip(padding, reach, strict=True))
         return convolution.operation.kernel(
@@ -395,6 +407,9 @@ def convolution_weight(
     plan = _Plan(input, kernel, stride, padding, dilation, groups)
     out_channels = g.shape[1]
     inside = out_channels // groups
+    if plan.area == 1 and groups == 1:
+        total = product(g.reshape(plan.count, -1).T, plan.rows_of_windows())
+        return total.reshape(out_channels, -1, *kernel)
     values = g.reshape(plan.count, groups, inside, plan.area)
     out = np.zeros((groups, plan.depth, inside), g.dtype)
     for part, columns in plan.matrices():

@@ -12,6 +12,7 @@ import numpy as np
 
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
+from gradcore.ops.mosaic import are_tiles, spread_over_tiles, sums_of_tiles
 from gradcore.ops.registry import T, operation
 
 Ints = tuple[int, ...]
@@ -341,6 +342,10 @@ def avg_pool(
     """Return the mean of each window; ``include``: padding counts as values."""
     ones = (1,) * len(kernel)
     positions = _sizes(input, kernel, stride, padding, ones, ceil_mode)
+    if are_tiles(input, input.shape[2:], kernel, stride, padding):
+        total = sums_of_tiles(input, kernel, positions)
+        total *= input.dtype.type(1.0 / (divisor or math.prod(kernel)))
+        return total
     x = _grown(input, padding, _extents(kernel, positions, stride, ones), 0.0)
     out = np.zeros(input.shape[:2] + positions, input.dtype)
     for slices in _places(kernel, positions, stride, ones):
@@ -377,6 +382,9 @@ def avg_unpool(
         max(e, p + n)
         for e, p, n in zip(_extents(kernel, positions, stride, ones), padding, size, strict=True)
     )
+    if are_tiles(g, size, kernel, stride, padding):
+        share = g * g.dtype.type(1.0 / (divisor or math.prod(kernel)))
+        return spread_over_tiles(share, kernel)
     shares = g * _shares(size, positions, kernel, stride, padding, include, divisor, g.dtype)
     out = np.zeros(g.shape[:2] + extents, g.dtype)
     for slices in _places(kernel, positions, stride, ones):

@@ -246,3 +246,44 @@ def test_distances_through_products_are_torchs_also_of_equal_rows():
     expected, found = both(lambda t, x, y: t.cdist(x, t.cat([y, x[:3].detach()])), (40, 5), (30, 5))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=2e-3)
+
+
+IMAGES = {
+    "tiles": ((2, 3, 16, 12), lambda f, x: f.avg_pool2d(x, (2, 4))),
+    "tiles in a row": ((2, 3, 24), lambda f, x: f.avg_pool1d(x, 6)),
+    "tiles in space": ((2, 3, 4, 6, 8), lambda f, x: f.avg_pool3d(x, (2, 3, 4))),
+    "tiles by another divisor": (
+        (2, 3, 8, 8),
+        lambda f, x: f.avg_pool2d(x, 4, divisor_override=5),
+    ),
+    "adaptive tiles": ((2, 3, 12, 12), lambda f, x: f.adaptive_avg_pool2d(x, 3)),
+    "reflect": ((2, 3, 9, 8), lambda f, x: f.pad(x, (3, 1, 0, 2), mode="reflect")),
+    "replicate": ((2, 3, 9, 8), lambda f, x: f.pad(x, (3, 1, 0, 2), mode="replicate")),
+    "circular": ((2, 3, 9, 8), lambda f, x: f.pad(x, (3, 8, 0, 2), mode="circular")),
+    "reflect and cut": ((2, 3, 9, 8), lambda f, x: f.pad(x, (-2, 1, 3, -1), mode="reflect")),
+    "nearest": ((2, 3, 8, 8), lambda f, x: f.interpolate(x, scale_factor=3)),
+    "nearest uneven": ((2, 3, 8, 8), lambda f, x: f.interpolate(x, size=(13, 5))),
+    "unfold": ((2, 3, 9, 8), lambda f, x: f.unfold(x, 3, padding=1, stride=2)),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_function_of_images_is_torchs(name):
+    shape, function = IMAGES[name]
+    expected, found = both(lambda library, x: function(library.nn.functional, x), shape)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_convolution_from_or_to_a_single_place_is_torchs(bias, turned):
+    shapes = [(5, 6, 1, 1), (6, 4, 4, 4)] if turned else [(5, 6, 4, 4), (4, 6, 4, 4)]
+
+    def function(library, x, weight, *more):
+        f = library.nn.functional
+        return (f.conv_transpose2d if turned else f.conv2d)(x, weight, *more)
+
+    expected, found = both(function, *shapes, *([(4,)] if bias else []))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
