@@ -172,6 +172,8 @@ class NativeGroup:
                 return False
             if not all(map(is_, map(_ARRAY, given), self._found)):
                 return False
+        if all(one is not self.group for one in self.optimizer.param_groups):
+            return False
         params = self.group["params"]
         return len(params) == len(self._params) and all(map(is_, params, self._params))
 
