@@ -6,6 +6,7 @@ on), of the value (from ``VALUE`` on), and the norm of what the last step change
 NaN makes sum, norm, smallest and largest NaN.
 """
 
+import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -72,70 +73,78 @@ class Meter:
     def measure(self, step: int) -> None:
         """Measure everything as the state after ``step``."""
         rows = self.table.blank
-        for part in self._parts:
-            part.measure(rows)
+        with np.errstate(all="ignore"):
+            for part in self._parts:
+                part.measure(rows)
         self.table.turn(step)
 
 
 class _Gathered:
-    """Many small tensors of one dtype, copied side by side: gradients, values, updates."""
+    """Many small tensors of one dtype, copied side by side.
+
+    One array holds updates, gradients and values, their squares in the same order, and where
+    gradients and values are 0 (as numbers), so that one call sums all of them.
+    """
 
     def __init__(self, tensors: list[TensorBase], numbers: list[int]) -> None:
         self._tensors, self._numbers = tensors, np.array(numbers)
         sizes = [t._a.size for t in tensors]
         self._starts = np.cumsum([0, *sizes[:-1]])
         total, kind = sum(sizes), tensors[0]._a.dtype
-        self._block = np.zeros((3, total), kind)
-        self._squares = np.empty_like(self._block)
-        self._zero = np.empty((2, total), np.bool_)
+        self._block = block = np.zeros((8, total), kind)
+        self._update, self._gradient, self._value = block[:3]
+        self._measured, self._squares, self._zero = block[:3], block[3:6], block[6:]
+        self._both, self._summed = block[1:3], block[1:]
         self._last = np.concatenate([t._a.ravel() for t in tensors])
         self._nothing = [np.zeros(size, kind) for size in sizes]
+        # The columns of the table as rows; those of gradients and values, each by itself.
+        self._found = np.zeros((WIDTH, len(tensors)))
+        self._halves = self._found[:UPDATE].reshape(2, VALUE, -1)
 
     def measure(self, rows: Rows) -> None:
-        block, starts = self._block, self._starts
-        np.concatenate([t._a.ravel() for t in self._tensors], out=block[1])
-        held = [t._grad for t in self._tensors]
+        held = self._gather()
+        starts, found, halves, both = self._starts, self._found, self._halves, self._both
+        np.multiply(self._measured, self._measured, self._squares)
+        np.equal(both, 0, out=self._zero)
+        sums = np.add.reduceat(self._summed, starts, axis=1)
+        norms = np.sqrt(sums[2:5], dtype=np.float64)
+        halves[:, SUM] = sums[:2]
+        halves[:, ZEROS] = sums[5:]
+        halves[:, NORM] = norms[1:]
+        halves[:, SMALLEST] = np.minimum.reduceat(both, starts, axis=1)
+        halves[:, LARGEST] = np.maximum.reduceat(both, starts, axis=1)
+        found[UPDATE] = norms[0]
+        is_odd = not math.isfinite(np.add.reduce(norms, None))
+        if is_odd:
+            self._correct()
+        if any(g is None for g in held):
+            found[GRADIENT:VALUE, [g is None for g in held]] = 0
+        rows[self._numbers] = found.T
+        if is_odd:
+            halves[:, NON_FINITE] = 0
+
+    def _gather(self) -> list[Any]:
+        """Copy everything side by side; return the gradients, None where there is none."""
+        held = [None if t._grad is None else t._grad._a for t in self._tensors]
+        np.concatenate([t._a.ravel() for t in self._tensors], out=self._value)
         gradients = [
-            nothing if g is None else g._a.ravel()
+            nothing if g is None else g.ravel()
             for g, nothing in zip(held, self._nothing, strict=True)
         ]
-        np.concatenate(gradients, out=block[0])
-        np.subtract(block[1], self._last, out=block[2])
-        np.copyto(self._last, block[1])
-        both = block[:2]
-        with np.errstate(all="ignore"):
-            np.multiply(block, block, out=self._squares)
-            squares = np.add.reduceat(self._squares, starts, axis=1)
-            totals = np.add.reduceat(both, starts, axis=1)
-        np.equal(both, 0, out=self._zero)
-        found = np.empty((len(starts), WIDTH))
-        found[:, UPDATE + 1 :] = 0
-        norms = np.sqrt(squares, dtype=np.float64)
-        found[:, UPDATE] = norms[2]
-        for first, (column, values) in enumerate(((GRADIENT, both[0]), (VALUE, both[1]))):
-            found[:, column + SUM] = totals[first]
-            found[:, column + NORM] = norms[first]
-            found[:, column + SMALLEST] = np.minimum.reduceat(values, starts)
-            found[:, column + LARGEST] = np.maximum.reduceat(values, starts)
-            found[:, column + ZEROS] = np.add.reduceat(self._zero[first], starts, dtype=np.int32)
-            found[:, column + NON_FINITE] = 0
-        if not np.isfinite(squares).all():
-            self._correct(found)
-        absent = [g is None for g in held]
-        if any(absent):
-            found[absent, GRADIENT:VALUE] = 0
-        rows[self._numbers] = found
+        np.concatenate(gradients, out=self._gradient)
+        np.subtract(self._value, self._last, self._update)
+        np.copyto(self._last, self._value)
+        return held
 
-    def _correct(self, found: Rows) -> None:
+    def _correct(self) -> None:
         """Count what is not finite; norms of large values are worked out in double precision."""
-        starts = self._starts
-        wide = self._block.astype(np.float64)
+        starts, halves = self._starts, self._halves
+        wide = self._measured.astype(np.float64)
         norms = np.sqrt(np.add.reduceat(wide * wide, starts, axis=1))
-        found[:, UPDATE] = norms[2]
-        bad = ~np.isfinite(self._block[:2])
-        for first, column in enumerate((GRADIENT, VALUE)):
-            found[:, column + NORM] = norms[first]
-            found[:, column + NON_FINITE] = np.add.reduceat(bad[first], starts, dtype=np.int32)
+        self._found[UPDATE] = norms[0]
+        halves[:, NORM] = norms[1:]
+        bad = ~np.isfinite(self._both)
+        halves[:, NON_FINITE] = np.add.reduceat(bad, starts, axis=1, dtype=np.int32)
 
 
 class _Alone:
@@ -152,8 +161,7 @@ class _Alone:
         g = self._t._grad
         row[VALUE:UPDATE] = _measured(values)
         row[GRADIENT:VALUE] = 0.0 if g is None else _measured(g._a.ravel())
-        with np.errstate(all="ignore"):
-            np.subtract(values, self._last, out=self._change)
+        np.subtract(values, self._last, out=self._change)
         np.copyto(self._last, values)
         row[UPDATE] = _norm(self._change)
 
@@ -161,15 +169,14 @@ class _Alone:
 def _measured(values: NDArray[Any]) -> tuple[float, ...]:
     norm = _norm(values)
     bad = 0 if np.isfinite(norm) else int(values.size - np.count_nonzero(np.isfinite(values)))
-    with np.errstate(all="ignore"):
-        total = float(np.add.reduce(values))
-    zeros = values.size - int(np.count_nonzero(values))
+    total = float(np.add.reduce(values))
+    # NumPy counts what is true many times as fast as what is a number.
+    zeros = int(np.count_nonzero(values == 0))
     return total, norm, float(values.min()), float(values.max()), zeros, bad
 
 
 def _norm(values: NDArray[Any]) -> float:
-    with np.errstate(all="ignore"):
-        squares = float(np.dot(values, values))
+    squares = float(np.dot(values, values))
     if np.isfinite(squares):
         return float(np.sqrt(squares))
     return float(np.sqrt(np.add.reduce(np.square(values, dtype=np.float64))))
