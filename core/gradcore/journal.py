@@ -19,6 +19,12 @@ class Noted:
     number: Any
 
 
+class Moving(int):
+    """A whole number in an index that is another one in each step; ``how``: what it comes from."""
+
+    how: Any
+
+
 def plain(item: Any) -> Any:
     """Return a number without its notes, anything else as it is."""
     return item.number if isinstance(item, Noted) else item
@@ -64,6 +70,9 @@ class Journal(Protocol):
 
     def ended(self) -> None:
         """A backward pass is over."""
+
+    def indexes(self, source: Any) -> Any:
+        """Return the number in an index that a tensor of one value, or a `Noted` number, is."""
 
     def settling(self, optimizer: Any) -> None:
         """An optimizer, or a schedule of it, is about to step: it must find plain settings."""

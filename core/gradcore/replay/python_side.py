@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from gradcore.graph import FREED, Node, TensorBase, user_line
+from gradcore.journal import Moving
 from gradcore.optim.optimizer import Optimizer
 from gradcore.replay.captured import Captured
 from gradcore.replay.followed import Draw
@@ -112,6 +113,20 @@ class PythonSide(Pieces):
     def _asks(self, how: Any, answer: Any) -> None:
         """Add a question about numbers."""
         self._listen(self._add_question, how, answer)
+
+    def indexes(self, source: Any) -> Any:
+        """Return the number in an index that a tensor, or a taken number, is."""
+        if isinstance(source, TensorBase):
+            number = Moving(source._a.item())
+            self._listen(self._takes, source, int(number))
+            number.how = Number(self._item) if self._item is not None else int(number)
+        else:
+            number = Moving(plain(source))
+            number.how = source.how
+        return number
+
+    def _ask_of(self, how: Any, answer: Any) -> None:
+        self._add_question(how, answer)
 
     def _add_question(self, how: Any, answer: Any) -> None:
         parts = parts_of(how)

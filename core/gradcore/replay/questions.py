@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcore.journal import Moving
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import UntraceableError, expect
 
@@ -40,6 +41,60 @@ class Drawn:
         return self._function(*map(_plain, args), None)
 
 
+class Key:
+    """What stands between brackets, made of the numbers that are other ones in each step."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Any) -> None:
+        # Moving numbers in it are worked out of the values at these places.
+        self._key = key
+
+    def __call__(self, *numbers: Any) -> Any:
+        """Return it for these numbers."""
+        return _filled(self._key, iter(numbers))
+
+
+def _filled(key: Any, numbers: Any) -> Any:
+    if isinstance(key, Moving):
+        return int(next(numbers))
+    if type(key) is tuple:
+        return tuple([_filled(part, numbers) for part in key])
+    if type(key) is slice:
+        return slice(*[_filled(part, numbers) for part in (key.start, key.stop, key.step)])
+    return key
+
+
+def moving_in(key: Any) -> list[Moving]:
+    """Return the moving numbers in a key, in order."""
+    if isinstance(key, Moving):
+        return [key]
+    if type(key) is slice:
+        key = (key.start, key.stop, key.step)
+    return [one for part in key for one in moving_in(part)] if type(key) is tuple else []
+
+
+def settled(key: Any) -> Any:
+    """Return a key with plain numbers in place of moving ones."""
+    return _filled(key, iter(moving_in(key)))
+
+
+class Picked:
+    """The part of an array that a key selects, as a copy; other shapes give the step up."""
+
+    __slots__ = ("_shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+
+    def __call__(self, a: Any, key: Any) -> Any:
+        """Return it."""
+        found = np.array(a[key])
+        if found.shape != self._shape:
+            raise UntraceableError
+        return found
+
+
 def _plain(item: Any) -> Any:
     # A stand-in counts as an array, but refuses to become one.
     return np.asarray(item) if isinstance(item, np.ndarray) else item
@@ -47,4 +102,4 @@ def _plain(item: Any) -> Any:
 
 def is_doubtful(function: Any) -> bool:
     """Tell whether a call may give the step up."""
-    return function is expect or function is finite or isinstance(function, Asked)
+    return function is expect or function is finite or isinstance(function, (Asked, Picked))

@@ -28,7 +28,7 @@ from gradcore.replay.program import (
     members,
 )
 from gradcore.replay.python_side import PythonSide
-from gradcore.replay.questions import Drawn
+from gradcore.replay.questions import Drawn, Key, Picked, moving_in
 from gradcore.replay.way_back import AFTER, Step
 
 _LOOKS = {"item", "tolist", "numpy"}
@@ -39,6 +39,7 @@ _CONSTANT = {
     "new_full", "new_empty",
 }  # fmt: skip
 COPY = copying.operation
+PICK = OPERATIONS["pick"]
 _PARTS = {"split": "split_parts", "unbind": "unbind_parts"}
 
 
@@ -267,7 +268,12 @@ class Recording(PythonSide):
         outputs: tuple[TensorBase, ...],
         recorded: bool,
     ) -> None:
-        attrs = tuple(self._attribute(item) for item in attributes.values())
+        if op is PICK and moving_in(attributes["index"]):
+            attrs: tuple[Any, ...] = (self._key(attributes["index"]),)
+            kernel: Any = Picked(outputs[0]._a.shape)
+        else:
+            kernel = op.kernel
+            attrs = tuple(self._attribute(item) for item in attributes.values())
         if op.is_list:
             arguments: tuple[Any, ...] = ([self._attribute(x) for x in inputs], *attrs)
         else:
@@ -275,9 +281,16 @@ class Recording(PythonSide):
         visible = [self._name(out._a) for out in outputs]
         hidden = [self._new() for _ in range(len(op.outputs) - len(visible))] if op.many else []
         results: Any = (*visible, *hidden) if op.many else visible[0]
-        self.program.calls.append(Call(op.kernel, arguments, results))
+        self.program.calls.append(Call(kernel, arguments, results))
         if recorded:
             self._remember(op, inputs, attributes, attrs, outputs, (*visible, *hidden))
+
+    def _key(self, key: Any) -> Value:
+        """Return what stands between brackets as a value that is made anew in each step."""
+        numbers = [self._number(one.how) for one in moving_in(key)]
+        made = self._new()
+        self.program.calls.append(Call(Key(key), tuple(numbers), made))
+        return made
 
     def _remember(
         self,

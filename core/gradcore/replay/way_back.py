@@ -22,6 +22,7 @@ from gradcore.replay.program import (
     parts_of,
     with_values,
 )
+from gradcore.replay.questions import moving_in, settled
 
 AFTER = "has a hook that runs when a gradient has been added (post accumulate)"
 
@@ -106,6 +107,10 @@ class WayBack:
             raise RefusalError("indexes by values that are worked out outside of operations")
         if isinstance(item, (TakenFloat, TakenInt)):
             return self._number(item.how)
+        if moving := moving_in(item):
+            for one in moving:
+                self._ask_of(one.how, int(one))
+            return settled(item)
         if type(item) in (tuple, list):
             return type(item)([self._attribute(part) for part in item])
         if isinstance(item, slice) and any(
@@ -113,6 +118,10 @@ class WayBack:
         ):
             raise RefusalError("slices by values of a tensor")
         return item
+
+    def _ask_of(self, how: Any, answer: Any) -> None:
+        """Let a number be what it was, or the step another one."""
+        raise NotImplementedError
 
     def _number(self, how: Any) -> Value:
         """Return the value that a Python number is."""

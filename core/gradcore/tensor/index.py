@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcore import dtypes
+from gradcore import dtypes, graph
 from gradcore.errors import (
     ArgumentError,
     IndexOutOfRangeError,
@@ -14,6 +14,7 @@ from gradcore.errors import (
 from gradcore.graph import (
     TensorBase,
 )
+from gradcore.journal import Noted
 from gradcore.ops.shape import expand_error, reshape
 
 
@@ -99,13 +100,15 @@ def _index_part(t: TensorBase, part: Any) -> Any:
     if isinstance(part, bool):
         return np.asarray(part)
     if isinstance(part, int):
-        return part
+        return graph.journal.indexes(part) if isinstance(part, Noted) and graph.journal else part
     if isinstance(part, TensorBase):
+        if graph.journal is not None and not part._a.ndim and part._a.dtype.kind in "iu":
+            return graph.journal.indexes(part)
         part = part._a
     elif isinstance(part, str):
         raise ArgumentError("new(): invalid data type 'str'", f"The index holds {part!r}.")
     elif isinstance(part, (list, tuple, range)):
-        part = np.asarray([p._a.item() if isinstance(p, TensorBase) else p for p in part])
+        part = np.asarray([p.item() if isinstance(p, TensorBase) else p for p in part])  # type: ignore[attr-defined]  # tensors have it
         if part.size == 0:
             part = part.astype(np.int64)
     elif isinstance(part, np.generic):
@@ -128,8 +131,17 @@ def _index_part(t: TensorBase, part: Any) -> Any:
     return part.astype(bool) if part.dtype == np.uint8 else part
 
 
+def _bound(part: Any) -> int:
+    """Return one end of a slice."""
+    if graph.journal is not None and isinstance(part, (TensorBase, Noted)):
+        found: int = graph.journal.indexes(part)
+        return found
+    return int(part)
+
+
 def _slice(part: slice) -> slice:
-    start, stop, step = (None if x is None else int(x) for x in (part.start, part.stop, part.step))
+    ends = (part.start, part.stop, part.step)
+    start, stop, step = (None if x is None else _bound(x) for x in ends)
     if step is not None and step <= 0:
         raise ValueRangeError("step must be greater than zero", f"Got {step}.", "Use flip().")
     return slice(start, stop, step)
