@@ -195,8 +195,8 @@ class Snapshot(Event, frozen=True):
     ``losses`` holds (step, loss) pairs since the last snapshot, metrics likewise by name; of very
     many the lowest and highest of each stretch.
     ``lr`` is that of the first group. ``optimizer`` is its class and group count, in words.
-    ``mode`` is how steps run that nobody watches: ``eager``, ``replay`` or ``native``, nothing on
-    an engine with one mode only; ``mode_reason`` says why it is none faster.
+    ``mode`` is how steps run that nobody watches: ``eager``, ``replay`` or ``native``, nothing
+    before the first and on an engine with one mode only; ``mode_reason`` says why it is none faster.
     """
 
     revision: int

@@ -106,8 +106,7 @@ class RunBar(QWidget):
         self._step.setText(f"{live.step_count:,}")
         running = live.state is RunState.RUNNING
         speed = f"{live.steps_per_second:,.0f}" if running else "–"
-        mode = live.mode if live.step_count else ""  # before the first step nobody knows it
-        self.pace.show_pace(speed, mode, live.mode_reason, live.filename)
+        self.pace.show_pace(speed, live.mode, live.mode_reason, live.filename)
         self._loss.setText("–" if live.loss is None else number(live.loss))
         self._loss_caption.setText("made-up loss" if live.is_loss_made_up else "loss")
         bad = live.loss is not None and not math.isfinite(live.loss)

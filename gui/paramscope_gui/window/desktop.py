@@ -31,6 +31,8 @@ LOADED_LATER = (
     "paramscope_gui.bridge.cures",
 )
 
+HOLE = "`...` stands where an input has no wire: connect it on the canvas, or undo."
+
 
 class Desktop(QObject):
     """Everything around the window that is no widget."""
@@ -154,6 +156,8 @@ class Desktop(QObject):
         line = own[-1].span.line if own else None
         where = f"line {line}: " if line is not None else ""
         text = f"{where}{failure.kind}: {failure.message}".strip()
+        if "ellipsis" in text:
+            text = f"{text[:300]}\n{HOLE}"
         choices = []
         if failure.kind == "CannotTrainError":
             words = "Choose the model" if self.chooser.is_needed else "Give a sample input"

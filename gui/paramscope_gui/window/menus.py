@@ -227,8 +227,7 @@ class Menus:
         self.actions["run_stop"].setEnabled(live.is_busy or live.state is RunState.PAUSED)
 
     def _show_mode(self) -> None:
-        live = self._window.live
-        self.actions["run_mode"].setEnabled(bool(live.mode and live.step_count))
+        self.actions["run_mode"].setEnabled(bool(self._window.live.mode))
 
     def _dress(self) -> None:
         theme = self._window.themes.theme

@@ -149,6 +149,14 @@ def test_plain_documents_are_replayed_on_gradcore(adapter: Adapter, source: str)
     assert (session.mode, session.mode_reason) == expected
 
 
+def test_before_the_first_step_nobody_knows_the_mode(adapter: Adapter) -> None:
+    session = loaded(adapter, REPLAYED["drawn batch"])
+    assert (session.mode, session.mode_reason) == ("", "")
+    run(session, 40)
+    assert session.load(REPLAYED["own step"], "<document>", 2, keep_weights=True)
+    assert session.mode == ""
+
+
 def test_what_cannot_be_replayed_says_why(adapter: Adapter) -> None:
     if adapter.name == "torch":
         pytest.skip("PyTorch has one mode only")

@@ -63,15 +63,6 @@ def test_speed_and_mode_stand_together(
     assert bar.pace.text() == text
 
 
-def test_before_the_first_step_there_is_no_mode(
-    qtbot: QtBot, themes: ThemeModel, live: Live
-) -> None:
-    bar = make_bar(qtbot, themes, live)
-    with qtbot.waitSignal(live.snapshot_arrived):
-        live.receive(Snapshot(1, 0, Phase.IDLE, mode="eager"))
-    assert bar.pace.text() == "– steps/s"
-
-
 def test_a_slow_mode_says_why_and_what_would_change_it(
     qtbot: QtBot, themes: ThemeModel, live: Live
 ) -> None:

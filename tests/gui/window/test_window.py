@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from paramscope.code.commands import Disconnect
+from paramscope.code.graph import PortRef
+from paramscope.engine.protocol import RunState
 from paramscope_gui.app import Application
 from paramscope_gui.panels.problem_card import ProblemCard
 from paramscope_gui.widgets import ElidedLabel, WrappedLabel
@@ -144,6 +147,24 @@ def clipped(window: QWidget) -> list[str]:
             if widget.sizeHint().width() > widget.width() + 1:
                 found.append(f"{widget.objectName()}: {widget.text()!r}")
     return found
+
+
+def test_a_wire_that_is_missing_is_named_as_the_cause_of_a_failure(
+    qtbot: QtBot, application: Application
+) -> None:
+    open_lesson(qtbot, application)
+    workspace, window = application.workspace, application.window
+    model = workspace.program.model or ""
+    node = next(n for n in workspace.program.graphs[model].nodes if n.name == "angle")
+    workspace.execute(Disconnect(model, PortRef(node.id, 0)))
+    qtbot.waitUntil(lambda: application.live.state is RunState.READY, timeout=15_000)
+    application.live.play()
+    qtbot.waitUntil(lambda: window.notices.text_of("failure") is not None, timeout=15_000)
+    said = window.notices.text_of("failure")
+    assert said is not None
+    assert said.endswith(
+        "`...` stands where an input has no wire: connect it on the canvas, or undo."
+    )
 
 
 def all_entries(menu: QMenu) -> list[QAction]:

@@ -103,8 +103,9 @@ class FastSteps:
 
     @property
     def mode(self) -> str:
-        """How the last step ran: ``eager``, ``replay`` or ``native``."""
-        mode: str = self._form.compiled.mode
+        """How the last step ran: ``eager``, ``replay`` or ``native``; nothing before the first."""
+        compiled = self._form.compiled
+        mode: str = compiled.mode if compiled.replayed or compiled.eager else ""
         return mode
 
     @property
