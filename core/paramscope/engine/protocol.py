@@ -196,7 +196,7 @@ class Snapshot(Event, frozen=True):
     many the lowest and highest of each stretch.
     ``lr`` is that of the first group. ``optimizer`` is its class and group count, in words.
     ``mode`` is how steps run that nobody watches: ``eager``, ``replay`` or ``native``, nothing
-    before the first and on an engine with one mode only; ``mode_reason`` says why it is none faster.
+    before the first and on an engine with one mode only; ``mode_reason`` says why not faster.
     """
 
     revision: int
