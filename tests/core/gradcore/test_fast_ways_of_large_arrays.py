@@ -287,3 +287,14 @@ def test_convolution_from_or_to_a_single_place_is_torchs(bias, turned):
     expected, found = both(function, *shapes, *([(4,)] if bias else []))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_of_small_images_is_torchs(stride):
+    expected, found = both(
+        lambda t, x, w: t.nn.functional.conv2d(x, w, padding=1, stride=stride),
+        (7, 6, 5, 4),
+        (8, 6, 3, 3),
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
