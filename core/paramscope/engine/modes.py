@@ -6,7 +6,7 @@ by how they begin or what they speak of. A reason that nobody has foreseen is to
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 MEANINGS = {
     "native": "The step is recorded and runs as machine code.",
@@ -15,6 +15,7 @@ MEANINGS = {
 }
 SAME_NUMBERS = "The numbers are those of the code as it is written, up to rounding."
 _PLACE = re.compile(r",? at (?P<file>\S[^\n]*?):(?P<line>\d+)$")
+_OURS = tuple(Path(__file__).parents[2] / name for name in ("paramscope", "gradcore"))
 _NATIVE = re.compile(r"native mode refuses it: it |native mode ")
 
 
@@ -62,6 +63,8 @@ def _placed(reason: str, filename: str) -> tuple[str, str, int | None]:
     said, file, line = reason[: found.start()], found["file"], int(found["line"])
     if file == filename:
         return said, f" (line {line})", line
+    if any(PurePath(file).is_relative_to(ours) for ours in _OURS):
+        return said, "", None  # a place that tells nobody anything
     return said, f" (line {line} of `{PurePath(file).name}`)", None
 
 

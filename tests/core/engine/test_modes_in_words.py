@@ -2,6 +2,7 @@
 
 import pytest
 
+from paramscope.engine import modes
 from paramscope.engine.modes import MEANINGS, explain_mode
 
 
@@ -67,6 +68,7 @@ def test_a_slow_mode_is_told_apart_from_an_error() -> None:
         ("has a hook on a parameter, at /models of mine/net.py:31", "a parameter (line 31).", 31),
         ("has a hook, at /models of mine/my.py:3", "a hook (line 3 of `my.py`).", None),
         ("slices [1:2] at will", "slices [1:2] at will.", None),
+        (f"has a hook, at {modes.__file__}:3", "has a hook.", None),
     ],
 )
 def test_the_place_of_a_reason_is_told_apart(reason: str, why: str, line: int | None) -> None:
