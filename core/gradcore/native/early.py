@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.graph import TensorBase, wrap
+from gradcore.native.layout import laid_as
 from gradcore.replay.program import Program
 
 MOST = 64 << 20
@@ -47,4 +48,12 @@ class Early:
 
 
 def _copied(x: Any) -> Any:
-    return wrap(x._a.copy("K")) if isinstance(x, TensorBase) else x
+    """Return a copy of an argument that lies as it does: so the program was lowered."""
+    if not isinstance(x, TensorBase):
+        return x
+    if min(x._a.strides, default=0) < 0:
+        # Lowering refuses it, and says so.
+        return x
+    copy = laid_as(x._a)
+    np.copyto(copy, x._a)
+    return wrap(copy)

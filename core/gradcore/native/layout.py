@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.native.entry import Operand
+from gradcore.replay.program import RefusalError
 
 Shape = tuple[int, ...]
 
@@ -32,6 +33,16 @@ class Storage:
     def is_temporary(self) -> bool:
         """Whether it lies in the arena."""
         return self.array is None and self.slot < 0
+
+
+def laid_as(x: Any) -> Any:
+    """Return a new array with the shape and the strides of an operand or an array."""
+    if min(x.strides, default=0) < 0:
+        raise RefusalError("is given an array that runs backwards")
+    pairs = zip(x.shape, x.strides, strict=True)
+    extent = x.dtype.itemsize + sum((length - 1) * stride for length, stride in pairs if length)
+    memory = np.empty(-(-extent // x.dtype.itemsize), x.dtype)
+    return np.lib.stride_tricks.as_strided(memory, x.shape, x.strides)
 
 
 def address_of(array: Any) -> int:
