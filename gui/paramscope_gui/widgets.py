@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -287,7 +287,16 @@ class EmptyState(QScrollArea):
 
 
 class FittingButton(QPushButton):
-    """A button that writes its text shorter where there is no room for all of it."""
+    """A button that writes its text shorter where there is no room for all of it.
+
+    Enter presses it as Space does, in whatever it stands.
+    """
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def minimumSizeHint(self) -> QSize:
         room = self.fontMetrics().horizontalAdvance("Prove: …") + 4 * GRID

@@ -252,6 +252,9 @@ class ModeCard(QFrame):
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy()
         elif event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Space):
-            self.close()
+            if self._figure is not None and self._figure.isVisible():
+                self._figure.setFocus(Qt.FocusReason.PopupFocusReason)  # which closes this
+            else:
+                self.close()
         else:
             super().keyPressEvent(event)

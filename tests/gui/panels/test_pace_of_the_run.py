@@ -92,6 +92,7 @@ def test_a_press_or_enter_opens_the_card_and_escape_closes_it(
         assert "print" in card.accessibleDescription()
         with qtbot.waitSignal(card.destroyed):
             qtbot.keyClick(card, Qt.Key.Key_Escape)
+        assert bar.pace.hasFocus()
         assert bar.findChild(ModeCard) is None
 
 
@@ -107,9 +108,10 @@ def test_the_card_leads_to_the_line_of_the_document(
     go = card.findChild(QPushButton, "mode_line")
     assert go is not None
     assert go.text() == "Go to line 12"
-    with qtbot.waitSignal(bar.pace.line_requested) as asked:
-        qtbot.keyClick(go, Qt.Key.Key_Space)
-    assert asked.args == [12]
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Return):
+        with qtbot.waitSignal(bar.pace.line_requested) as asked:
+            qtbot.keyClick(go, key)
+        assert asked.args == [12]
 
 
 def test_a_line_of_another_file_is_named_and_not_offered(
