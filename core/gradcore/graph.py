@@ -8,7 +8,7 @@ import itertools
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -246,6 +246,19 @@ def written(t: TensorBase, what: str, followed: bool) -> None:
     vc.where = user_line() if state.grad else ""
     if followed:
         vc.rebased = vc.stamp
+
+
+def written_together(tensors: Iterable[TensorBase], what: str) -> None:
+    """Note that these tensors were written in place, all at one time."""
+    now, where = tick(), user_line() if state.grad else ""
+    for t in tensors:
+        vc = t._vc
+        if vc is None:
+            vc = counter(t)
+        elif vc is INFERENCE:
+            continue
+        vc.count += 1
+        vc.stamp, vc.what, vc.where = now, what, where
 
 
 _OWN = __name__.rpartition(".")[0]

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from gradcore import graph
-from gradcore.graph import INFERENCE, Counter, RemovableHandle, tick, user_line
+from gradcore.graph import RemovableHandle, written_together
 from gradcore.modes import enable_grad
 from gradcore.nn.names import typename
 from gradcore.optim.blocks import Blocks
@@ -209,7 +209,7 @@ class Optimizer:
             if not members:
                 continue
             self._update(group, members, grads)
-            _note_step(members)
+            written_together(members, "step")
             if graph.recorder is not None:
                 for parameter in members:
                     name = type(self).__name__.lower() + "_step"
@@ -324,19 +324,6 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
         return RemovableHandle(self._optimizer_load_state_dict_post_hooks, hook)
-
-
-def _note_step(members: list[Tensor]) -> None:
-    """Note that these tensors were written in place, all at one time."""
-    now, where = tick(), user_line() if graph.state.grad else ""
-    for p in members:
-        vc = p._vc
-        if vc is None:
-            vc = p._vc = Counter()
-        elif vc is INFERENCE:
-            continue
-        vc.count += 1
-        vc.stamp, vc.what, vc.where = now, "step", where
 
 
 def _settle_params(group: Group) -> None:
