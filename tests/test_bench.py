@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 BENCH = Path(__file__).parent / "bench"
@@ -90,3 +91,18 @@ def test_a_peer_that_is_not_installed_is_left_out_with_its_reason(
     assert set(missing) == {
         "torch", "torch fused Adam", "torch.compile", "jax.jit", "MyGrad", "autograd"
     }  # fmt: skip
+
+
+def test_every_case_of_the_operations_gives_what_torch_gives(bench: Any) -> None:
+    torch, operations = pytest.importorskip("torch"), bench("operations")
+    gradcore = importlib.import_module("gradcore")
+    cases = list(operations.cases())
+    assert len(cases) > 90
+    for expression, shapes in cases[:: len(cases) // 8]:
+        torch.manual_seed(0)
+        gradcore.manual_seed(0)
+        expected, found = (
+            operations.step_of(expression, shapes, library)().detach().numpy()
+            for library in (torch, gradcore)
+        )
+        np.testing.assert_allclose(found, expected, 1e-3, 1e-3, err_msg=expression)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import imports
+import operations
 import scaling
 import training
 import window
@@ -12,6 +13,7 @@ from request import Request
 MEASUREMENTS: dict[str, Callable[[Request], Iterable[Figure]]] = {
     "import": imports.measure,
     "training": training.measure,
+    "operations": operations.measure,
     "scaling": scaling.measure,
     "window": window.measure,
 }

@@ -27,6 +27,7 @@ from request import Request
 WHAT = {
     "import": "time and memory of `import gradcore`, beside NumPy and PyTorch",
     "training": "a training step on gradcore's modes and the peers there are, beside PyTorch",
+    "operations": "common operations and layers, forward and backward, beside PyTorch",
     "scaling": "how the cost of a step grows with width, depth, batch and number of tensors",
     "window": "from `python3 gui` to visible, usable and a moving curve; stalls, memory, speed",
 }
@@ -67,7 +68,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python3 tests/bench", epilog=EPILOG)
     parser.add_argument("what", nargs="*", metavar="WHAT", help="what to measure; all if left out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
-    parser.add_argument("--rows", default="", help="training: only rows that begin so (a,b)")
+    parser.add_argument(
+        "--rows", default="", help="training: only rows that begin so (a,b); operations: that hold"
+    )
     parser.add_argument("--peers", default="", help="training: only peers that begin so (a,b)")
     parser.add_argument("--quick", action="store_true", help="training: 2 rounds instead of 7")
     parser.add_argument("--readme", action="store_true", help="training: put the table there")

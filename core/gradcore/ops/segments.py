@@ -17,6 +17,8 @@ _MOST = 64
 """So many rounds there are at most."""
 _NARROW = 4
 """Up to so many values in a row, value by value is faster."""
+_LONG = 1 << 9
+"""So many values are worth a call of their own."""
 
 
 def add_at(out: Array, index: Any, values: Any) -> None:
@@ -46,13 +48,18 @@ def add_at(out: Array, index: Any, values: Any) -> None:
     if len(picked) == 1 and not rest and 1 < times <= _MOST:
         if (places.reshape(n, times) == np.arange(n)[:, None]).all():
             # Every one as often as the others, next to itself: what repeating and resizing ask for.
-            groups, sums = given.reshape(count, n, times, inner), out.reshape(count, n, inner)
+            parts, totals = given.reshape(count, n, times, inner), out.reshape(count, n, inner)
             for i in range(times):
-                sums += groups[:, :, i]
+                totals += parts[:, :, i]
             return
-    step = math.prod(out.shape[lead:])
-    flat = (np.arange(count) * step)[:, None, None] + (places * inner)[:, None] + np.arange(inner)
-    np.add.at(out.reshape(-1), flat.reshape(-1), given.reshape(-1))
+    whole_row = (places[:, None] * inner + np.arange(inner)).reshape(-1)
+    groups, sums = given.reshape(count, -1), out.reshape(count, -1)
+    if len(whole_row) < _LONG:
+        starts = np.arange(count)[:, None] * sums.shape[1]
+        np.add.at(out.reshape(-1), (starts + whole_row).reshape(-1), groups.reshape(-1))
+        return
+    for group, total in zip(groups, sums, strict=True):
+        np.add.at(total, whole_row, group)
 
 
 def is_whole(part: Any) -> bool:
