@@ -42,24 +42,33 @@ def add_at(out: Array, index: Any, values: Any) -> None:
     if lead == 0:
         add_rows(out.reshape(-1, inner), places, given.reshape(size, inner))
         return
-    count = math.prod(out.shape[:lead])
-    n = out.shape[lead]
-    times, rest = divmod(size, n)
-    if len(picked) == 1 and not rest and 1 < times <= _MOST:
-        if (places.reshape(n, times) == np.arange(n)[:, None]).all():
-            # Every one as often as the others, next to itself: what repeating and resizing ask for.
-            parts, totals = given.reshape(count, n, times, inner), out.reshape(count, n, inner)
-            for i in range(times):
-                totals += parts[:, :, i]
-            return
-    whole_row = (places[:, None] * inner + np.arange(inner)).reshape(-1)
-    groups, sums = given.reshape(count, -1), out.reshape(count, -1)
-    if len(whole_row) < _LONG:
-        starts = np.arange(count)[:, None] * sums.shape[1]
-        np.add.at(out.reshape(-1), (starts + whole_row).reshape(-1), groups.reshape(-1))
+    rows = out.reshape(math.prod(out.shape[:lead]), -1)
+    given = given.reshape(len(rows), -1)
+    if len(picked) == 1 and _add_repeated(rows, out.shape[lead], places, given):
         return
-    for group, total in zip(groups, sums, strict=True):
-        np.add.at(total, whole_row, group)
+    row = (places[:, None] * inner + np.arange(inner)).reshape(-1)
+    if len(row) < _LONG:
+        starts = np.arange(len(rows))[:, None] * rows.shape[1]
+        np.add.at(out.reshape(-1), (starts + row).reshape(-1), given.reshape(-1))
+        return
+    for total, group in zip(rows, given, strict=True):
+        np.add.at(total, row, group)
+
+
+def _add_repeated(rows: Array, n: int, places: Array, given: Array) -> bool:
+    """Add what belongs to each of ``n`` places next to each other, equally often: if it is so.
+
+    Repeating and resizing ask for this.
+    """
+    times, rest = divmod(len(places), n)
+    if rest or not 1 < times <= _MOST:
+        return False
+    if not (places.reshape(n, times) == np.arange(n)[:, None]).all():
+        return False
+    sums, parts = rows.reshape(len(rows), n, -1), given.reshape(len(rows), n, times, -1)
+    for i in range(times):
+        sums += parts[:, :, i]
+    return True
 
 
 def is_whole(part: Any) -> bool:
