@@ -99,9 +99,12 @@ class Block:
         self._states = states
         self.state = [self._gather(name, self.kind) for name in names]
         self.numbers = [self._gather(name, np.dtype(np.float32)) for name in numbers]
-        self._held = [(n, [s[n] for s in states], values.has_single) for n in names]
-        self._held += [(n, [s[n] for s in states], True) for n in numbers]
-        self._views = [[t._a for t in tensors] for _, tensors, _ in self._held]
+        self._held = [(name, [state[name] for state in states]) for name in self.names]
+        tensors = [t for _, held in self._held for t in held]
+        # Lists of larger arrays are compared in much less time: see `same`.
+        self._large = [t for t in tensors if t._a.size > 1]
+        self._single = [t for t in tensors if t._a.size <= 1]
+        self._views = [t._a for t in self._large], [t._a for t in self._single]
         self._owner: Any = None
         self._edits = -1
         del self._states
@@ -135,16 +138,16 @@ class Block:
         is_known = states is self._owner and edits[0] == self._edits
         if names and not is_known and not self._finds_its_own(params, states):
             return False
-        return all(
-            same([t._a for t in tensors], views, has_single)
-            for (_, tensors, has_single), views in zip(self._held, self._views, strict=True)
+        large, single = self._views
+        return same([t._a for t in self._large], large, False) and same(
+            [t._a for t in self._single], single, True
         )
 
     def _finds_its_own(self, params: list[Tensor], states: dict[Any, Any]) -> bool:
         """Tell whether the state holds the tensors that it held, and note when it was so."""
         now = edits[0]
         own = list(map(states.__getitem__, params))
-        for name, tensors, _ in self._held:
+        for name, tensors in self._held:
             if not same([state.get(name) for state in own], tensors, True):
                 return False
         # What is not counted has to be looked up each time.
@@ -198,7 +201,7 @@ class Block:
     def _finds(self, grads: list[Any], known: Sequence[FlatGradients]) -> bool:
         """Tell whether the gradients stand in one block; ``_parts`` are the stretches then."""
         partner = self._partner
-        if partner is not None and partner.match(self.params, grads):
+        if partner is not None and partner.hold(grads):
             return True
         for one in known:
             if one.match(self.params, grads):
