@@ -12,6 +12,7 @@ from paramscope_gui.theme import GRID, RADIUS, Theme, ThemeModel, blend, load_fo
 _STYLE = Template("""
 QWidget { color: $text; }
 QMainWindow, QDialog, QMessageBox { background: $window; }
+QMessageBox, QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QMainWindow::separator { background: $hairline; width: 1px; height: 1px; }
 QMainWindow::separator:hover { background: $accent; }
 QToolTip { background: $raised; color: $text; border: 1px solid $hairline; padding: 4px 8px; }

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QMessageBox, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from paramscope.census.rows import Gradient, Kind, Stepping, TensorRow
@@ -191,3 +191,14 @@ def test_a_checked_button_keeps_its_edge(
     assert contrast(image.pixelColor(0, middle), themes.theme.raised) > 3
     assert image.pixelColor(8, middle) == accent
     assert image.pixelColor(2, middle) != accent
+
+
+def test_buttons_of_questions_have_words_alone(
+    qapp: QApplication, qtbot: QtBot, themes: ThemeModel
+) -> None:
+    apply(qapp, themes)
+    box = QMessageBox()
+    qtbot.addWidget(box)
+    box.setStandardButtons(QMessageBox.StandardButton.Save | QMessageBox.StandardButton.Cancel)
+    box.show()
+    assert [made.icon().isNull() for made in box.buttons()] == [True, True]
