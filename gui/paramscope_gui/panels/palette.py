@@ -58,7 +58,7 @@ class PalettePanel(QWidget):
             return
         self._offers = offers
         opened = {item.text(0) for item in self._families() if item.isExpanded()}
-        first = not self.list.topLevelItemCount()
+        known = {item.text(0) for item in self._families()}
         self.list.clear()
         families: dict[str, QTreeWidgetItem] = {}
         for offer in offers:
@@ -72,7 +72,8 @@ class PalettePanel(QWidget):
             item.setToolTip(0, f"{offer.summary}\n{offer.text}".strip())
             item.setData(0, Qt.ItemDataRole.AccessibleTextRole, f"{offer.title}: {offer.summary}")
         for place, item in enumerate(self._families()):
-            item.setExpanded(item.text(0) in opened or (first and place < 2))
+            name = item.text(0)
+            item.setExpanded(name in opened or (place < 2 and name not in known))
         self._dress()
         self._on_search_text_changed(self.search.text())
 

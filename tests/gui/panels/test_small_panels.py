@@ -81,6 +81,27 @@ def test_the_palette_offers_modules_classes_and_tensors(workspace: Workspace) ->
     assert len(found) > 60
 
 
+def test_the_classes_of_a_document_opened_later_are_in_view(
+    qtbot: QtBot, themes: ThemeModel
+) -> None:
+    panel = PalettePanel(themes)
+    qtbot.addWidget(panel)
+    layers = tuple(
+        Offer(name, family, "", (), f"nn.{name}()")
+        for name, family in (("Linear", "linear"), ("ReLU", "activation"), ("LSTM", "recurrent"))
+    )
+    own = Offer("Net", "this document", "", (), "Net()")
+    panel.show_offers(layers)
+    panel.show_offers((own, *layers))
+    opened = [item.text(0) for item in panel._families() if item.isExpanded()]
+    assert opened == ["This document", "Linear", "Activation"]
+    net = panel.item_named("Net")
+    assert net is not None
+    net.parent().setExpanded(False)
+    panel.show_offers((own, own._replace(title="Other"), *layers))
+    assert [item.text(0) for item in panel._families() if item.isExpanded()] == opened[1:]
+
+
 def test_searching_the_palette_and_pressing_enter_chooses(qtbot: QtBot, themes: ThemeModel) -> None:
     panel = PalettePanel(themes)
     qtbot.addWidget(panel)
