@@ -126,7 +126,7 @@ class WorkerProcess:
         self._outbox.put(None)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for the end of the process and of its threads; tell whether all have ended."""
+        """Wait some seconds for the process and its threads to end; tell whether all have."""
         until = time.monotonic() + timeout
         try:
             self._process.wait(timeout)
@@ -280,7 +280,10 @@ class Client:
         self._messages.put(_Restart())
 
     def close(self, timeout: float = 2.0) -> None:
-        """End every process; no event comes after this returns."""
+        """End every process; no event comes after this returns.
+
+        It waits for them, ``timeout`` seconds at the most.
+        """
         self._messages.put(_Close())
         if self._supervisor.is_alive():
             self._supervisor.join(timeout)

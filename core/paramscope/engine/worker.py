@@ -87,7 +87,7 @@ class Sender:
             self._captures.append(Capture(descriptor, stream, self._wake))
 
     def close(self, timeout: float) -> None:
-        """Write what is waiting and stop."""
+        """Write what is waiting and stop; give up after ``timeout`` seconds."""
         self._queue.put(b"")
         self._done.wait(timeout)
 
@@ -350,7 +350,7 @@ class Mailbox:
             return request
 
     def busy(self, patience: float) -> "Mailbox":
-        """Return the ``with`` block of user's code that may be broken off after ``patience``."""
+        """Return the ``with`` block of user's code that may be broken off after so many seconds."""
         self._patience = patience
         return self
 
