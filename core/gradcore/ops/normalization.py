@@ -10,7 +10,7 @@ from gradcore.ops.blocked import blocked_normalize, blocked_normalize_slope
 from gradcore.ops.channels import normalize_channels, normalize_channels_slope
 from gradcore.ops.linear import column_sum
 from gradcore.ops.registry import T, operation
-from gradcore.ops.sums import sum_of_rows
+from gradcore.ops.sums import sum_of_columns, sum_of_rows
 
 Ints = tuple[int, ...]
 
@@ -70,6 +70,8 @@ def _gradient(
         if _by_channel(x_hat, axes, shape):
             parts = normalize_channels_slope(into_y, x_hat, inverse, weight)
             return [part if need else None for part, need in zip(parts, needs, strict=True)]
+        if x_hat.ndim == 2 and axes == (0,) and shape is not None and x_hat.size:
+            return _slope_of_columns(into_y, x_hat, inverse, weight, needs)
     n = _count(x_hat, axes)
     results: list[Any] = [None, None, None]
     if needs[0]:
@@ -93,6 +95,19 @@ def _gradient(
     if needs[2] and into_y is not None:
         results[2] = _parameter_gradient(into_y, bias_shape, shape)
     return results
+
+
+def _slope_of_columns(g: Array, x_hat: Array, inverse: Array, weight: Any, needs: Any) -> Any:
+    """Return the same of a matrix whose columns were normalised."""
+    room = g * x_hat
+    along, total = sum_of_rows(room), sum_of_rows(g)
+    share = g.dtype.type(-1.0 / len(g))
+    np.multiply(x_hat, along * share, out=room)
+    room += g
+    room += total * share
+    room *= inverse if weight is None else inverse * weight
+    parts = room, along, total
+    return [part if need else None for part, need in zip(parts, needs, strict=True)]
 
 
 def _in_blocks(x: Any, axes: Ints, shape: Ints | None) -> bool:
@@ -146,6 +161,12 @@ def _norm_name(node: Any) -> str:
     return "NativeLayerNorm" if shape is None or shape[0] is None else "NativeBatchNorm"
 
 
+def _mean(x: Any, axes: Ints) -> Any:
+    if axes == (0,) and x.ndim == 2 and x.dtype.kind == "f" and x.size:
+        return (sum_of_rows(x) * x.dtype.type(1.0 / len(x))).reshape((1, -1))
+    return x.mean(axes, keepdims=True)
+
+
 @operation(
     "normalize",
     inputs=3,
@@ -181,10 +202,10 @@ def normalize(
         y, x_hat, *numbers = normalize_channels(input, weight, bias, eps)
         inverse, mean, variance = (a.reshape(shape) for a in numbers)
         return y, x_hat, inverse, mean, variance
-    mean = input.mean(axes, keepdims=True)
+    mean = _mean(input, axes)
     x_hat = input - mean
     room = np.square(x_hat)
-    variance = room.mean(axes, keepdims=True)
+    variance = _mean(room, axes)
     inverse = 1.0 / np.sqrt(variance + eps)
     x_hat *= inverse
     if weight is None:
@@ -195,3 +216,38 @@ def normalize(
     if bias is not None:
         y += _shaped(bias, shape)
     return y, x_hat, inverse, mean, variance
+
+
+def _over_channels(parameter: Any, dims: int) -> Any:
+    return parameter.reshape((1, -1) + (1,) * (dims - 2))
+
+
+def _sum_to_channels(x: Any) -> Any:
+    """Sum over all axes but the second."""
+    count, channels = x.shape[:2]
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f" or not x.size:
+        return x.sum((0, *range(2, len(x.shape))))
+    if x.ndim == 2:
+        return sum_of_rows(x)
+    # Row by row first, as products with ones.
+    return sum_of_columns(x.reshape(count * channels, -1)).reshape(count, channels).sum(0)
+
+
+@operation(
+    "scale_channels",
+    inputs=3,
+    gradient={
+        "input": lambda g, weight: g * _over_channels(weight, len(g.shape)),
+        "weight": lambda g, input: _sum_to_channels(g * input),
+        "bias": lambda g: _sum_to_channels(g),
+    },
+    functions=False,
+    samples=[(T(2, 3, 4), T(3), T(3)), (T(4, 3), T(3), T(3)), (T(2, 3, 2, 2), T(3), T(3))],
+    parity=None,
+    grad_name="Add",
+)
+def scale_channels(input: Array, weight: Array, bias: Array) -> Any:
+    """Multiply each channel by one number and add another."""
+    out = input * _over_channels(weight, input.ndim)
+    out += _over_channels(bias, input.ndim)
+    return out

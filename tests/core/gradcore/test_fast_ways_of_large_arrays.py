@@ -298,3 +298,36 @@ def test_convolution_of_small_images_is_torchs(stride):
     )
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5)
+
+
+NORMS = {
+    "batch_norm": ((40, 30), lambda f, x, w, b: f.batch_norm(x, None, None, w, b, True)),
+    "batch_norm alone": (
+        (40, 30),
+        lambda f, x, w, b: f.batch_norm(x, None, None, None, None, True),
+    ),
+    "batch_norm by statistics": (
+        (4, 30, 5, 6),
+        lambda f, x, w, b: f.batch_norm(x, w.detach(), b.detach().abs() + 1, w, b),
+    ),
+    "group_norm": ((4, 30, 9, 8), lambda f, x, w, b: f.group_norm(x, 5, w, b)),
+    "instance_norm": ((4, 30, 70), lambda f, x, w, b: f.instance_norm(x, weight=w, bias=b)),
+}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_norm_of_columns_groups_and_channels_is_torchs(name):
+    shape, function = NORMS[name]
+    results = []
+    for library, functions in ((torch, theirs), (gradcore, own)):
+        numbers = np.random.default_rng(7)
+        x, weight, bias, g = (
+            library.from_numpy(numbers.normal(size=size).astype("float32")).requires_grad_()
+            for size in (shape, 30, 30, shape)
+        )
+        y = function(functions, x, weight, bias)
+        (y * g.detach()).sum().backward()
+        gradients = [p.grad for p in (x, weight, bias) if p.grad is not None]
+        results.append([t.detach().numpy() for t in (y, *gradients)])
+    for found, expected in zip(results[1], results[0], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=3e-5)

@@ -10,6 +10,7 @@ from gradcore import graph
 from gradcore.errors import ShapeError
 from gradcore.graph import written
 from gradcore.ops.normalization import normalize as _normalize
+from gradcore.ops.normalization import scale_channels as _scale_channels
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.tensor import Tensor
 
@@ -82,15 +83,13 @@ def _by_statistics(
     eps: float,
 ) -> Tensor:
     _check_channels(input, (mean, variance, weight, bias))
-    shape = (1, -1) + (1,) * (input.dim() - 2)
     scale = (variance + eps).rsqrt()
     if weight is not None:
         scale = scale * weight
     shift = -mean * scale
     if bias is not None:
         shift = shift + bias
-    result: Tensor = input * scale.reshape(shape) + shift.reshape(shape)
-    return result
+    return _scaled(input, scale, shift)
 
 
 def layer_norm(
@@ -161,6 +160,9 @@ def group_norm(
 
 
 def _scaled(y: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    if weight is not None and bias is not None and y.dtype == weight.dtype == bias.dtype:
+        result: Tensor = _scale_channels(y, weight, bias)
+        return result
     shape = (1, -1) + (1,) * (y.dim() - 2)
     if weight is not None:
         y = y * weight.reshape(shape)
