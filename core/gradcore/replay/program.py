@@ -50,11 +50,16 @@ class Gradient:
 
 @dataclass(slots=True)
 class Returned:
-    """A tensor that the step returns: a copy of ``value`` with the recorded node's history."""
+    """A tensor that the step returns: a copy of ``value`` with the recorded node's history.
+
+    Those of one number are one tensor, and those of one memory look at the same copy.
+    """
 
     value: Value
     node: Node | None
     port: int
+    number: int = 0
+    memory: int = 0
 
 
 @dataclass(slots=True)
@@ -168,7 +173,7 @@ class Program:
 
 def _renamed(item: Any, names: dict[Value, Value]) -> Any:
     if isinstance(item, Returned):
-        return Returned(names.get(item.value, item.value), item.node, item.port)
+        return replace(item, value=names.get(item.value, item.value))
     if isinstance(item, Number):
         return Number(names.get(item.value, item.value))
     if isinstance(item, (tuple, list)):

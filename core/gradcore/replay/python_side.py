@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from gradcore.graph import FREED, Node, TensorBase, user_line
 from gradcore.journal import Moving
 from gradcore.optim.optimizer import Optimizer
@@ -50,6 +52,7 @@ class PythonSide(Pieces):
         self.sides: list[Side] = []
         self.questions: list[tuple[Any, Any]] = []
         self.rates = Rates()
+        self._handed_out: list[TensorBase] = []
         self._item: Value | None = None
         self._looked: TensorBase | None = None
         # How many writes to each value there were, and how many when it was looked at.
@@ -224,7 +227,19 @@ class PythonSide(Pieces):
                 "returns a tensor whose graph is still needed for a backward pass: hand it out "
                 "detached, if nobody sends it backward"
             )
-        return Returned(self._of(result), node, result._port)
+        return Returned(self._of(result), node, result._port, *self._numbers(result))
+
+    def _numbers(self, result: TensorBase) -> tuple[int, int]:
+        """Return which of the tensors that are handed out this is, and which memory it has."""
+        if all(result is not t for t in self._handed_out):
+            for t in self._handed_out:
+                if t._a is not result._a and np.shares_memory(t._a, result._a):
+                    raise RefusalError(
+                        "returns tensors that look at the same memory: hand out a copy of one"
+                    )
+            self._handed_out.append(result)
+        number = next(i for i, t in enumerate(self._handed_out) if t is result)
+        return number, next(i for i, t in enumerate(self._handed_out) if t._a is result._a)
 
     def _plain_output(self, result: Any, inputs: list[Any]) -> Any:
         """Return what stands for something that is no tensor."""

@@ -5,29 +5,45 @@ from typing import Any
 
 import numpy as np
 
-from gradcore.graph import FREED, Node, TensorBase, new, tick, wrap
+from gradcore.graph import FREED, Node, TensorBase, counter, new, tick, wrap
 from gradcore.replay.program import Number, Reading, Returned, Side, Worked
 
 
-def rebuilt(item: Any, arrays: Any) -> Any:
-    """Return what the step returns, with new tensors on copies of ``arrays``."""
+def rebuilt(item: Any, arrays: Any, made: dict[int, Any] | None = None) -> Any:
+    """Return what the step returns, with new tensors on copies of ``arrays``.
+
+    ``made``: the tensors that are there already, by their number, and by their memory's less one.
+    """
     if isinstance(item, Number):
         number = next(arrays)
         return number.item() if hasattr(number, "item") else number
     if isinstance(item, Worked):
-        return item[0](*[rebuilt(part, arrays) for part in item[1:]])
+        return item[0](*[rebuilt(part, arrays, made) for part in item[1:]])
     if isinstance(item, (Side, Reading)):
         return item.now
     if isinstance(item, Returned):
-        t = wrap(np.array(next(arrays)))
-        if item.node is not None:
-            t._node, t._port = passed(item.node), item.port
-        return t
+        return _tensor(item, next(arrays), {} if made is None else made)
+    made = {} if made is None else made
     if isinstance(item, (tuple, list)):
-        return type(item)([rebuilt(part, arrays) for part in item])
+        return type(item)([rebuilt(part, arrays, made) for part in item])
     if isinstance(item, dict):
-        return {key: rebuilt(part, arrays) for key, part in item.items()}
+        return {key: rebuilt(part, arrays, made) for key, part in item.items()}
     return item
+
+
+def _tensor(item: Returned, array: Any, made: dict[int, Any]) -> TensorBase:
+    if item.number in made:
+        found: TensorBase = made[item.number]
+        return found
+    beside = made.get(~item.memory)
+    t: TensorBase = wrap(np.array(array) if beside is None else beside._a)
+    if beside is not None:
+        t._vc = counter(beside)
+    if item.node is not None:
+        t._node, t._port = passed(item.node), item.port
+    made[item.number] = t
+    made.setdefault(~item.memory, t)
+    return t
 
 
 def passed(node: Node) -> Node:
