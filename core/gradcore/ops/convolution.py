@@ -284,6 +284,20 @@ def _wide_convolution(plan: _Plan, matrix: Array, row: Array | None) -> Array:
     return out
 
 
+def turned_border(
+    size: Ints, given: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> Ints | None:
+    """Return the padding with which spreading is a convolution with the kernel turned round.
+
+    None where it is not, or would be slower. ``size`` is what comes out, ``given`` what goes in.
+    All ways of running ask here, since NaN and infinity spread otherwise in the other form.
+    """
+    border = tuple(d * (k - 1) - p for k, d, p in zip(kernel, dilation, padding, strict=True))
+    # Where little comes in and much comes out, most of a convolution would be of zeros.
+    is_even = math.prod(size) < _MUCH_MORE * math.prod(given)
+    return border if is_even and set(stride) <= {1} and min(border, default=0) >= 0 else None
+
+
 def _convolution_input_weight(
     gg: Any, g: Any, weight_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Any:
@@ -319,15 +333,8 @@ def convolution_input(
 ) -> Any:
     """Spread each output value over the window it came from; ``size`` is that of the input."""
     kernel = weight.shape[2:]
-    reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
-    # Where little comes in and much comes out, most of a convolution would be of zeros.
-    is_even = math.prod(size) < _MUCH_MORE * math.prod(g.shape[2:])
-    if (
-        is_even
-        and all(step == 1 for step in stride)
-        and all(p <= r for p, r in zip(padding, reach, strict=True))
-    ):
-        border = tuple(r - p for p, r in zip(padding, reach, strict=True))
+    border = turned_border(size, g.shape[2:], kernel, stride, padding, dilation)
+    if border is not None:
         return convolution.operation.kernel(
             g, _turned(weight, groups), None, stride, border, dilation, groups
         )

@@ -28,6 +28,7 @@ from gradcore.native.kernels.windows import (
     unpad,
 )
 from gradcore.native.memory import pointer
+from gradcore.ops.convolution import turned_border
 from gradcore.ops.every import OPERATIONS
 
 Ints = tuple[int, ...]
@@ -242,11 +243,8 @@ def _input_gradient(
         return None
     channels = weight.shape[1] * groups
     into = out.empty((g.shape[0], channels, *shape), g.dtype)
-    reach = tuple(d * (k - 1) for k, d in zip(weight.shape[2:], dilation, strict=True))
-    if all(s == 1 for s in stride) and all(p <= r for p, r in zip(padding, reach, strict=True)):
-        # With step 1, spreading is a convolution with the kernel turned round. It is done so
-        # whatever is faster, since NaN and infinity spread otherwise in the other form.
-        border = tuple(r - p for p, r in zip(padding, reach, strict=True))
+    border = turned_border(shape, g.shape[2:], weight.shape[2:], stride, padding, dilation)
+    if border is not None:
         turned = out.empty((channels, weight.shape[0] // groups, *weight.shape[2:]), g.dtype)
         places = math.prod(weight.shape[2:])
         words = (groups, weight.shape[0] // groups, weight.shape[1], places)

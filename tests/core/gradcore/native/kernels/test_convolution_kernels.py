@@ -23,6 +23,7 @@ CASES = [
     ((2, 5, 6, 6), (3, 5, 1, 1), (2, 2), (0, 0), (1, 1), 1),
     ((2, 2, 4, 4), (2, 2, 1, 1), (1, 1), (1, 1), (1, 1), 1),
     ((1, 2, 1, 1), (2, 2, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 1, 9, 16), (3, 1, 3, 16), (1, 1), (0, 0), (1, 1), 1),
     ((1, 2, 6, 6), (2, 2, 3, 3), (1, 1), (3, 3), (1, 1), 1),
     ((1, 16, 40, 70), (8, 16, 5, 5), (1, 1), (2, 2), (1, 1), 1),
     ((1, 2, 8, 8), (2, 2, 4, 4), (4, 4), (0, 0), (1, 1), 1),
@@ -105,3 +106,15 @@ def test_no_samples_and_non_contiguous_input(native: Any, numbers: Any, real: An
 def test_three_dimensions_stay_with_numpy(native: Any, real: Any) -> None:
     x, weight = np.ones((1, 1, 3, 3, 3), real), np.ones((1, 1, 2, 2, 2), real)
     assert native(FORWARD.kernel, x, weight, None, (1,) * 3, (0,) * 3, (1,) * 3, 1) is None
+
+
+def test_infinity_spreads_from_few_places_to_many_as_in_eager(
+    native: Any, numbers: Any, real: Any
+) -> None:
+    g, weight = numbers((1, 2, 2, 1), real), numbers((2, 1, 3, 8), real)
+    g[0, 0, 1, 0] = np.inf
+    arguments = (g, weight, (1, 1, 4, 8), (1, 1), (0, 0), (1, 1), 1)
+    found = native(FORWARD.gradients["input"], *arguments)[0]
+    expected = FORWARD.gradients["input"](*arguments)
+    assert (np.isfinite(found) == np.isfinite(expected)).all()
+    assert np.isfinite(expected).any()
