@@ -85,7 +85,7 @@ class ValueAxis(pyqtgraph.AxisItem):  # type: ignore[misc]  # pyqtgraph has no t
         room = 0 if font is None else QFontMetrics(font).height()
         spacing, offset = levels[0]
         least = room * abs(high - low) / size
-        while spacing < least:
+        while spacing < least and 2 * spacing <= abs(high - low):  # one number stays
             levels = [(2 * spacing, offset)]
             spacing *= 2
         return levels

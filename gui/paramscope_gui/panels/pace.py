@@ -165,7 +165,6 @@ class ModeCard(QFrame):
         column.addWidget(self._mode)
         self._parts = [WrappedLabel(themes, "", role) for role in ("text", "text", "quiet")]
         for label in self._parts:
-            label.setFixedWidth(CARD_WIDTH)
             column.addWidget(label)
         row = QHBoxLayout()
         row.setSpacing(GRID)
@@ -227,6 +226,8 @@ class ModeCard(QFrame):
 
     def _dress(self) -> None:
         theme = self._themes.theme
+        for label in self._parts:
+            label.setFixedWidth(round(CARD_WIDTH * theme.scale))
         self.setStyleSheet(
             f"#mode_card {{ background: {theme.raised.name()}; border-radius: 6px;"
             f" border: 1px solid {theme.hairline.name()}; }}"
