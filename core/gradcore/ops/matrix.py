@@ -8,7 +8,7 @@ import numpy as np
 from gradcore.errors import ShapeError
 from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import same_dtype
-from gradcore.ops.registry import T, operation
+from gradcore.ops.registry import FUNCTIONS, T, operation
 from gradcore.ops.sums import product
 from gradcore.ops.tiles import SMALL
 
@@ -166,6 +166,7 @@ def _strict(name: str, first: int, second: int, label: str, doc: str, samples: A
 
 
 mm = _strict("mm", 2, 2, "Mm", "Return the product of two matrices.", [(T(2, 3), T(3, 4))])
+FUNCTIONS["spmm"] = mm
 bmm = _strict("bmm", 3, 3, "Bmm", "Return the products of two stacks.", [(T(5, 2, 3), T(5, 3, 4))])
 mv = _strict("mv", 2, 1, "Mv", "Return the product of a matrix and a vector.", [(T(2, 3), T(3))])
 dot = _strict("dot", 1, 1, "Dot", "Return the sum of products of two vectors.", [(T(3), T(3))])

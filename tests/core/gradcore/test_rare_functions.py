@@ -79,3 +79,8 @@ def test_default_tensor_type_sets_the_default_dtype():
     finally:
         gradcore.set_default_tensor_type(gradcore.FloatTensor)
     assert gradcore.ones(1).dtype is gradcore.float32
+
+
+def test_product_under_the_name_for_sparse_matrices_takes_dense_ones():
+    adjacency, features = gradcore.eye(3), gradcore.arange(6.0).view(3, 2)
+    assert gradcore.spmm(adjacency, features).tolist() == features.tolist()
