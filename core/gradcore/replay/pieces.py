@@ -290,15 +290,31 @@ class Pieces(WayBack):
         key, value = id(target._a), self._values[id(target._a)]
         if key in self._grads or self._is_older(value):
             return True
-        # NumPy's results without axes are numbers, in which nothing can be written.
-        return not target._a.ndim and value not in self.program.captured
+        # NumPy's results without axes are numbers, in which nothing can be written; what lies in
+        # memory of a kernel's own may be laid out in another way.
+        is_number = not target._a.ndim or (target._view is None and target._a.base is not None)
+        return is_number and value not in self.program.captured
+
+    def _renew(self, array: Any, value: Value) -> None:
+        """Let an array be another value from now on."""
+        self._values[id(array)] = value
+        self._unknown.pop(id(array), None)
+        self._named.add(value)
+        self._alive.append(array)
+
+    def _forget_views(self, target: Any, whole: Any) -> None:
+        """Let nobody compute with arrays that look at what was written to."""
+        for a in self._alive:
+            if isinstance(a, np.ndarray) and a is not target and a is not whole:
+                if id(a) in self._values and np.may_share_memory(a, target):
+                    del self._values[id(a)]
+                    self._unknown[id(a)] = "computes with a view that was made before a write to it"
 
     def _overwrite(self, target: TensorBase, made: Value, name: str) -> None:
         """Give a gradient, or what an earlier program made, new values."""
         key = id(target._a)
         leaf = self._grads.get(key)
-        if any(getattr(a, "base", None) is target._a for a in self._alive):
-            raise RefusalError(f"writes in place (`{name}`) where a view looks at it")
+        self._forget_views(target._a, target._a)
         self._values[key] = made
         if leaf is not None:
             grad = leaf._grad

@@ -13,13 +13,12 @@ import numpy as np
 
 from gradcore.graph import Node, TensorBase
 from gradcore.ops.entry import Operation
-from gradcore.ops.numbers import promoted
-from gradcore.ops.registry import OPERATIONS, WRITES
+from gradcore.ops.registry import OPERATIONS
 from gradcore.ops.shape import copy as copying
 from gradcore.optim.lr_scheduler import LRScheduler
 from gradcore.random import Generator, default_generator
 from gradcore.replay.finite import finite
-from gradcore.replay.numbers import TakenFloat, TakenInt
+from gradcore.replay.in_place import InPlace
 from gradcore.replay.pieces import Pieced, split
 from gradcore.replay.program import (
     Call,
@@ -27,7 +26,6 @@ from gradcore.replay.program import (
     Value,
     members,
 )
-from gradcore.replay.python_side import PythonSide
 from gradcore.replay.questions import Drawn, Key, Picked, moving_in
 from gradcore.replay.way_back import AFTER, Step
 
@@ -43,16 +41,14 @@ PICK = OPERATIONS["pick"]
 _PARTS = {"split": "split_parts", "unbind": "unbind_parts"}
 
 
-class Recording(PythonSide):
+class Recording(InPlace):
     """A recorder and journal that turns what it is told into a program."""
 
     def __init__(
         self, inputs: list[Any], captured: list[TensorBase], function: Callable[..., Any]
     ) -> None:
         super().__init__(inputs, captured, function)
-        self._writes: dict[int, int] = {}
         self._counts = {id(t): t._vc.count if t._vc is not None else 0 for t in captured}
-        self._drawn: TensorBase | None = None
         self._applied: tuple[TensorBase, ...] | None = None
         for number, item in enumerate(inputs):
             if isinstance(item, TensorBase):
@@ -229,37 +225,6 @@ class Recording(PythonSide):
         constant = self._constant(array.copy())
         self.program.calls.append(Call(np.copy, (constant,), self._name(array)))
 
-    def _arrays(self, op: Operation, inputs: tuple[Any, ...]) -> list[Any]:
-        """Return the inputs as the kernel gets them: values and constants, cast where it asks."""
-        held = [x._a if isinstance(x, TensorBase) else x for x in inputs]
-        given = [self._of(x) if isinstance(x, TensorBase) else self._attribute(x) for x in inputs]
-        adapt = op.adapt
-        if op.kind == "binary":
-            same = all(isinstance(x, np.ndarray) for x in held) and held[0].dtype is held[1].dtype
-            if same or (type(held[1]) is float and held[0].dtype.kind == "f"):
-                return given
-            adapt = adapt or promoted
-        elif op.kind == "unary" and held[0].dtype.kind not in "iub":
-            return given
-        if adapt is None:
-            return given
-        return self._adapted(adapt(*held), held, given)
-
-    def _adapted(self, adapted: Any, held: list[Any], given: list[Any]) -> list[Any]:
-        result = []
-        for now, before, value in zip(adapted, held, given, strict=True):
-            if isinstance(before, (TakenFloat, TakenInt)):
-                result.append(value)
-            elif now is before or not isinstance(value, Value):
-                result.append(value if now is before else now)
-            elif isinstance(now, np.ndarray) and now.shape == before.shape:
-                cast = self._name(now)
-                self.program.calls.append(Call(np.ndarray.astype, (value, now.dtype), cast))
-                result.append(cast)
-            else:
-                raise RefusalError("changes an input in a way that is not recorded")
-        return result
-
     def _computed(
         self,
         op: Operation,
@@ -283,7 +248,8 @@ class Recording(PythonSide):
         results: Any = (*visible, *hidden) if op.many else visible[0]
         self.program.calls.append(Call(kernel, arguments, results))
         if recorded:
-            self._remember(op, inputs, attributes, attrs, outputs, (*visible, *hidden))
+            node = next(out._node for out in outputs if out._node is not None)
+            self._remember(op, inputs, attributes, attrs, node, (*visible, *hidden))
 
     def _key(self, key: Any) -> Value:
         """Return what stands between brackets as a value that is made anew in each step."""
@@ -291,93 +257,6 @@ class Recording(PythonSide):
         made = self._new()
         self.program.calls.append(Call(Key(key), tuple(numbers), made))
         return made
-
-    def _remember(
-        self,
-        op: Operation,
-        inputs: tuple[Any, ...],
-        attributes: dict[str, Any],
-        attrs: tuple[Any, ...],
-        outputs: tuple[TensorBase, ...],
-        results: tuple[Value, ...],
-    ) -> None:
-        """Keep what the gradients of a recorded operation will ask for, as values."""
-        node = next(out._node for out in outputs if out._node is not None)
-        plan = node.plan
-        if len(attrs) != len(op.attributes) and plan.pick is not None:
-            raise RefusalError(f"calls `{op.name}` with arguments that are not recorded")
-        saved: tuple[Any, ...] = ()
-        if plan.pick is not None:
-            given = tuple(self._attribute(x) for x in inputs)
-            shapes = tuple(_shape_of(x) for x in inputs)
-            if op.is_list:
-                given, shapes = (given,), (shapes,)
-            count = len(op.outputs)
-            named = results if len(results) == count else (results * count)[:count]
-            saved = plan.pick(given + named + attrs + (shapes if plan.shapes else ()))
-        self._nodes[node.seq] = Step(node, saved)
-        self._alive.append(node)
-
-    def _written(
-        self,
-        name: str,
-        inputs: tuple[Any, ...],
-        attributes: dict[str, Any],
-        target: TensorBase,
-        recorded: bool,
-    ) -> None:
-        """Add an operation in place."""
-        drawn, self._drawn = self._drawn, None
-        if drawn is target:
-            return
-        if name == "zero_" and self._is_gradient(target):
-            self._zeroed(target)
-            return
-        where = self._write_to(target, name)
-        calls = self.program.calls
-        if recorded and (target._node is None or target._view is not None):
-            # The node of such a write is reached through what it wrote to.
-            raise RefusalError(f"writes in place (`{name}`) into a view that autograd follows")
-        op = attrs = None
-        if name == "zero_":
-            made: Any = 0
-        elif name == "fill_" and len(inputs) == 1:
-            made = self._constant(target._a.copy())
-        elif name == "copy_" and not recorded:
-            made = self._attribute(inputs[1])
-        else:
-            op = COPY if name == "copy_" else WRITES.get(name) or OPERATIONS.get(name[:-1])
-            if op is None or op.many or op.view or op.is_list:
-                raise RefusalError(f"writes in place by `{name}`, which is not recorded")
-            attrs = tuple(self._attribute(item) for item in attributes.values())
-            made = self._new()
-            calls.append(Call(op.kernel, (*self._arrays(op, inputs), *attrs), made))
-        where = self._store(target, where, made, name)
-        if op is not None and attrs is not None and recorded:
-            self._remember(op, inputs, attributes, attrs, (target,), (where,))
-
-    def _store(self, target: TensorBase, where: Value, made: Any, name: str) -> Value:
-        """Let a tensor have the values ``made``; returns what it is from then on."""
-        calls, a = self.program.calls, target._a
-        if self._is_overwritten(target):
-            fitted = self._new()
-            calls.append(Call(_fitted, (made, a.shape, a.dtype), fitted))
-            self._overwrite(target, fitted, name)
-            return fitted
-        calls.append(Call(np.copyto, (where, made), None, where, {"casting": "unsafe"}))
-        return where
-
-    def _is_gradient(self, t: TensorBase) -> bool:
-        return id(t._a) not in self._values and any(t is g for g in self._before.values())
-
-    def _zeroed(self, gradient: TensorBase) -> None:
-        """Note that a gradient was set to zero, to be added to."""
-        leaf = next(self._leaves[key] for key, g in self._before.items() if g is gradient)
-        if self.program.gradients or self.part.stores or self.program.late or self.stepped:
-            self._cut()
-        if all(leaf is not t for t in self.program.zeroed):
-            self.program.zeroed.append(leaf)
-        self._told[id(leaf)] = self._told.get(id(leaf), 0) + 1
 
     def _draws(
         self, function: Callable[..., Any], args: tuple[Any, ...], generator: Any, values: Any
@@ -397,25 +276,6 @@ class Recording(PythonSide):
             self.program.calls.append(Call(function, given, self._name(array)))
         else:
             self._constant(array)
-
-    def _write_to(self, target: TensorBase, name: str) -> Value:
-        where = self._of(target)
-        if where in self.program.constants:
-            raise RefusalError(f"writes into what is always the same (`{name}`)")
-        self._written_to[where] = self._written_to.get(where, 0) + 1
-        if where in self.program.inputs:
-            raise RefusalError(f"writes into its argument (`{name}`)")
-        if where in self.program.captured:
-            own = self.program.captured[where]
-            if target is not own and target._vc is not None and target._vc is own._vc:
-                # Another tensor with the same history of writes, as ``detach`` makes.
-                target = own
-            if target is own:
-                self._writes[id(own)] = self._writes.get(id(own), 0) + 1
-            self.program.written.append((target, name))
-        elif target._a.base is not None and not self._is_overwritten(target):
-            raise RefusalError(f"writes into a view (`{name}`)")
-        return where
 
     def _work(
         self, function: Callable[..., Any], tensors: tuple[TensorBase, ...], values: Any
@@ -472,14 +332,3 @@ class Recording(PythonSide):
             told = self._writes.get(key, 0) + moves[key]
             if count - self._counts[key] != told:
                 raise RefusalError(f"writes a tensor of shape {t._a.shape} in a way not recorded")
-
-
-def _fitted(a: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """Return values as they are when written over an array of this shape and dtype."""
-    made = np.empty(shape, dtype)
-    np.copyto(made, a, casting="unsafe")
-    return made
-
-
-def _shape_of(x: Any) -> Any:
-    return x._a.shape if isinstance(x, TensorBase) else getattr(x, "shape", ())

@@ -100,6 +100,7 @@ class Replay:
         self._arrays = [t._a for t in tensors]
         self._trained = [t._rg for t in tensors]
         self._more = [t._more for t in tensors]
+        self._zeroed = [t for piece in self.pieces for t in piece.program.zeroed]
         self._empty: list[TensorBase] = []
         self._added: list[TensorBase] = []
         met: set[int] = set()
@@ -164,6 +165,9 @@ class Replay:
         if self._empty and not all(map(is_, map(_GRAD, self._empty), repeat(None))):
             return False
         if self._added and any(t._grad is None for t in self._added):
+            return False
+        if self._zeroed and any(_is_view(t._grad) for t in self._zeroed):
+            # Which eager refuses to set to zero in place.
             return False
         if any(self.world.hooks) or _has_global_hooks():
             return False
@@ -330,6 +334,10 @@ class Replay:
         if end is not None and end != stream_place():
             return "its recording draws other random numbers than the step itself"
         return ""
+
+
+def _is_view(gradient: Any) -> bool:
+    return gradient is not None and gradient._view is not None
 
 
 def _ends(effects: list[Place]) -> list[Any]:

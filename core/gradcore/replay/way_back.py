@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.engine import fit_array
-from gradcore.graph import Node, TensorBase, wrap
+from gradcore.graph import Node, SavedOutput, TensorBase, wrap
 from gradcore.replay.numbers import Evaluate, TakenFloat, TakenInt
 from gradcore.replay.program import (
     Call,
@@ -153,9 +153,7 @@ class WayBack:
         if any(isinstance(part, TensorBase) for part in gradients):
             # The graph of gradients is recorded: each of them is an operation, told as all are.
             return
-        step = self._nodes.get(node.seq)
-        if step is None:
-            raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
+        step = self._step_of(node)
         if node.seq in self._through_hooks:
             self._through_hooks.discard(node.seq)
             parts = [None if item is None else self._of_array(item) for item in gradients]
@@ -165,6 +163,18 @@ class WayBack:
             edge = node.edges[i]
             if part is not None and edge is not None:
                 self._put(edge, node.ports[i] if node.ports else 0, part, gradients[i])
+
+    def _step_of(self, node: Node) -> Step:
+        step = self._nodes.get(node.seq)
+        if step is not None:
+            return step
+        plain = not any(
+            isinstance(item, (TensorBase, np.ndarray, SavedOutput)) for item in node.saved
+        )
+        if getattr(node.op, "view", False) and plain:
+            # Of a view that was made anew, as what it looks at was written to.
+            return Step(node, node.saved)
+        raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
 
     def _parts(self, step: Step, gradients: tuple[Any, ...]) -> list[Any]:
         """Return the gradients of a node as values."""
@@ -203,9 +213,7 @@ class WayBack:
         self._pending[node.seq] = parts if many else parts[0]
 
     def _passes(self, node: Node, gradients: Any) -> None:
-        step = self._nodes.get(node.seq)
-        if step is None:
-            raise RefusalError(f"passes {node.name()}, which this step did not record, backward")
+        step = self._step_of(node)
         for array, value in zip(gradients, self._parts(step, tuple(gradients)), strict=True):
             self._call(array, value)
         self._through_hooks.add(node.seq)
