@@ -190,7 +190,8 @@ def _cut(input: Array, index: Array, where: int) -> Array:
 
 
 def _in_range(name: str, index: Array, size: int, where: int) -> None:
-    if index.size and (index.max() >= size or index.min() < 0):
+    # One unsigned comparison finds the negative ones too.
+    if index.size and index.view(f"u{index.itemsize}").max() >= size:
         worst = int(index.max()) if index.max() >= size else int(index.min())
         raise ShapeError(
             f"index {worst} is out of bounds for dimension {where} with size {size}",

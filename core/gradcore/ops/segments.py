@@ -100,16 +100,20 @@ def places_along(shape: Any, where: int, index: Any) -> Any:
 
     In the other dimensions, each of its values stands where it stands in ``index``.
     """
-    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    lines = np.ogrid[tuple(map(slice, index.shape))]
-    start: Any = 0
-    for i, (line, step) in enumerate(zip(lines, steps, strict=True)):
-        if i != where:
-            start = start + line * step
-    flat = index.astype(np.int64)
-    if steps[where] != 1:
-        flat *= steps[where]
-    flat += start
+    if not index.size:
+        return index.astype(np.int64)
+    step, start, own = 1, None, 1
+    for i in reversed(range(len(shape))):
+        count = index.shape[i]
+        if i == where:
+            own = step
+        elif count > 1:
+            line = np.arange(0, count * step, step).reshape((count,) + (1,) * (len(shape) - 1 - i))
+            start = line if start is None else start + line
+        step *= shape[i]
+    flat = index.astype(np.int64) if own == 1 else index.astype(np.int64) * own
+    if start is not None:
+        flat += start
     return flat
 
 
