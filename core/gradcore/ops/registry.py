@@ -9,7 +9,7 @@ made from the entry; so are the tests. To add one, write in ``ops/<family>.py``:
         gradient={"input": lambda g, input: g * (3 * input * input)},
         samples=[(T(2, 3),), (T(),)],
     )
-    def cube(input):
+    def cube(input: Array) -> Array:
         \"\"\"Return the third power of each value.\"\"\"
         return input * input * input
 
