@@ -13,6 +13,7 @@ from gradcore.ops.elementwise import conj
 from gradcore.ops.numbers import long_name
 from gradcore.ops.registry import CALLS, FUNCTIONS, OPERATIONS, S, T, composite, operation
 from gradcore.ops.shape import axes, axis, kept, reshape, spread, to_dtype
+from gradcore.ops.sums import is_middle, sum_of_middle
 
 # NumPy's own annotations of ufunc methods know fewer calls than NumPy takes.
 _ADD: Any = np.add
@@ -59,6 +60,8 @@ def _by_dim(label: str) -> Any:
 )
 def sum_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
     """Return the sum over all values, or over the dimensions ``dim``."""
+    if is_middle(input, dim):
+        return sum_of_middle(input, keepdim)
     kind = np.int64 if input.dtype.kind in "iub" else None
     return _ADD.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim, dtype=kind)
 
@@ -103,6 +106,8 @@ def mean_of(input: Array, dim: Any = None, keepdim: bool = False) -> Any:
             "Convert it first, for instance with .float().",
         )
     n = input.size if dim is None else count(input.shape, dim)
+    if is_middle(input, dim):
+        return np.divide(sum_of_middle(input, keepdim), n)
     total = _ADD.reduce(input, axis=along(dim, input.ndim), keepdims=keepdim)
     return total / input.dtype.type(n) if total.ndim == 0 else np.divide(total, n)
 
