@@ -29,7 +29,7 @@ PROMISE = "test_promise.py"
 STATUS_FILE = "PARAMSCOPE_TESTS_STATUS"
 PATIENCE = 3.0  # seconds that a thread or process has to end by itself after its test
 # Folders of pure computation: nothing there starts threads, processes or widgets.
-COMPUTATION = ("core/gradcore/", "core/gradcore_nn/", "test_promise.py")
+COMPUTATION = ("core/gradcore/", "test_promise.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

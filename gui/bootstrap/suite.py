@@ -35,7 +35,7 @@ usage: python3 tests [--torch] [--long] [pytest arguments]
 # tests/conftest.py writes pytest's status into the file that this names.
 STATUS_FILE = "PARAMSCOPE_TESTS_STATUS"
 # Folders of pure computation: they run beside the others, which open windows and start processes.
-COMPUTATION = ("core/gradcore", "core/gradcore_nn", "core/gradcore_replay")
+COMPUTATION = ("core/gradcore",)
 DIED = 70
 NO_TESTS = 5
 """pytest's status where there was none to run."""

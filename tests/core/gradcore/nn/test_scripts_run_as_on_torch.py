@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.txt"))
-CORE = Path(__file__).parents[3] / "core"
+CORE = Path(__file__).parents[4] / "core"
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 
 

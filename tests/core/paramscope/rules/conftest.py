@@ -1,22 +1,10 @@
-"""Both engines, for the rules: each rule must say the same on either."""
-
-from collections.abc import Iterator
+"""What the rules say of a document, on either engine."""
 
 import pytest
 
 from paramscope.engine.adapters.base import Adapter
-from paramscope.engine.adapters.open import open_adapter
 from paramscope.engine.session import Session
 from paramscope.rules.finding import Finding
-
-
-@pytest.fixture(params=["gradcore", pytest.param("torch", marks=pytest.mark.torch)])
-def adapter(request: pytest.FixtureRequest) -> Iterator[Adapter]:
-    """One engine, active: ``import torch`` in a document means it."""
-    opened = open_adapter(request.param)
-    opened.activate()
-    yield opened
-    opened.deactivate()
 
 
 class Judge:

@@ -10,7 +10,7 @@ import pytest
 import gradcore
 from gradcore import compat
 
-CORE = Path(__file__).parents[3] / "core"
+CORE = Path(__file__).parents[4] / "core"
 
 
 def run(*arguments: str, script: str | None = None, folder: Path | None = None, **environment):

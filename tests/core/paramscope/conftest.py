@@ -1,4 +1,4 @@
-"""Both engines for the census: it must say the same on either."""
+"""Both engines, each with the name ``torch`` for itself: all must say the same on either."""
 
 import os
 import sys
