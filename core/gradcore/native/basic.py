@@ -171,6 +171,94 @@ def add_integer(a: Any, f: Any) -> None:
         y[i] = x[i] + a[3]
 
 
+SUM, DIFFERENCE, PRODUCT, LARGER, SMALLER, QUOTIENT, REST, BOTH, EITHER, ONE_OF = range(10)
+
+
+@kernel(writes=(0,))
+def integers(a: Any, f: Any) -> None:
+    """A function of two integers. Words: z; x and its step, y and its step; how many; which."""
+    z, x, y = integers_at(a[0]), integers_at(a[1]), integers_at(a[3])
+    for i in range(a[5]):
+        p, q = x[i * a[2]], y[i * a[4]]
+        if a[6] == SUM:
+            z[i] = p + q
+        elif a[6] == DIFFERENCE:
+            z[i] = p - q
+        elif a[6] == PRODUCT:
+            z[i] = p * q
+        elif a[6] == LARGER:
+            z[i] = max(p, q)
+        elif a[6] == SMALLER:
+            z[i] = min(p, q)
+        elif a[6] == QUOTIENT:
+            # By zero, and where there is no such number, as NumPy.
+            z[i] = 0 if q == 0 else -p if q == -1 else p // q
+        elif a[6] == REST:
+            z[i] = 0 if q == 0 or q == -1 else p % q
+        elif a[6] == BOTH:
+            z[i] = p & q
+        elif a[6] == EITHER:
+            z[i] = p | q
+        else:
+            z[i] = p ^ q
+
+
+@kernel(writes=(1,))
+def integer_extreme(a: Any, f: Any) -> None:
+    """The largest or smallest of integers. Words: x, y, how many, whether the largest."""
+    x, best = integers_at(a[0]), integers_at(a[0])[0]
+    for i in range(a[2]):
+        best = max(best, x[i]) if a[3] else min(best, x[i])
+    integers_at(a[1])[0] = best
+
+
+@kernel(writes=(1,))
+def find_integers_outside(a: Any, f: Any) -> None:
+    """Set a flag if an integer is below or above. Words: x, flag, how many, lowest, highest."""
+    x, found = integers_at(a[0]), 0
+    for i in range(a[2]):
+        found |= (x[i] < a[3]) | (x[i] > a[4])
+    integers_at(a[1])[0] = found
+
+
+@kernel(writes=(0,))
+def products(a: Any, f: Any) -> None:
+    """Multiply over the middle one of three axes. Words: y, x, outer, middle, inner."""
+    y, x, outer, middle, inner = pointer(a[0], f), pointer(a[1], f), a[2], a[3], a[4]
+    for o in range(outer):
+        target, source = at(y, o * inner), at(x, o * middle * inner)
+        for i in range(inner):
+            target[i] = real(1.0, f)
+        for j in range(middle):
+            row = at(source, j * inner)
+            for i in range(inner):
+                target[i] *= row[i]
+
+
+@kernel(writes=(0,))
+def product_slope(a: Any, f: Any) -> None:
+    """For each value the product of all others along the middle axis, times ``g``.
+
+    Words: y, x, g, outer, middle, inner.
+    """
+    y, x, g, outer, middle, inner = (
+        pointer(a[0], f), pointer(a[1], f), pointer(a[2], f), a[3], a[4], a[5]
+    )  # fmt: skip
+    for o in range(outer):
+        for i in range(inner):
+            source, target = at(x, o * middle * inner + i), at(y, o * middle * inner + i)
+            one = source[0] * real(0.0, f) + real(1.0, f)
+            before = one
+            for j in range(middle):
+                target[j * inner] = before
+                before *= source[j * inner]
+            behind = one
+            for k in range(middle):
+                j = middle - 1 - k
+                target[j * inner] = g[o * inner + i] * (target[j * inner] * behind)
+                behind *= source[j * inner]
+
+
 @kernel(writes=(1,))
 def find_outside(a: Any, f: Any) -> None:
     """Set a flag if a value is below the first number or above the second; NaN is neither.

@@ -56,7 +56,96 @@ def _rounding(name: str) -> Any:
     return intrinsic(rounded)
 
 
+@intrinsic
+def _fmod(typing_context: Any, x: Any, y: Any) -> Any:
+    """Return what is left of a division rounded to zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.frem(args[0], args[1])
+
+    return x(x, x), generate
+
+
 _floor, _ceil, _trunc, _rint = map(_rounding, ("floor", "ceil", "trunc", "rint"))
+
+
+@_helper
+def _remainder(x: Any, y: Any, like: Any) -> Any:
+    """Return what is left of a division rounded down: it has the sign of the divisor."""
+    zero = real(0.0, like)
+    rest = _fmod(x, y)
+    if rest == zero:
+        return math.copysign(zero, y)
+    return rest + y if (y < zero) != (rest < zero) and rest == rest and y == y else rest
+
+
+@_helper
+def _floor_divide(x: Any, y: Any, like: Any) -> Any:
+    """Divide and round down, exactly: by way of the remainder, as NumPy."""
+    zero, half, one = real(0.0, like), real(0.5, like), real(1.0, like)
+    if y == zero:
+        return x / y
+    rest = _fmod(x, y)
+    quotient = (x - rest) / y
+    if rest != zero and (y < zero) != (rest < zero):
+        quotient -= one
+    if quotient == zero:
+        return math.copysign(zero, x / y)
+    whole = _floor(quotient)
+    return whole + one if quotient - whole > half else whole
+
+
+@_helper
+def _one_by_one(what: Any, d: Any, x: Any, count: Any) -> None:
+    if what == steps.SINH:
+        for i in range(count):
+            d[i] = math.sinh(x[i])
+    elif what == steps.COSH:
+        for i in range(count):
+            d[i] = math.cosh(x[i])
+    elif what == steps.TAN:
+        for i in range(count):
+            d[i] = math.tan(x[i])
+    elif what == steps.ASIN:
+        for i in range(count):
+            d[i] = math.asin(x[i])
+    elif what == steps.ACOS:
+        for i in range(count):
+            d[i] = math.acos(x[i])
+    elif what == steps.ASINH:
+        for i in range(count):
+            d[i] = math.asinh(x[i])
+    elif what == steps.ACOSH:
+        for i in range(count):
+            d[i] = math.acosh(x[i])
+    elif what == steps.ATANH:
+        for i in range(count):
+            d[i] = math.atanh(x[i])
+
+
+@_helper
+def _two_by_two(what: Any, d: Any, x: Any, y: Any, count: Any) -> None:
+    if what == steps.FLOOR_DIVIDE:
+        for i in range(count):
+            d[i] = _floor_divide(x[i], y[i], d)
+    elif what == steps.TRUNCATED_REMAINDER:
+        for i in range(count):
+            d[i] = _fmod(x[i], y[i])
+    elif what == steps.ATAN2:
+        for i in range(count):
+            d[i] = math.atan2(x[i], y[i])
+    elif what == steps.HYPOT:
+        for i in range(count):
+            d[i] = math.hypot(x[i], y[i])
+    elif what == steps.COPYSIGN:
+        for i in range(count):
+            d[i] = math.copysign(x[i], y[i])
+    elif what == steps.KNOWN_LARGER:
+        for i in range(count):
+            d[i] = y[i] if x[i] != x[i] or y[i] > x[i] else x[i]
+    elif what == steps.KNOWN_SMALLER:
+        for i in range(count):
+            d[i] = y[i] if x[i] != x[i] or y[i] < x[i] else x[i]
 
 
 @_helper
@@ -84,7 +173,7 @@ def _binary(what: Any, d: Any, x: Any, y: Any, count: Any) -> None:
             d[i] = math.pow(x[i], y[i])
     elif what == steps.REMAINDER:
         for i in range(count):
-            d[i] = x[i] % y[i]
+            d[i] = _remainder(x[i], y[i], d)
 
 
 @_helper
@@ -300,8 +389,12 @@ def _step(a: Any, f: Any, row: Any, start: Any, count: Any) -> None:
         _spread(d, x, a[row + 3], a[row + 4], start, count)
     elif what < steps.SIN:
         _smooth(what, d, x, count)
-    else:
+    elif what < steps.SINH:
         _rarer(what, d, x, count)
+    elif what < steps.FLOOR_DIVIDE:
+        _one_by_one(what, d, x, count)
+    else:
+        _two_by_two(what, d, x, y, count)
 
 
 @kernel()

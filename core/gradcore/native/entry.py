@@ -95,6 +95,9 @@ class Builder(Protocol):
     def view(self, x: Operand, shape: tuple[int, ...], offset: int = 0) -> Operand:
         """Return values of a contiguous ``x`` from the ``offset``-th on, in another shape."""
 
+    def copy(self, target: Operand, source: Operand) -> None:
+        """Copy values of one dtype between any two layouts."""
+
     def expect(self, flag: Operand) -> None:
         """Leave the step here if ``flag``, one int64, is not zero: it is then run as it is."""
 

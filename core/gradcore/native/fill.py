@@ -70,6 +70,9 @@ def _is_kept(function: Any, signature: Any) -> bool:
     except (AttributeError, OSError, RuntimeError):
         # No place for a cache, or a numba with another one: nothing is gained by filling it.
         return True
+    except Exception:
+        # A file that is cut off or spoilt: it is made anew.
+        return False
     return any(key[0] == signature for key in index)
 
 

@@ -11,6 +11,8 @@ OLDEST = (0, 60)
 _lock = threading.Lock()
 _STEP: list[ModuleType] = []
 _REASON: list[str] = []
+LOCKS: list[threading.Lock] = []
+"""Locks under which a thread works with numba, other than that of loading it."""
 
 
 def is_wanted() -> bool:
@@ -53,6 +55,23 @@ def _check_version() -> None:
 def start() -> None:
     """Load native mode in a thread of its own."""
     threading.Thread(target=load, name="gradcore-native", daemon=True).start()
+
+
+def _begin_in_child() -> None:
+    """Leave numba alone in a forked process whose parent's other threads were at work with it.
+
+    They do not exist here, but the locks that they held do, those of numba itself as well: whoever
+    waited for them would wait for ever.
+    """
+    global _lock
+    if _lock.locked() or any(lock.locked() for lock in LOCKS):
+        _STEP.clear()
+        _REASON[:] = ["numba was at work in another thread as this process was forked"]
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 def is_loaded() -> bool:

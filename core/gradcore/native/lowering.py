@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gradcore.native import kernels, steps
+from gradcore.native.arranging import FUNCTIONS
 from gradcore.native.builder import (
     DOUBLE,
     SINGLE,
@@ -24,12 +25,11 @@ from gradcore.native.entry import LOWERINGS, Operand
 from gradcore.native.layout import Storage, address_of, byte_size, of_array, whole
 from gradcore.native.numpy_calls import (
     CALLS,
-    QUESTIONS,
     REDUCTIONS,
     is_view,
+    question,
     view,
 )
-from gradcore.native.reducing import FUNCTIONS
 from gradcore.native.stream import Stream
 from gradcore.native.ufuncs import elementwise, is_elementwise
 from gradcore.replay.inline import Inliner, StandIn, _Trace
@@ -91,11 +91,20 @@ class Lowered:
         lowering = LOWERINGS.get(call.function) or FUNCTIONS.get(call.function)
         if lowering is not None and call.writes is None and self._native(call, lowering):
             return
+        if isinstance(call.function, Asked) and self._is_settled(call):
+            # It was asked when the step was recorded, and nothing in it changes.
+            return
         self._is_draw = False
         parts = self._traced_write(call) if call.writes is not None else None
         inlined = self._inliner._inlined(call)
         for one in inlined if parts is None else parts:
             self._numpy(one)
+
+    def _is_settled(self, call: Call) -> bool:
+        """Tell whether a call looks at nothing but constants that no call writes."""
+        looked = members(call.arguments)
+        written = {one.writes for one in self.program.calls}
+        return all(one in self.program.constants and one not in written for one in looked)
 
     def _traced_write(self, call: Call) -> list[Call] | None:
         """Return the calls that a function which writes makes; None: it is one call of NumPy."""
@@ -278,7 +287,7 @@ def _lowered(table: Table, function: Any, arguments: Any, options: Any, like: An
     if is_view(function):
         return view(function, arguments, options)
     is_question = isinstance(function, Asked)
-    lowering = QUESTIONS.get(function._function) if is_question else CALLS.get(function)
+    lowering = question(function._function) if is_question else CALLS.get(function)
     if lowering is not None:
         return lowering(table, arguments, dict(options), like)
     if isinstance(function, np.ufunc):

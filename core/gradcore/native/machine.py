@@ -7,6 +7,7 @@ holds a digest of every file here, since numba itself looks at one file only.
 
 import hashlib
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
+from numba.core.caching import FunctionCache
+from numba.core.errors import NumbaError
 
 from gradcore.native.entry import Kernel
+from gradcore.native.loading import LOCKS
 from gradcore.native.memory import call_kernel, floats32_at, floats64_at, integers_at
 
 Dtype = np.dtype[Any]
@@ -29,6 +33,7 @@ _DRIVE_MANY = types.int64(types.int64, types.int64, types.int64)
 _DRIVE_MOVED = types.int64(types.int64, types.int64, types.int64)
 _READ = types.boolean(types.int64, types.int64, types.int64, types.boolean)
 _lock = threading.Lock()
+LOCKS.append(_lock)
 
 
 @numba.njit(error_model="numpy")
@@ -130,6 +135,13 @@ def _compiled(decorate: Any, function: Any) -> Any:
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
+        return decorate(cache=False)(function)
+    except NumbaError:
+        raise
+    except Exception:
+        # Files that are cut off or spoilt, or a disk that is full: numba lets all of that through.
+        with suppress(Exception):
+            FunctionCache(function).flush()
         return decorate(cache=False)(function)
 
 

@@ -7,6 +7,7 @@ and ``like``: what NumPy itself gave, for its shape and dtype.
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ from gradcore.native.kernels.indexing import picked
 from gradcore.native.layout import viewed, whole
 from gradcore.native.products import matmul
 from gradcore.native.ufuncs import FLOATS, sources_of, stored, target_of
+from gradcore.native.whole import extreme
 from gradcore.ops.loss import in_unit_range, not_negative
+from gradcore.ops.selection import _check_places as check_places
 from gradcore.ops.sums import product
 from gradcore.replay.finite import finite
 from gradcore.replay.inline import expect
@@ -138,6 +141,21 @@ def _got(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
 
 def _keys(key: Any) -> Any:
     return key if isinstance(key, tuple) else (key,)
+
+
+@_lowers(np.ndarray.take, np.take)
+def _taken(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+    x, index, *rest = arguments
+    axis = rest[0] if rest else options.pop("axis", None)
+    if options or len(rest) > 1 or not isinstance(x, Operand):
+        raise UnsupportedError
+    if axis is None:
+        x, axis = table.view(table.contiguous(x), (x.size,)), 0
+    key = (*[slice(None)] * (axis % len(x.shape)), index)
+    made = picked(table, x, key)
+    if made is None:
+        raise UnsupportedError
+    return made
 
 
 @_lowers(np.asarray)
@@ -260,6 +278,8 @@ def _reduction(kernel: Any, last: tuple[int, ...] = (), is_mean: bool = False) -
     def lower(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
         x = arguments[0]
         axis = arguments[1] if len(arguments) > 1 else options.pop("axis", _default(options))
+        if last and like.ndim == 0 and isinstance(x, Operand) and x.dtype == INTEGER:
+            return extreme(table, x, bool(last[0]))
         options.pop("keepdims", None)
         if options.pop("initial", None) is not None and not last:
             raise UnsupportedError
@@ -312,10 +332,37 @@ _lowers(np.ndarray.sum, np.sum)(_sum)
 _lowers(np.ndarray.mean, np.mean)(_mean)
 _lowers(np.ndarray.max, np.max, np.amax)(_largest)
 _lowers(np.ndarray.min, np.min, np.amin)(_smallest)
+
+
+def _truth(is_any: bool) -> Call:
+    """Tell whether any or all values are true: the extreme of ones and zeros."""
+
+    def lower(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
+        x, *rest = arguments
+        axis = rest[0] if rest else options.pop("axis", 0)
+        options.pop("keepdims", None)
+        if len(rest) > 1 or any(one is not None for one in options.values()):
+            raise UnsupportedError
+        if not isinstance(x, Operand) or x.dtype not in (*FLOATS, BOOL) or like.dtype != BOOL:
+            raise UnsupportedError
+        kind = SINGLE if x.dtype == BOOL else x.dtype
+        ones = table.element(steps.NOT_EQUAL, table.empty(x.shape, kind), x, 0.0)
+        found = reduced(table, basic.extremes, ones, axis, (int(is_any),))
+        target = table.empty(like.shape, BOOL)
+        return table.element(
+            steps.NOT_EQUAL, target, table.view(found, like.shape), 0.0, dtype=kind
+        )
+
+    return lower
+
+
 REDUCTIONS: tuple[tuple[Any, Call], ...] = (
     (np.add, _over_first(_sum)),
     (np.maximum, _over_first(_largest)),
     (np.minimum, _over_first(_smallest)),
+    (np.multiply, _over_first(_reduction(basic.products))),
+    (np.logical_or, _truth(True)),
+    (np.logical_and, _truth(False)),
 )
 
 
@@ -372,7 +419,24 @@ def _range(low: float, high: float) -> Call:
     return lower
 
 
-QUESTIONS = {in_unit_range: _range(0.0, 1.0), not_negative: _range(0.0, math.inf)}
+def _places_in_range(table: Table, arguments: Any, options: Any, like: Any) -> None:
+    x, size = arguments[0], options["size"]
+    if not isinstance(x, Operand) or x.dtype != INTEGER:
+        raise UnsupportedError
+    flag, given = table.empty((1,), INTEGER), table.contiguous(x)
+    table.call(basic.find_integers_outside, given, flag, x.size, 0, size - 1, dtype=SINGLE)
+    table.expect(flag)
+
+
+def question(function: Any) -> Call | None:
+    """Return the lowering of a question, if it has one."""
+    if isinstance(function, partial) and function.func is check_places and not function.args:
+        known = {"size": function.keywords["size"]}
+        return lambda table, arguments, _, like: _places_in_range(table, arguments, known, like)
+    return _QUESTIONS.get(function)
+
+
+_QUESTIONS = {in_unit_range: _range(0.0, 1.0), not_negative: _range(0.0, math.inf)}
 """The lowering of each question that a step asks, and that has one."""
 
 

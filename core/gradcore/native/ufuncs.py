@@ -9,6 +9,8 @@ import numpy as np
 from gradcore.native import steps
 from gradcore.native.builder import BOOL, DOUBLE, INTEGER, SINGLE, Table, UnsupportedError
 from gradcore.native.entry import Operand
+from gradcore.native.whole import known as known_of_integers
+from gradcore.native.whole import whole_numbers
 
 FLOATS = (SINGLE, DOUBLE)
 
@@ -76,7 +78,12 @@ _ELEMENTWISE = {
     np.log: steps.LOG, np.log1p: steps.LOG1P, np.tanh: steps.TANH, np.sin: steps.SIN,
     np.cos: steps.COS, np.arctan: steps.ATAN, np.floor: steps.FLOOR, np.ceil: steps.CEIL,
     np.trunc: steps.TRUNC, np.rint: steps.RINT, np.positive: steps.COPY,
-    np.conjugate: steps.COPY,
+    np.conjugate: steps.COPY, np.sinh: steps.SINH, np.cosh: steps.COSH, np.tan: steps.TAN,
+    np.arcsin: steps.ASIN, np.arccos: steps.ACOS, np.arcsinh: steps.ASINH,
+    np.arccosh: steps.ACOSH, np.arctanh: steps.ATANH, np.remainder: steps.REMAINDER,
+    np.floor_divide: steps.FLOOR_DIVIDE, np.fmod: steps.TRUNCATED_REMAINDER,
+    np.arctan2: steps.ATAN2, np.hypot: steps.HYPOT, np.copysign: steps.COPYSIGN,
+    np.fmax: steps.KNOWN_LARGER, np.fmin: steps.KNOWN_SMALLER,
 }  # fmt: skip
 _ON_TRUTH = {
     np.bitwise_and: steps.AND, np.bitwise_or: steps.OR, np.bitwise_xor: steps.XOR,
@@ -93,6 +100,8 @@ def elementwise(
     if len(arguments) > function.nin:
         options["out"] = arguments[function.nin]
     target = target_of(table, options, like)
+    if target.dtype == INTEGER:
+        return whole_numbers(table, function, target, sources)
     if function is np.power:
         return _power(table, target, sources)
     if function in _ASKED:
@@ -131,8 +140,14 @@ def _is_infinite(table: Table, target: Operand, x: Any) -> Operand:
     return stored(table, steps.EQUAL, target, (size, math.inf))
 
 
+def _is_negative(table: Table, target: Operand, x: Any) -> Operand:
+    # The sign of zero and of NaN counts, too.
+    sign = table.element(steps.COPYSIGN, table.empty(x.shape, x.dtype), 1.0, x)
+    return stored(table, steps.LESS, target, (sign, 0.0))
+
+
 _ASKED: dict[Any, Callable[..., Any]] = {
-    np.isnan: _is_nan, np.isfinite: _is_finite, np.isinf: _is_infinite
+    np.isnan: _is_nan, np.isfinite: _is_finite, np.isinf: _is_infinite, np.signbit: _is_negative
 }  # fmt: skip
 
 
@@ -164,4 +179,5 @@ def _power(table: Table, target: Operand, sources: tuple[Any, ...]) -> Operand:
 def is_elementwise(function: Any) -> bool:
     """Tell whether a function is a ufunc that chains may know."""
     known = function in _ELEMENTWISE or function in _ON_TRUTH or function in _ASKED
+    known = known or function in known_of_integers
     return known or function in _SCALED or function in (np.power, np.logaddexp, np.exp2)

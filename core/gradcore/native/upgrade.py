@@ -4,6 +4,7 @@ A step is replayed by NumPy until its native form has shown that it gives the sa
 takes long (loading numba, compiling kernels that are not on disk yet) is done in another thread.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ class Upgrade:
         self._next: Any = None
         self._thread: threading.Thread | None = None
         self._error = ""
+        self._process = 0
         self._is_measured = False
         self._unchanged: Any = None
         self._is_sure = False
@@ -144,8 +146,9 @@ class Upgrade:
     def _lower(self, inputs: Sequence[Any], replay: TryOut) -> bool:
         module = step_module()
         if module is None:
+            self.reason = load()
             return False
-        self._next = module.lower(self._program, inputs)
+        self._next, self._process = module.lower(self._program, inputs), os.getpid()
         self._thread = threading.Thread(
             target=self._compile, args=(self._next,), name="gradcore-native", daemon=True
         )
@@ -160,6 +163,10 @@ class Upgrade:
             self._error = f"numba failed: {type(error).__name__}: {str(error)[:120]}"
 
     def _rehearse(self, inputs: Sequence[Any], replay: TryOut) -> bool:
+        if self._process != os.getpid():
+            # Forked meanwhile: the thread that was to compile it is not here.
+            self._thread, self._advance = None, self._lower
+            return False
         if self._thread is not None:
             if self._waits:
                 self._thread.join()

@@ -86,6 +86,18 @@ def _name(kind: Any, routine: str) -> str:
     return ("s" if kind.dtype is types.float32 else "d") + routine
 
 
+def _at_least(builder: Any, step: Any, length: Any) -> Any:
+    """Return the step from row to row, which may not be less than a row, even if there is none."""
+    for least in (length, length.type(1)):
+        step = builder.select(builder.icmp_signed("<", step, least), least, step)
+    return step
+
+
+def _chosen(builder: Any, is_turned: Any, turned: Any, other: Any) -> Any:
+    truth = builder.icmp_signed("!=", is_turned, is_turned.type(0))
+    return builder.select(truth, turned, other)
+
+
 def _transposition(builder: Any, is_turned: Any) -> Any:
     truth = builder.icmp_signed("!=", is_turned, is_turned.type(0))
     return builder.select(truth, _ENUM(_TURNED), _ENUM(_AS_IS))
@@ -117,7 +129,12 @@ def gemm(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         turns = [_transposition(builder, item) for item in args[:2]]
-        _call(builder, _name(a, "gemm"), [_ENUM(_BY_ROWS), *turns, *args[2:]])
+        m, n, k, alpha, x, x_row, y, y_row, beta, z, z_row = args[2:]
+        x_row = _at_least(builder, x_row, _chosen(builder, args[0], m, k))
+        y_row = _at_least(builder, y_row, _chosen(builder, args[1], k, n))
+        z_row = _at_least(builder, z_row, n)
+        rest = [m, n, k, alpha, x, x_row, y, y_row, beta, z, z_row]
+        _call(builder, _name(a, "gemm"), [_ENUM(_BY_ROWS), *turns, *rest])
         return context.get_dummy_value()
 
     return types.none(*kinds), generate
@@ -144,7 +161,9 @@ def gemv(
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         turn = _transposition(builder, args[0])
-        _call(builder, _name(a, "gemv"), [_ENUM(_BY_ROWS), turn, *args[1:]])
+        m, n, alpha, x, x_row, *rest = args[1:]
+        x_row = _at_least(builder, x_row, n)
+        _call(builder, _name(a, "gemv"), [_ENUM(_BY_ROWS), turn, m, n, alpha, x, x_row, *rest])
         return context.get_dummy_value()
 
     return types.none(*kinds), generate

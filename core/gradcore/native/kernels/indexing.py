@@ -249,6 +249,26 @@ def _place_added(out: Builder, g: Operand, shape: Any, index: Any) -> Any:
     return y
 
 
+@lowers(OPERATIONS["index_add_put"].kernel)
+def _index_added(out: Builder, input: Operand, values: Operand, index: Any) -> Any:
+    if not isinstance(values, Operand) or values.dtype != input.dtype:
+        return None
+    sums = _place_added(out, values, input.shape, index)
+    if sums is None:
+        return None
+    y = out.empty(input.shape, input.dtype)
+    out.call(add_values, out.contiguous(input), sums, y, input.size, dtype=input.dtype)
+    return y
+
+
+@kernel(writes=(2,))
+def add_values(a: Any, f: Any) -> None:
+    """z = x + y. Words: x, y, z, how many."""
+    x, y, z = pointer(a[0], f), pointer(a[1], f), pointer(a[2], f)
+    for i in range(a[3]):
+        z[i] = x[i] + y[i]
+
+
 def _along(shape: tuple[int, ...], index: Any, dim: int) -> tuple[int, ...] | None:
     """Return outer, length, many, inner; None where the index is cut in another dimension."""
     if not isinstance(index, Operand) or index.dtype != _INTEGER:
@@ -262,11 +282,30 @@ def _along(shape: tuple[int, ...], index: Any, dim: int) -> tuple[int, ...] | No
     return outer, length, index.shape[axis], inner
 
 
+def _cut(x: Operand, shape: tuple[int, ...], dim: int | None) -> Operand | None:
+    """Return the part of ``x`` that a smaller index looks at; None: it is no smaller one."""
+    if len(x.shape) != len(shape) or any(
+        own > full
+        for i, (own, full) in enumerate(zip(shape, x.shape, strict=True))
+        if dim is None or i != dim % len(shape)
+    ):
+        return None
+    lengths = [
+        full if dim is not None and i == dim % len(shape) else own
+        for i, (own, full) in enumerate(zip(shape, x.shape, strict=True))
+    ]
+    return Operand(tuple(lengths), x.dtype, x.strides, x.place)
+
+
 @lowers(OPERATIONS["gather"].kernel)
 def _gather(out: Builder, input: Operand, dim: int, index: Any) -> Any:
-    words = _along(input.shape, index, dim)
-    if words is None or input.dtype.kind != "f":
+    if not isinstance(index, Operand) or input.dtype.kind != "f" or not input.shape:
         return None
+    part = _cut(input, index.shape, dim)
+    words = None if part is None else _along(part.shape, index, dim)
+    if part is None or words is None:
+        return None
+    input = part
     y, flag = out.empty(index.shape, input.dtype), out.empty((1,), _INTEGER)
     arrays = (out.contiguous(input), out.contiguous(index), y, flag)
     out.call(gather, *arrays, *words, dtype=input.dtype)
@@ -282,16 +321,31 @@ def _gather_back(out: Builder, g: Operand, indices: Any, dim: int) -> Any:
 @lowers(OPERATIONS["put_along"].kernel)
 def put_along(out: Builder, input: Operand, indices: Any, shape: Any, dim: int) -> Any:
     """Let values be added to zeros along an axis, at the positions that an array names."""
-    words = _along(tuple(shape), indices, dim)
-    if words is None or input.dtype.kind != "f" or input.shape != indices.shape:
-        return None
     y = out.zeros(tuple(shape), input.dtype)
-    return _scattered(out, input, indices, y, words, _ADD)
+    return _scattered_into(out, y, input, indices, dim, _ADD)
 
 
 @lowers(OPERATIONS["gather"].gradients["input"])
 def _put_back(out: Builder, g: Operand, shape: Any, dim: int, index: Any) -> Any:
     return put_along(out, g, index, shape, dim)
+
+
+def _scattered_into(
+    out: Builder, y: Operand, values: Operand, index: Any, dim: int, what: int
+) -> Operand | None:
+    """Let values go to where an index says, which may be smaller than both."""
+    if not isinstance(index, Operand) or not y.shape or values.dtype.kind != "f":
+        return None
+    given, part = _cut(values, index.shape, None), _cut(y, index.shape, dim)
+    words = None if part is None else _along(part.shape, index, dim)
+    if given is None or part is None or words is None:
+        return None
+    if part.shape == y.shape:
+        return _scattered(out, given, index, y, words, what)
+    apart = out.empty(part.shape, y.dtype)
+    out.copy(apart, part)
+    out.copy(part, _scattered(out, given, index, apart, words, what))
+    return y
 
 
 def _scattered(
@@ -314,14 +368,11 @@ def copy_values(a: Any, f: Any) -> None:
 
 def _scatter_on_copy(what: int) -> Any:
     def lowering(out: Builder, input: Operand, dim: int, index: Any, src: Any) -> Any:
-        words = _along(input.shape, index, dim)
-        if words is None or not isinstance(src, Operand) or src.dtype != input.dtype:
-            return None
-        if input.dtype.kind != "f" or src.shape != index.shape:
+        if not isinstance(src, Operand) or src.dtype != input.dtype or input.dtype.kind != "f":
             return None
         y = out.empty(input.shape, input.dtype)
         out.call(copy_values, out.contiguous(input), y, input.size, dtype=input.dtype)
-        return _scattered(out, src, index, y, words, what)
+        return _scattered_into(out, y, src, index, dim, what)
 
     return lowering
 

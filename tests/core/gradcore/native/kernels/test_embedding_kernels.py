@@ -40,5 +40,8 @@ def test_a_number_without_a_row_is_told(native: Any, real: Any, bad: int) -> Non
     assert native.failed
 
 
-def test_weighing_by_frequency_stays_with_numpy(native: Any, real: Any) -> None:
-    assert native(SLOPE, np.ones((2, 3), real), np.array([0, 1]), (4, 3), -1, True) is None
+def test_rows_asked_for_often_weigh_less_if_that_is_wanted(native: Any, real: Any) -> None:
+    numbers = np.array([0, 1, 0, 3, 0])
+    g = np.arange(15.0).reshape(5, 3).astype(real)
+    g[1, 0], g[3, 1] = np.nan, np.inf
+    native.agrees(SLOPE, g, numbers, (4, 3), 1, True, rtol=1e-6)
