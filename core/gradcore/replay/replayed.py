@@ -100,6 +100,9 @@ class Replay:
         self._arrays = [t._a for t in tensors]
         self._trained = [t._rg for t in tensors]
         self._more = [t._more for t in tensors]
+        # Arrays of one value, or none, are equal to others.
+        self._small = [t for t in tensors if t._a.size <= 1]
+        self._small_arrays = [t._a for t in self._small]
         self._zeroed = [t for piece in self.pieces for t in piece.program.zeroed]
         self._empty: list[TensorBase] = []
         self._added: list[TensorBase] = []
@@ -156,9 +159,16 @@ class Replay:
     def _holds(self) -> bool:
         # Loops that run in C: this is done before every step.
         tensors = self.world.tensors
-        if not all(map(is_, map(_ARRAY, tensors), self._arrays)):
+        try:
+            # Lists compare by identity first; what is not the same array raises, or is small.
+            if (
+                list(map(_ARRAY, tensors)) != self._arrays
+                or list(map(_MORE, tensors)) != self._more
+            ):
+                return False
+        except ValueError:
             return False
-        if not all(map(is_, map(_MORE, tensors), self._more)):
+        if not all(map(is_, map(_ARRAY, self._small), self._small_arrays)):
             return False
         if list(map(_TRAINED, tensors)) != self._trained:
             return False
