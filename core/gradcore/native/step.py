@@ -440,7 +440,10 @@ class NativeStep:
             return "the native form returns other values"
         by_tensor = {id(t): a for (t, _), a in zip(self.program.written, values, strict=True)}
         expected = [by_tensor[id(t)] for t in self._writes]
-        if not all(close(a, b) for a, b in zip(running, expected, strict=True)):
+        # What an optimizer moves later is compared by its gradient: replaying has not moved it yet.
+        moved = {id(a) for group in self.groups for a in group.arrays()}
+        rows = zip(self._writes, running, expected, strict=True)
+        if not all(close(a, b) for t, a, b in rows if id(t._a) not in moved):
             return "the native form gives other running values"
         return ""
 

@@ -45,6 +45,30 @@ def test_an_argument_with_gaps_trains_natively(cut, is_index, monkeypatch) -> No
     np.testing.assert_allclose(runs[1], runs[0], rtol=1e-5)
 
 
+def test_what_is_limited_before_its_optimizer_moves_it_trains_natively(monkeypatch) -> None:
+    monkeypatch.setenv("GRADCORE_NATIVE", "1")
+    runs: list[list[float]] = []
+    for mode in ("eager", "native"):
+        gradcore.manual_seed(0)
+        image = gradcore.rand(4, 5, requires_grad=True)
+        optimizer = gradcore.optim.Adam([image], lr=0.3)
+        seen: dict[str, Any] = {}
+
+        def step(image=image, optimizer=optimizer, seen=seen) -> Any:
+            with gradcore.no_grad():
+                image.clamp_(0, 1)
+            optimizer.zero_grad()
+            seen["loss"] = loss = (image.sin() - 0.2).pow(2).sum()
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        compiled = gradcore.compile(step, mode=mode)
+        runs.append([compiled() for _ in range(10)] + image.flatten().tolist())
+        assert compiled.mode == mode, compiled.report
+    np.testing.assert_allclose(runs[1], runs[0], rtol=1e-4, atol=1e-5)
+
+
 def test_a_gradient_in_which_few_values_fell_to_the_other_side_of_a_kink_is_near() -> None:
     right = np.random.default_rng(0).standard_normal((200, 50)).astype(np.float32)
     flipped = right.copy()
