@@ -277,16 +277,7 @@ class Captured(Reads):
         except RefusalError as refusal:
             raise RefusalError(f"`{function.__name__}` {refusal}") from None
         self._codes.append(function.__code__)
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        for name, cell in cells:
-            try:
-                value = cell.cell_contents
-            except ValueError:
-                continue
-            self.places.append(cell)
-            if not self._moves(cell, None, value):
-                self._read(_CELL, cell, value)
-                self._visit_named("variable", name, value)
+        self._visit_cells(function)
         self._watch_function(function)
         self._mention(others)
         space = function.__globals__
@@ -313,6 +304,18 @@ class Captured(Reads):
                 self._read(space.get, name, None)
             elif not name.startswith("__"):
                 raise RefusalError(f"`{function.__name__}` calls `{name}`, which may do anything")
+
+    def _visit_cells(self, function: types.FunctionType) -> None:
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
+        for name, cell in cells:
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue
+            self.places.append(cell)
+            if not self._moves(cell, None, value):
+                self._read(_CELL, cell, value)
+                self._visit_named("variable", name, value)
 
     def _visit_namespace(self, module: types.ModuleType, names: Collection[str]) -> None:
         top = module.__name__.partition(".")[0]
