@@ -334,12 +334,14 @@ for _name, _ufunc in (("all", np.logical_and), ("any", np.logical_or)):
 # --- products
 
 
-def _zeros_in(a: Any) -> Any:
-    return (a == 0).sum() > 0
+def _is_odd(a: Any) -> bool:
+    # A recording cannot follow this, and so asks again at every step.
+    return bool(np.count_nonzero(a) < a.size or not np.isfinite(a).all())
 
 
-def _has_zero(input: Any) -> bool:
-    return bool(ask(_zeros_in, input) if isinstance(input, TensorBase) else _zeros_in(input))
+def _has_odd(input: Any) -> bool:
+    """Tell whether a value is 0, nan or infinite, and so cannot be divided by."""
+    return bool(ask(_is_odd, input) if isinstance(input, TensorBase) else _is_odd(input))
 
 
 def _prod_back(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
@@ -347,8 +349,8 @@ def _prod_back(g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     shape = tuple(input.shape)
     if not shape:
         return g
-    if not _has_zero(input):
-        # As torch.
+    if not _has_odd(input):
+        # As torch, which divides, too.
         y = prod_of(input, dim, True) if dim is not None else prod_of(input, None, False)
         if dim is not None and not keepdim:
             g = reshape(g, kept(shape, dim))
@@ -437,8 +439,8 @@ def _cumprod_back(g: Any, input: Any, dim: int) -> Any:
     if not shape:
         return g
     where = axis(dim, len(shape))
-    if not _has_zero(input):
-        # As torch.
+    if not _has_odd(input):
+        # As torch, which divides, too.
         return _summed_from_behind(g * conj(cumprod_of(input, where)), where) / conj(input)
     n = shape[where]
     head = (slice(None),) * where
