@@ -205,13 +205,17 @@ class Recording(InPlace):
             return
         elif not inputs:
             self._made(name, outputs)
-        elif name.endswith("_") and outputs and outputs[0] is inputs[0]:
+        elif name.endswith("_") and outputs and self._is_known(inputs[0], outputs[0]):
             self._written(name, inputs, attributes, outputs[0], recorded)
         else:
             op = OPERATIONS.get(_PARTS.get(name, name))
             if op is None:
                 raise RefusalError(f"uses `{name}`, which is not recorded")
             self._computed(op, inputs, attributes, outputs, recorded)
+
+    def _is_known(self, given: Any, out: TensorBase) -> bool:
+        """Tell whether a result is what was written to; its old values may have been copied."""
+        return out is given or id(out._a) in self._values
 
     def _made(self, name: str, outputs: tuple[TensorBase, ...]) -> None:
         if len(outputs) == 1 and id(outputs[0]._a) in self._values:
