@@ -19,13 +19,17 @@ from numba.extending import intrinsic
 from gradcore.native import steps
 from gradcore.native.entry import kernel
 from gradcore.native.kernels.functions import (
+    TURNS_IN_FLOAT32,
+    cosine,
     cumulative,
     erf,
     exp,
     expm1,
     log,
     log1p,
+    magnitude,
     sigmoid,
+    sine,
     softplus,
     tanh,
 )
@@ -270,13 +274,28 @@ def _smooth(what: Any, d: Any, x: Any, count: Any) -> None:
 
 
 @_helper
-def _rarer(what: Any, d: Any, x: Any, count: Any) -> None:
-    if what == steps.SIN:
+def _turned(what: Any, d: Any, x: Any, count: Any) -> None:
+    far = 0
+    for i in range(count):
+        far += magnitude(x[i]) > TURNS_IN_FLOAT32
+    if far and what == steps.SIN:
         for i in range(count):
             d[i] = math.sin(x[i])
-    elif what == steps.COS:
+    elif far:
         for i in range(count):
             d[i] = math.cos(x[i])
+    elif what == steps.SIN:
+        for i in range(count):
+            d[i] = sine(x[i])
+    else:
+        for i in range(count):
+            d[i] = cosine(x[i])
+
+
+@_helper
+def _rarer(what: Any, d: Any, x: Any, count: Any) -> None:
+    if what == steps.SIN or what == steps.COS:
+        _turned(what, d, x, count)
     elif what == steps.ATAN:
         for i in range(count):
             d[i] = math.atan(x[i])

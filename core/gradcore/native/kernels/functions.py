@@ -108,6 +108,15 @@ _CUMULATIVE = (
 )  # fmt: skip
 
 
+# (sin(r) - r) / r^3 and (cos(r) - 1 + r^2 / 2) / r^4 in r^2 on |r| <= pi / 4, in single precision;
+# and pi / 2 in three parts, of which the first two have so few bits that whole multiples are exact.
+_SINE = (-0.16666654936689534, 0.008332177686227956, -0.0001951723466727766)
+_COSINE = (0.04166664685459211, -0.0013887366909555285, 2.4438379431086264e-05)
+_QUARTER_TURN = (1.5703125, 4.837512969970703e-04, 7.549789954891882e-08)
+TURNS_IN_FLOAT32 = 4096.0
+"""Up to this magnitude `sine` and `cosine` of a float32 are right."""
+
+
 class Real:
     """A floating-point value whose instructions are being written."""
 
@@ -306,6 +315,33 @@ def _cumulative(x: Real) -> Real:
     return _tanh(inner) * 0.5 + 0.5
 
 
+def _turned(x: Real, quarters: int) -> Real:
+    """Return sin(x + quarters * pi / 2) for a float32 of no more than `TURNS_IN_FLOAT32`."""
+    b, rounder = x.builder, x.format.rounder
+    raised = x * (1.0 / 1.5707963267948966) + rounder
+    n = raised - rounder
+    r = x
+    for part in _QUARTER_TURN:
+        r = r - n * part
+    square = r * r
+    sine = (r + r * square * square.polynomial(_SINE)).or_if(r.is_("==", 0.0), r)
+    cosine = x.of(x.number(1.0)) - square * 0.5 + square * square * square.polynomial(_COSINE)
+    # The lowest two bits tell the quarter of the circle.
+    where = b.add(raised.bits(), x.integer(quarters))
+    is_odd = b.icmp_signed("!=", b.and_(where, x.integer(1)), x.integer(0))
+    sign = b.shl(b.and_(where, x.integer(2)), x.integer(x.format.bits - 2))
+    found = sine.or_if(is_odd, cosine)
+    return found.from_bits(b.xor(found.bits(), sign))
+
+
+def _sine(x: Real) -> Real:
+    return _library("sin", x) if x.format is _DOUBLE else _turned(x, 0)
+
+
+def _cosine(x: Real) -> Real:
+    return _library("cos", x) if x.format is _DOUBLE else _turned(x, 1)
+
+
 def _library(name: str, x: Real) -> Real:
     module = x.builder.module
     function = module.globals.get(name)
@@ -340,6 +376,8 @@ log1p = _function(_log1p, "Return log(1 + x), exact also near zero.")
 softplus = _function(_softplus, "Return log(1 + exp(x)).")
 erf = _function(_erf, "Return the error function.")
 cumulative = _function(_cumulative, "Return the normal distribution's cumulative function.")
+sine = _function(_sine, "Return the sine; of a float32 within `TURNS_IN_FLOAT32` only.")
+cosine = _function(_cosine, "Return the cosine; of a float32 within `TURNS_IN_FLOAT32` only.")
 magnitude = _function(Real.magnitude, "Return the absolute value.")
 
 

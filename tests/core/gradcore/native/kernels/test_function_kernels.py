@@ -7,17 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gradcore
 from gradcore.native import machine
 from gradcore.native.entry import kernel
 from gradcore.native.kernels import blas
 from gradcore.native.kernels.blas import multiply
 from gradcore.native.kernels.functions import (
+    TURNS_IN_FLOAT32,
+    cosine,
     erf,
     exp,
     expm1,
     log,
     log1p,
     sigmoid,
+    sine,
     softplus,
     tanh,
 )
@@ -47,6 +51,16 @@ def every_function(a: Any, f: Any) -> None:
         y[6 * n + i] = softplus(x[i])
     for i in range(n):
         y[7 * n + i] = erf(x[i])
+
+
+@kernel()
+def both_turns(a: Any, f: Any) -> None:
+    """Write sine and cosine of all values, one row each."""
+    x, y, n = pointer(a[0], f), pointer(a[1], f), a[2]
+    for i in range(n):
+        y[i] = sine(x[i])
+    for i in range(n):
+        y[n + i] = cosine(x[i])
 
 
 @kernel()
@@ -110,6 +124,36 @@ def test_functions_of_nan_infinity_and_zero_are_those_of_numpy(real: Any) -> Non
     for (name, exact), found in zip(expected(x).items(), y, strict=True):
         with np.errstate(over="ignore"):
             np.testing.assert_allclose(found, exact.astype(real), rtol=1e-6, err_msg=name)
+
+
+def test_sines_are_exact_over_many_turns(numbers: Any, real: Any) -> None:
+    far = numbers(30_001, np.float64).clip(-4, 4) * (TURNS_IN_FLOAT32 / 4)
+    x = np.concatenate([far, far / 1000, [0.0, -0.0, np.nan]]).astype(real)
+    y = np.empty((2, x.size), real)
+    run(both_turns, real, x, y, x.size)
+    exact = x.astype(np.float64)
+    near = 2e-7 if real is np.float32 else 1e-15
+    np.testing.assert_allclose(y, [np.sin(exact), np.cos(exact)], rtol=0, atol=near)
+    np.testing.assert_array_equal(np.signbit(y[0, -3:-1]), [False, True])
+
+
+def test_a_native_step_knows_sines_of_any_size() -> None:
+    weight = gradcore.nn.Parameter(gradcore.ones(9))
+
+    def step(x: Any) -> Any:
+        weight.grad = None
+        turned = (x * weight).sin() + (x * weight).cos()
+        turned.sum().backward()
+        return turned.detach()
+
+    call = gradcore.compile(step, mode="native")
+    near = gradcore.linspace(-3.0, 3.0, 9)
+    far = gradcore.tensor([1e-3, 4e3, -5e3, 1e6, -1e20, 3e38, -0.0, float("inf"), float("nan")])
+    for x in (near, near * 2, near, near, far):
+        found, gradient = call(x), weight.grad
+        np.testing.assert_allclose(found, step(x), rtol=0, atol=5e-7)
+        np.testing.assert_allclose(gradient, weight.grad, rtol=1e-5, atol=1e-6)
+    assert call.mode == "native", call.report
 
 
 @pytest.mark.parametrize("bad", [None, np.nan])
