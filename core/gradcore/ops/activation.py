@@ -38,7 +38,8 @@ def _below(x: Any) -> Any:
     return where(x < 0, x, x * 0.0)
 
 
-def _leaky_slope(g: Any, input: Any, negative_slope: float) -> Any:
+def leaky_slope(g: Any, input: Any, negative_slope: float) -> Any:
+    """Return the gradient where the input is positive, else a multiple of it."""
     if not isinstance(g, np.ndarray) or not 0 <= negative_slope <= 1:
         return where(input > 0, g, g * negative_slope)
     # 1 or the slope.
@@ -49,7 +50,7 @@ def _leaky_slope(g: Any, input: Any, negative_slope: float) -> Any:
 
 @operation(
     "leaky_relu",
-    gradient={"input": _leaky_slope},
+    gradient={"input": leaky_slope},
     functions=False,
     samples=[_ANY, S(T(2, 3), negative_slope=0.3), S(T(2, 3), negative_slope=-0.3)],
     parity=_FUNCTIONAL,
@@ -367,13 +368,14 @@ def logsigmoid(input: Array) -> Any:
     return at_most(input, 0.0) - _softly_above(input)
 
 
-def _inside(g: Any, input: Any, low: float, high: float) -> Any:
+def inside(g: Any, input: Any, low: float, high: float) -> Any:
+    """Return the gradient where the input is between two numbers, else 0."""
     return where((input > low) & (input < high), g, 0.0)
 
 
 @operation(
     "hardtanh",
-    gradient={"input": lambda g, input, min_val, max_val: _inside(g, input, min_val, max_val)},
+    gradient={"input": lambda g, input, min_val, max_val: inside(g, input, min_val, max_val)},
     functions=False,
     samples=[_ANY, S(T(2, 3), min_val=-0.5, max_val=0.25)],
     parity=_FUNCTIONAL,
@@ -385,7 +387,7 @@ def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Any:
 
 @operation(
     "relu6",
-    gradient={"input": lambda g, input: _inside(g, input, 0, 6)},
+    gradient={"input": lambda g, input: inside(g, input, 0, 6)},
     functions=False,
     samples=[(T(2, 3, low=-4, high=9),)],
     parity=_FUNCTIONAL,
@@ -398,7 +400,7 @@ def relu6(input: Array) -> Any:
 
 @operation(
     "hardsigmoid",
-    gradient={"input": lambda g, input: _inside(g, input, -3, 3) * (1 / 6)},
+    gradient={"input": lambda g, input: inside(g, input, -3, 3) * (1 / 6)},
     functions=False,
     samples=[(T(2, 3, low=-5, high=5),)],
     parity=_FUNCTIONAL,

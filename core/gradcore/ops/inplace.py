@@ -90,7 +90,7 @@ def write(op: Operation, public: str, inputs: tuple[Any, ...], attrs: tuple[Any,
     try:
         # NumPy's negative reads past gaps when it writes over what it reads.
         is_direct = op.takes_out and arrays[0] is where and where.flags.forc
-        if is_direct and isinstance(op.kernel, np.ufunc):
+        if is_direct:
             result = op.kernel(*arrays, *attrs, out=where)
         else:
             result = op.kernel(*arrays, *attrs)

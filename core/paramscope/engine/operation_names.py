@@ -45,9 +45,10 @@ _GIVES_POSITIONS = "topk sort max min median nanmedian mode kthvalue cummax cumm
 # Steps: their slope is zero everywhere.
 _FLAT = "round floor ceil trunc fix sign sgn heaviside round_ floor_ ceil_ trunc_ fix_ sign_"
 # Below a threshold they give nothing, and have no slope.
-_GATES = (
-    "relu relu_ relu6 hardtanh hardtanh_ clamp clamp_ clamp_min clamp_min_ threshold threshold_"
-)
+_GATES = """
+    relu relu_ relu6 relu6_ hardtanh hardtanh_ clamp clamp_ clamp_min clamp_min_ threshold
+    threshold_
+"""
 
 RANDOM = frozenset(_RANDOM.split())
 RANDOM_FILLS = frozenset(_RANDOM_FILLS.split())

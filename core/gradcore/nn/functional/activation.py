@@ -8,20 +8,16 @@ from gradcore.creation import empty_like, zeros_like
 from gradcore.errors import ShapeError
 from gradcore.graph import wrap
 from gradcore.ops import activation as ops
+from gradcore.ops.activation_in_place import written_over
 from gradcore.ops.registry import FUNCTIONS
 from gradcore.random import Laid, draw, layout_of, uniform_array
 from gradcore.tensor import Tensor
 
 
 def _applied(op: Any, input: Tensor, inplace: bool, *settings: Any) -> Tensor:
-    """Call an operation, and write what it returns into the input where that is asked for.
-
-    The gradient may need the values that the write replaces: then it is taken from a copy.
-    """
-    if not inplace:
-        result: Tensor = op(input, *settings)
-        return result
-    return input.copy_(op(input.clone(), *settings))
+    """Call an operation, and write what it returns over the input where that is asked for."""
+    result: Tensor = written_over(op, input, settings) if inplace else op(input, *settings)
+    return result
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

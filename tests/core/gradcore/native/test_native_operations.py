@@ -26,6 +26,13 @@ STEPS = {
     "any and all": lambda x: x * (x > 0).any(1, keepdim=True) + (x > -9).all(),
     "circular border": lambda x: F.pad(x[None], (2, 1), mode="circular"),
     "picked rows": lambda x: x.index_select(0, gradcore.tensor([3, 0, 0])),
+    "leaky relu in place": lambda x: F.leaky_relu(x * 1, 0.2, inplace=True),
+    "relu6 in place": lambda x: F.relu6(x * 3, inplace=True),
+    "elu in place": lambda x: F.elu(x * 1, inplace=True),
+    "selu in place": lambda x: F.selu(x * 1, inplace=True),
+    "silu in place": lambda x: F.silu(x * 1, inplace=True),
+    "hardswish in place": lambda x: F.hardswish(x * 1, inplace=True),
+    "threshold in place": lambda x: F.threshold(x * 1, 0.1, 0.5, inplace=True),
 }
 
 
