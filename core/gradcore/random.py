@@ -352,14 +352,29 @@ def integers_array(
 
 
 def permutation(n: int, generator: Generator | None) -> Array:
-    """Return the numbers 0 to n-1 in random order."""
-    out = np.arange(n)
-    words = source(generator).words(max(n - 1, 0)).astype(np.int64)
-    steps = (words % (n - np.arange(max(n - 1, 0)))).tolist()
-    order = out.tolist()
-    for i, step in enumerate(steps):
-        order[i], order[i + step] = order[i + step], order[i]
-    return np.array(order, np.int64)
+    """Return the numbers 0 to n-1 in random order.
+
+    Torch swaps each place with a random one from it on, one after the other. Which number is
+    where by then is found for all places at once: a place last swapped into has what stood at the
+    place it was swapped with, when that one's turn came.
+    """
+    places = np.arange(n)
+    other = places.copy()
+    other[:-1] += source(generator).words(max(n - 1, 0)) % np.arange(n, 1, -1, dtype=np.uint32)
+    # Which place brought the number that stands at a place when its turn comes; followed back.
+    origin = places.copy()
+    moved = np.flatnonzero(other != places)
+    origin[other[moved]] = moved
+    further = origin[origin]
+    while (further != origin).any():
+        origin, further = further, further[further]
+    # By the place swapped with, and in order of time: the one before, if any, was there last.
+    turns = np.sort(other * n + places)
+    to, at = np.divmod(turns, max(n, 1))
+    again = np.flatnonzero(to[1:] == to[:-1])
+    out = other
+    out[at[again + 1]] = origin[at[again]]
+    return out
 
 
 def draw(function: Callable[..., Array], *args: Any, generator: Generator | None) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
 from gradcore.ops.blocked import blocked_gelu, blocked_gelu_slope
-from gradcore.ops.choosing import at_least, at_most, choose, kept
+from gradcore.ops.choosing import at_least, at_most, choose
 from gradcore.ops.elementwise import exp, sigmoid, tanh
 from gradcore.ops.registry import FUNCTIONS, S, T, operation
 
@@ -414,11 +414,15 @@ def _hardswish_slope(g: Any, input: Any) -> Any:
     if not isinstance(g, np.ndarray):
         return where(input <= -3, g * 0.0, where(input < 3, g * (input / 3 + 0.5), g))
 
-    slope = at_most(at_least(input, -3.0), 3.0) / 3
+    # From -1/2 to 3/2 at the limits, and 0 and 1 beyond.
+    slope = np.clip(input, -3.0, 3.0)
+    slope /= 3
     slope += 0.5
-    slope = choose(input < 3, slope, 1.0)
+    half = input.dtype.type(0.5)
+    slope += (input <= -3) * half
+    slope -= (input >= 3) * half
     slope *= g
-    return kept(~(input <= -3), slope)
+    return slope
 
 
 @operation(
@@ -430,7 +434,10 @@ def _hardswish_slope(g: Any, input: Any) -> Any:
 )
 def hardswish(input: Array) -> Any:
     """Return the input times its hard sigmoid."""
-    return input * (np.clip(input + 3, 0, 6) / 6)
+    out = np.clip(input + 3, 0, 6)
+    out *= input
+    out /= 6
+    return out
 
 
 @operation(
@@ -454,7 +461,7 @@ def threshold(input: Array, threshold: float, value: float) -> Any:
 )
 def softshrink(input: Array, lambd: float = 0.5) -> Any:
     """Return the input moved towards zero by ``lambd``, zero if it is nearer."""
-    return kept(input > lambd, input - lambd) + kept(input < -lambd, input + lambd)
+    return input - np.clip(input, -lambd, lambd)
 
 
 @operation(
@@ -467,4 +474,4 @@ def softshrink(input: Array, lambd: float = 0.5) -> Any:
 )
 def hardshrink(input: Array, lambd: float = 0.5) -> Any:
     """Return the input, zero where it is within ``lambd`` of zero."""
-    return kept(np.abs(input) > lambd, input)
+    return choose(np.abs(input) <= lambd, 0.0, input)

@@ -375,7 +375,9 @@ def _lerp(input: Array, end: Array, weight: Any) -> Any:
     # As torch: from the nearer end, so that weight 1 gives exactly ``end``.
     apart = end - input
     if isinstance(weight, (int, float)):
-        return input + weight * apart if abs(weight) < 0.5 else end - apart * (1 - weight)
+        is_near = abs(weight) < 0.5
+        apart *= weight if is_near else 1 - weight
+        return input + apart if is_near else end - apart
     near = np.abs(weight) < 0.5
     return np.where(near, input + weight * apart, end - apart * (1 - weight))
 

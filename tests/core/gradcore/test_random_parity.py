@@ -21,6 +21,8 @@ DRAWS = {
     "randint low high": lambda lib: lib.randint(-5, 1000, (4, 5)),
     "randperm": lambda lib: lib.randperm(25),
     "randperm large": lambda lib: lib.randperm(1000),
+    "randperm larger, then more": lambda lib: lib.randperm(40_001) + lib.randint(9, (1,)),
+    "randperm of few": lambda lib: lib.cat([lib.randperm(n) for n in (0, 1, 2, 3, 1, 5)]),
     "normal numbers": lambda lib: lib.normal(2.0, 3.0, (20,)),
     "normal numbers few": lambda lib: lib.normal(2.0, 3.0, (4,)),
     "normal tensors": lambda lib: lib.normal(lib.arange(20.0), lib.ones(20) * 2),
