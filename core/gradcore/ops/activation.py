@@ -12,7 +12,7 @@ import numpy as np
 from gradcore.dtypes import Array
 from gradcore.errors import ShapeError
 from gradcore.ops.blocked import blocked_gelu, blocked_gelu_slope
-from gradcore.ops.choosing import at_least, at_most, choose
+from gradcore.ops.choosing import at_least, at_most, choose, kept
 from gradcore.ops.elementwise import exp, sigmoid, tanh
 from gradcore.ops.registry import FUNCTIONS, S, T, operation
 
@@ -414,15 +414,13 @@ def _hardswish_slope(g: Any, input: Any) -> Any:
     if not isinstance(g, np.ndarray):
         return where(input <= -3, g * 0.0, where(input < 3, g * (input / 3 + 0.5), g))
 
-    # From -1/2 to 3/2 at the limits, and 0 and 1 beyond.
+    # Up to 3/2 at the upper limit, and 1 beyond.
     slope = np.clip(input, -3.0, 3.0)
     slope /= 3
     slope += 0.5
-    half = input.dtype.type(0.5)
-    slope += (input <= -3) * half
-    slope -= (input >= 3) * half
+    slope -= (input >= 3) * input.dtype.type(0.5)
     slope *= g
-    return slope
+    return kept(~(input <= -3), slope)
 
 
 @operation(
