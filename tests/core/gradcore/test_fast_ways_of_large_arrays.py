@@ -310,7 +310,16 @@ NORMS = {
         (4, 30, 5, 6),
         lambda f, x, w, b: f.batch_norm(x, w.detach(), b.detach().abs() + 1, w, b),
     ),
+    "batch_norm by statistics, large": (
+        (20, 30, 9, 8),
+        lambda f, x, w, b: f.batch_norm(x, w.detach(), b.detach().abs() + 1, w, b),
+    ),
     "group_norm": ((4, 30, 9, 8), lambda f, x, w, b: f.group_norm(x, 5, w, b)),
+    "group_norm, large": ((20, 30, 9, 8), lambda f, x, w, b: f.group_norm(x, 5, w, b)),
+    "group_norm of a turned tensor": (
+        (9, 30, 20, 8),
+        lambda f, x, w, b: f.group_norm(x.transpose(0, 2), 5, w, b).transpose(0, 2),
+    ),
     "instance_norm": ((4, 30, 70), lambda f, x, w, b: f.instance_norm(x, weight=w, bias=b)),
 }
 
