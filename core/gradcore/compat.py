@@ -125,6 +125,9 @@ PARTS = {
 }
 """Each module of PyTorch that scripts import, and the module of gradcore that stands for it."""
 
+_ALIKE = ("torch.nn.utils.spectral_norm", "torch.nn.utils.weight_norm")
+"""Modules that have the name of a function beside them: importing them must not hide it."""
+
 _CURES = {
     "distributed": "Leave it out: gradcore trains in one process.",
     "hub": "Load the model's own code and its weights yourself.",
@@ -147,9 +150,10 @@ def install() -> None:
     for name in [name for name in sys.modules if name == "torch" or name.startswith("torch.")]:
         _REPLACED[name] = sys.modules.pop(name)
     for name, own in PARTS.items():
-        # The others are imported when the script does: few scripts do.
-        if own in sys.modules:
-            sys.modules[name] = sys.modules[own]
+        # The others are imported when the script does: few scripts do. But an import puts a module
+        # into its package, over a function of that name; what is there already it leaves alone.
+        if own in sys.modules or name in _ALIKE:
+            sys.modules[name] = importlib.import_module(own)
     finder = _Finder()
     _FINDER.append(finder)
     sys.meta_path.insert(0, finder)

@@ -162,7 +162,8 @@ def test_what_is_drawn_at_random_is_the_same_in_each_mode(name, mode, agree) -> 
         def step(x):
             optimizer.zero_grad()
             out = draw(x * weight)
-            out.sum().backward()
+            # Squares, since the sum of a softmax is 1, whose gradient is nothing but rounding.
+            out.square().sum().backward()
             optimizer.step()
             return out
 

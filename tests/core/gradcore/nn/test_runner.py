@@ -133,6 +133,18 @@ def test_parts_can_be_reached_without_importing_them(tmp_path):
     assert done.stdout.startswith("False False\nDataLoader <function pad_sequence")
 
 
+def test_importing_a_part_hides_no_function_of_its_name(tmp_path):
+    script = (
+        "import torch.nn.utils.spectral_norm, torch.nn.utils.weight_norm\n"
+        "from torch.nn.utils.weight_norm import remove_weight_norm\n"
+        "layer = torch.nn.utils.weight_norm(torch.nn.Linear(2, 3))\n"
+        "layer = torch.nn.utils.spectral_norm(remove_weight_norm(layer))\n"
+        "print(layer(torch.ones(1, 2)).shape)\n"
+    )
+    done = run(script=script, folder=tmp_path)
+    assert (done.stdout, done.stderr) == ("torch.Size([1, 3])\n", "")
+
+
 def test_missing_name_is_an_attribute_error_with_a_cure():
     with pytest.raises(AttributeError, match=r"no `torch\.onnx`\n  Run the script with PyTorch"):
         _ = gradcore.onnx
