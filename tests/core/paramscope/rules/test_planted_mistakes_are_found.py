@@ -42,7 +42,8 @@ PLANTED = {
         self.scale = nn.Parameter(torch.empty(1))
 
     def forward(self, prediction, y):
-        return (((prediction - y) * self.scale) ** 2).mean()
+        scale = torch.nan_to_num(self.scale).atan()  # whatever the memory held
+        return (((prediction - y) * scale) ** 2).mean()
 
 
 criterion = Weighted()""",
