@@ -383,10 +383,11 @@ def _product(table: Table, arguments: Any, options: Any, like: Any) -> Operand:
 
 
 def _summed_rows(table: Table, y: Operand, target: Operand) -> Operand:
-    if len(y.shape) != 2 or not target.is_contiguous or y.dtype not in FLOATS:
+    if len(y.shape) < 2 or not target.is_contiguous or y.dtype not in FLOATS:
         raise UnsupportedError
-    rows, columns = y.shape
-    table.call(basic.sums, target, table.contiguous(y), 1, rows, columns, dtype=y.dtype)
+    *stack, rows, columns = y.shape
+    sizes = math.prod(stack), rows, columns
+    table.call(basic.sums, target, table.contiguous(y), *sizes, dtype=y.dtype)
     return target
 
 
