@@ -25,8 +25,6 @@ Ints = tuple[int, ...]
 _CHUNK = 1 << 17
 """How many window values are copied at a time: 512 KiB in float32."""
 _MUCH_MORE = 3
-_FEW_PLACES = 32
-"""Images of up to so many places are too small for a product of their own."""
 
 
 def output_size(size: Any, kernel: int, stride: int, padding: int, dilation: int) -> Any:
@@ -429,20 +427,6 @@ def convolution_weight(
         out += np.matmul(columns, turned).sum(axis=0)
     out = np.ascontiguousarray(out.swapaxes(1, 2))
     return out.reshape(out_channels, input.shape[1] // groups, *kernel)
-
-
-def _weight_of_small(plan: _Plan, g: Array) -> Array:
-    """Correlate small images, many of them in one product: (out, depth)."""
-    channels = g.shape[1]
-    step = max(1, 4 * _CHUNK // (plan.depth * plan.area))
-    before_places = plan.view.ndim - len(plan.positions) - 1
-    total = np.zeros((channels, plan.depth), g.dtype)
-    for start in range(0, plan.count, step):
-        part = slice(start, start + step)
-        columns = np.moveaxis(plan.view[part], 0, before_places).reshape(plan.depth, -1)
-        rows = g[part].swapaxes(0, 1).reshape(channels, -1)
-        total += product(np.ascontiguousarray(rows), np.ascontiguousarray(columns).T)
-    return total
 
 
 def _check_shapes(
